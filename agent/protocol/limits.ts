@@ -1,0 +1,78 @@
+/**
+ * Every bound of Realm in one place, each with its reason. Sizes in bytes, times in milliseconds.
+ * A value that crosses the wire or bounds what a peer may cost us belongs here, not beside its use.
+ */
+
+/** Wire and record bounds. */
+export const limits = {
+  /** A gossip message: small signed facts only; larger content travels by unicast (mesh spec). */
+  gossipBytes: 64 * 1024,
+  /** One record. Leaves room for the envelope of a batch inside `gossipBytes`. */
+  recordBytes: 60 * 1024,
+  /** One signed command, envelope included: it must fit in a record. */
+  commandBytes: 48 * 1024,
+  /** One unicast message between cores (sync answers are split to stay below). */
+  messageBytes: 4 * 1024 * 1024,
+  /** Records in one sync answer; with `messageBytes` it bounds what one answer costs the receiver. */
+  syncRecords: 2_000,
+  /** Live records that one author may hold; past it the author refuses new keys. */
+  recordsPerAuthor: 20_000,
+  /** Members of one realm. */
+  members: 10_000,
+  /** Links of a grant chain from the owner to the signer. */
+  grantChain: 4,
+  /** Clock difference allowed between a command's signer and the accepting node. */
+  commandSkewMs: 5 * 60_000,
+  /** A command's or record's time may be this far ahead of the local clock before it is refused. */
+  futureSkewMs: 5 * 60_000,
+  /** How long a node may be away and still catch up by sync; tombstones live this long. */
+  tombstoneMs: 30 * 24 * 3_600_000,
+  /** A join attempt: dial, handshake, admission. */
+  joinTimeoutMs: 10_000,
+  /** Join attempts per remote address and minute. */
+  joinsPerMinute: 30,
+  /** Longest lifetime of an invite. */
+  inviteMaxMs: 30 * 24 * 3_600_000,
+  /** Content above this is chunked; also the size of one blob message window. */
+  blobInlineBytes: 1024 * 1024,
+  /** Files of one package. */
+  packageFiles: 20_000,
+  /** A package manifest with its inventory. */
+  manifestBytes: 8 * 1024 * 1024,
+  /** Depth of a path inside a package. */
+  pathDepth: 64,
+  /** Length of one path inside a package, in UTF-8 bytes. */
+  pathBytes: 1024,
+  /** A TOML manifest given to `realm apply`. */
+  tomlBytes: 1024 * 1024,
+  /** Replicas of one app. */
+  replicas: 1_000,
+  /** Apps of one realm. */
+  apps: 10_000,
+  /** Deploys kept per app for history and rollback. */
+  appHistory: 50,
+} as const;
+
+/** Timing of the control loops. The same numbers run in simulation and in production. */
+export const timing = {
+  /** One probe round: the mesh notices a death in a few of these (SWIM protocol period). */
+  probeIntervalMs: 1_000,
+  /** Direct probe answered within this, else indirect probes start. */
+  probeTimeoutMs: 500,
+  /** Suspect this long before unreachable: time to refute at 10 % loss. */
+  suspectMs: 1_500,
+  /** Neighbours asked to probe on our behalf. */
+  indirectProbes: 3,
+  /** Anti-entropy with a random peer even if digests agree. */
+  syncIntervalMs: 10_000,
+  /** Pending gossip is flushed after this: several records travel as one message. */
+  gossipBatchMs: 20,
+  /** An offer unanswered for this long goes to the next candidate. */
+  offerTimeoutMs: 3_000,
+  /** A replica must be healthy this long after its start was ordered (plus fetch time while bytes move). */
+  startDeadlineMs: 60_000,
+  /** Time an ended replica's resources stay reserved for requests in flight. */
+  drainMs: 10_000,
+  /** Reconcile at least this often although nothing happened (level-triggered). */
+  reconcileIntervalMs: 2_000,
+} as const;
