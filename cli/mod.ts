@@ -1,0 +1,2 @@
+/** The command line: one file per noun; each parses, calls the client, prints. */
+export {};

@@ -1,0 +1,2 @@
+/** Composition root of the `realm` executable. */
+export {};

@@ -1,0 +1,2 @@
+/** Builds the executables into `dist/`. */
+export {};

@@ -1,0 +1,2 @@
+/** The dashboard: Preact and signals, served by the agent from embedded assets. */
+export {};
