@@ -50,11 +50,13 @@ export const exitCodeOf = (code: ErrorCode): number => errorTable[code][1];
  * `detail` is structured data for programs (never secrets).
  */
 export class RealmError extends Error {
+  /** Always `RealmError`. */
   override readonly name = "RealmError";
   /** The stable code. */
   readonly code: ErrorCode;
   /** Structured data for programs. */
   readonly detail?: unknown;
+  /** `message`: one sentence, what, why, what to do. */
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown; detail?: unknown }) {
     super(message, options?.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
