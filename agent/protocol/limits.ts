@@ -76,3 +76,29 @@ export const timing = {
   /** Reconcile at least this often although nothing happened (level-triggered). */
   reconcileIntervalMs: 2_000,
 } as const;
+
+/** Bounds of one WASM guest: what it may cost the host beside its own memory and time. */
+export const wasmLimits = {
+  /** Symlinks followed in one path (Linux: 40). */
+  symlinkFollows: 40,
+  /** One guest path, in UTF-8 bytes (Linux: PATH_MAX). */
+  guestPathBytes: 4096,
+  /** One name in a guest path, in UTF-8 bytes (Linux: NAME_MAX). */
+  guestNameBytes: 255,
+  /** Directories below a mount's root: bounds the walk of every path. */
+  guestPathDepth: 256,
+  /** Files and directories that one instance has open; a host process has a few thousand descriptors for all. */
+  openFiles: 1024,
+  /** Entries of one directory that are listed; a listing is held in memory while it is read. */
+  directoryEntries: 100_000,
+  /** What one directory entry counts against a mount's quota, so that empty files are not free. */
+  entryBytes: 256,
+  /** A full quota is counted anew at most this often: the walk costs the disk. */
+  quotaRecountMs: 10_000,
+  /** Files whose timestamps one instance knows to the nanosecond. */
+  exactTimes: 4096,
+  /** Wait for the lock that instances of one app share; its holder does one file operation. */
+  fsLockMs: 5_000,
+  /** Wait for the privileged thread to make a symlink. */
+  symlinkServiceMs: 5_000,
+} as const;

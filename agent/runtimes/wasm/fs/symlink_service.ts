@@ -1,0 +1,70 @@
+/**
+ * Symlinks for scoped workers. Deno makes symlinks only for code whose file permissions are unscoped, since it does not
+ * look where a link leads. A guest's worker is scoped, so it asks the thread that started it, which trusts nothing of
+ * the request: it checks target, mount and every directory on the way itself.
+ *
+ * The worker waits blocked for the answer, holding its file system lock where there is one; so nothing below the mount
+ * changes between the check and the making, as long as all workers that use the mount share that lock.
+ */
+import { wasmLimits } from "../../../protocol/limits.ts";
+import type { RuntimeMount } from "../../runtime.ts";
+import { fail, fsErrorCodeOf, fsErrorCodes, platform } from "./errors.ts";
+import type { SymlinkMaker } from "./options.ts";
+import { lstat } from "./stat.ts";
+
+interface Request {
+  readonly target: string;
+  readonly path: string;
+  readonly reply: SharedArrayBuffer;
+}
+const PENDING = 0;
+const DONE = 1;
+/** `FAILED + i`: refused with `fsErrorCodes[i]`. */
+const FAILED = 2;
+
+/** The worker's end: asks through `port` and blocks until it is done. Throws `FsError`. */
+export function symlinkClient(port: Pick<MessagePort, "postMessage">): SymlinkMaker {
+  return (target, path) => {
+    const reply = new SharedArrayBuffer(4);
+    const word = new Int32Array(reply);
+    port.postMessage({ target, path, reply } satisfies Request);
+    Atomics.wait(word, 0, PENDING, wasmLimits.symlinkServiceMs);
+    const answer = Atomics.load(word, 0);
+    if (answer === PENDING) fail("EIO", "nobody makes symlinks");
+    if (answer !== DONE) fail(fsErrorCodes[answer - FAILED] ?? "EIO");
+  };
+}
+
+/** The trusted end: serves requests for symlinks below the writable ones of `mounts` until the port is closed. */
+export function serveSymlinks(port: MessagePort, mounts: readonly RuntimeMount[]): void {
+  port.onmessage = (event: MessageEvent<Request>) => {
+    const { target, path, reply } = event.data;
+    const word = new Int32Array(reply);
+    let answer = DONE;
+    try {
+      makeSymlink(target, path, mounts);
+    } catch (error) {
+      answer = FAILED + fsErrorCodes.indexOf(fsErrorCodeOf(error));
+    }
+    Atomics.store(word, 0, answer);
+    Atomics.notify(word, 0);
+  };
+}
+
+/** Makes one symlink after checking it: relative target, path below a writable mount, real directories on the way. */
+export function makeSymlink(target: string, path: string, mounts: readonly RuntimeMount[]): void {
+  if (typeof target !== "string" || typeof path !== "string") fail("EINVAL");
+  if (target === "" || target.startsWith("/") || target.includes("\0")) fail("EPERM");
+  const mount = mounts.find((m) => !m.readOnly && path.startsWith(`${m.host}/`));
+  if (mount === undefined) fail("EPERM", "not below a writable mount");
+  const names = path.slice(mount.host.length + 1).split("/");
+  if (names.some((name) => name === "" || name === "." || name === ".." || name.includes("\0"))) {
+    fail("EPERM");
+  }
+  let directory = mount.host;
+  for (const name of names.slice(0, -1)) {
+    directory += `/${name}`;
+    if (lstat(directory).type !== "directory") fail("ENOTDIR");
+  }
+  platform(() => Deno.symlinkSync(target, `${directory}/${names.at(-1)}`));
+}
