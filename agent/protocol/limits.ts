@@ -39,12 +39,34 @@ export const limits = {
   packageFiles: 20_000,
   /** A package manifest with its inventory. */
   manifestBytes: 8 * 1024 * 1024,
+  /** One file of a package: the largest size that a plain tar header can state (11 octal digits). */
+  packageFileBytes: 8 * 1024 ** 3 - 1,
+  /** All files of a package together: what one node can be asked to fetch for one app. */
+  packageBytes: 64 * 1024 ** 3,
+  /** Mounts of one package. */
+  packageMounts: 64,
+  /** Environment variables of one package, and their bytes together. */
+  envNames: 256,
+  /** See `envNames`. */
+  envBytes: 64 * 1024,
+  /** Routes of one app. */
+  appRoutes: 32,
+  /** Hosts that one app may reach. */
+  outboundHosts: 64,
+  /** A package's signature file. */
+  packageSignatureBytes: 16 * 1024,
   /** Depth of a path inside a package. */
   pathDepth: 64,
   /** Length of one path inside a package, in UTF-8 bytes. */
   pathBytes: 1024,
+  /** One component of a path, in UTF-8 bytes: what every common file system takes. */
+  pathComponentBytes: 255,
   /** A TOML manifest given to `realm apply`. */
   tomlBytes: 1024 * 1024,
+  /** Nesting of lists and tables in a TOML manifest: far more than any schema has. */
+  tomlDepth: 32,
+  /** Problems listed when a manifest is refused; the rest is counted. */
+  tomlProblems: 20,
   /** Replicas of one app. */
   replicas: 1_000,
   /** Apps of one realm. */
