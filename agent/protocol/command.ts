@@ -1,0 +1,244 @@
+/**
+ * Commands: the only way to change anything. Each kind is declared once, with its schema, the role it needs and a
+ * summary; API, CLI and documentation are made from or checked against this registry.
+ */
+import * as v from "valibot";
+import { canonicalBytes, toBase64Url } from "./encoding.ts";
+import { type Envelope, envelopeId, EnvelopeSchema, open, payloadTypes, seal } from "./envelope.ts";
+import { ok, refuse, type Result } from "./errors.ts";
+import {
+  decodeJson,
+  GrantChainSchema,
+  KeyIdSchema,
+  LabelSchema,
+  type RevokedAt,
+  type Role,
+  roleCovers,
+  roleOf,
+  TimeSchema,
+} from "./grant.ts";
+import {
+  type Digest,
+  isDigest,
+  isNodeId,
+  type KeyId,
+  type RealmId,
+  type Signer,
+  type Verifier,
+} from "./identity.ts";
+import { limits } from "./limits.ts";
+
+/** A SHA-256 in hex. */
+export const DigestSchema = v.pipe(v.string(), v.check(isDigest, "a SHA-256 in lower-case hex"));
+/** A node id. */
+export const NodeIdSchema = v.pipe(v.string(), v.check(isNodeId, "a node id (12D3KooW…)"));
+/** A name of an app, job, volume: usable as a DNS label. */
+export const NameSchema = v.pipe(
+  v.string(),
+  v.regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "lower-case letters, digits and '-', at most 63"),
+);
+/** A node tag, `word` or `key=value`. */
+export const TagSchema = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z0-9_.-]{1,63}(=[A-Za-z0-9_.-]{0,63})?$/, "a tag: word or key=value"),
+);
+const TagsSchema = v.pipe(v.array(TagSchema), v.maxLength(64));
+const SelectorSchema = v.pipe(
+  v.array(
+    v.pipe(
+      v.string(),
+      v.regex(/^!?[A-Za-z0-9_.-]{1,63}(=[A-Za-z0-9_.-]{0,63})?$/, "a tag, or !tag to exclude"),
+    ),
+  ),
+  v.maxLength(64),
+);
+
+/** What placement and routing need of a package; the manifest itself travels as a blob and must agree. */
+export const AppSpecSchema = v.strictObject({
+  package: DigestSchema,
+  version: v.pipe(v.string(), v.maxLength(64)),
+  kind: v.picklist(["static", "component"]),
+  memory_mb: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1 << 20)),
+  hosts: v.pipe(v.array(v.pipe(v.string(), v.maxLength(253))), v.maxLength(32)),
+  path: v.optional(v.pipe(v.string(), v.maxLength(256), v.startsWith("/"))),
+  volumes: v.pipe(v.array(NameSchema), v.maxLength(16)),
+  /** Bytes of the whole package, for placement by data locality and progress. */
+  bytes: v.pipe(v.number(), v.integer(), v.minValue(0)),
+});
+/** See {@link AppSpecSchema}. */
+export type AppSpec = v.InferOutput<typeof AppSpecSchema>;
+
+/** Number of replicas, or one on each matching node. */
+export const ReplicasSchema = v.union([
+  v.literal("all"),
+  v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(limits.replicas)),
+]);
+/** How a new version replaces the old one. */
+export const StrategySchema = v.picklist(["rolling", "all", "canary"]);
+
+const deploy = v.strictObject({
+  app: NameSchema,
+  spec: AppSpecSchema,
+  replicas: ReplicasSchema,
+  tags: SelectorSchema,
+  strategy: StrategySchema,
+});
+
+/** Declares one kind of command. */
+interface Kind<S extends v.GenericSchema> {
+  readonly schema: S;
+  readonly role: Role;
+  readonly summary: string;
+}
+const kind = <S extends v.GenericSchema>(schema: S, role: Role, summary: string): Kind<S> => ({
+  schema,
+  role,
+  summary,
+});
+
+/** All kinds of command. */
+export const commandKinds = {
+  "app.deploy": kind(deploy, "operator", "Deploy a package under a name"),
+  "app.scale": kind(
+    v.strictObject({ app: NameSchema, replicas: ReplicasSchema }),
+    "operator",
+    "Change the number of replicas",
+  ),
+  "app.rollback": kind(
+    v.strictObject({ app: NameSchema, revision: DigestSchema }),
+    "operator",
+    "Return to an earlier deploy, named by its command id",
+  ),
+  "app.remove": kind(
+    v.strictObject({ app: NameSchema, volumes: v.boolean() }),
+    "operator",
+    "Stop and forget an app; its volumes only when asked",
+  ),
+  "node.tag": kind(v.strictObject({ node: NodeIdSchema, tags: TagsSchema }), "operator", "Set a node's tags"),
+  "node.cordon": kind(v.strictObject({ node: NodeIdSchema }), "operator", "No new work on a node"),
+  "node.uncordon": kind(v.strictObject({ node: NodeIdSchema }), "operator", "Work again on a node"),
+  "node.drain": kind(
+    v.strictObject({ node: NodeIdSchema }),
+    "operator",
+    "No new work, and move the present work away",
+  ),
+  "node.remove": kind(v.strictObject({ node: NodeIdSchema }), "admin", "End a node's membership"),
+  "key.grant": kind(v.strictObject({ grant: EnvelopeSchema }), "admin", "Make a grant known to the realm"),
+  "key.revoke": kind(v.strictObject({ key: KeyIdSchema }), "admin", "Revoke a key from now on"),
+  "invite.revoke": kind(v.strictObject({ invite: DigestSchema }), "admin", "Make an invite useless"),
+  "blob.pin": kind(
+    v.strictObject({
+      digest: DigestSchema,
+      name: v.optional(LabelSchema),
+      copies: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)),
+      tags: SelectorSchema,
+      size: v.pipe(v.number(), v.integer(), v.minValue(0)),
+    }),
+    "operator",
+    "Promise to keep a blob",
+  ),
+  "blob.unpin": kind(v.strictObject({ digest: DigestSchema }), "operator", "End the promise to keep a blob"),
+} as const;
+/** Name of a kind of command. */
+export type CommandKind = keyof typeof commandKinds;
+/** Body of a kind of command. */
+export type CommandBody<K extends CommandKind> = v.InferOutput<(typeof commandKinds)[K]["schema"]>;
+
+/** Schema of a command's payload; the body is checked by its kind. */
+export const CommandSchema = v.strictObject({
+  v: v.literal(1),
+  realm: KeyIdSchema,
+  kind: v.pipe(v.string(), v.maxLength(64)),
+  body: v.record(v.string(), v.unknown()),
+  at: TimeSchema,
+  nonce: v.pipe(v.string(), v.minLength(8), v.maxLength(64)),
+});
+/** A wish as signed. */
+export type CommandPayload = v.InferOutput<typeof CommandSchema>;
+
+/** Schema of a signed command as it travels. */
+export const SignedCommandSchema = v.strictObject({ envelope: EnvelopeSchema, grants: GrantChainSchema });
+/** A command with the grants that lead from the owner to its signer. */
+export type SignedCommand = v.InferOutput<typeof SignedCommandSchema>;
+
+/** A command of a known kind, verified. */
+export type Command = {
+  [K in CommandKind]: {
+    readonly id: Digest;
+    readonly kind: K;
+    readonly body: CommandBody<K>;
+    readonly at: number;
+    readonly by: KeyId;
+    readonly role: Role;
+  };
+}[CommandKind];
+
+/** Signs a command. `nonce` makes the same wish at the same time two commands: at least 8 random bytes. */
+export function sealCommand<K extends CommandKind>(
+  wish: { kind: K; body: CommandBody<K>; realm: RealmId; at: number; nonce: Uint8Array },
+  signer: Signer,
+  grants: readonly Envelope[],
+): SignedCommand {
+  const payload = {
+    v: 1,
+    realm: wish.realm,
+    kind: wish.kind,
+    body: wish.body,
+    at: wish.at,
+    nonce: toBase64Url(wish.nonce),
+  };
+  return { envelope: seal(payloadTypes.command, canonicalBytes(payload), signer), grants: [...grants] };
+}
+
+/** What {@link openCommand} found: a command it knows, or one of a later version that is kept and forwarded. */
+export type OpenedCommand = { readonly known: true; readonly command: Command } | {
+  readonly known: false;
+  readonly id: Digest;
+  readonly kind: string;
+  readonly at: number;
+};
+
+/**
+ * Verifies a command in everything but time and novelty: signature, realm, grant chain, role, schema. Deterministic:
+ * every node comes to the same answer from the same revocations.
+ */
+export function openCommand(
+  signed: SignedCommand,
+  realm: RealmId,
+  verifier: Verifier,
+  revokedAt: RevokedAt,
+): Result<OpenedCommand> {
+  const opened = open(signed.envelope, payloadTypes.command, verifier);
+  if (!opened.ok) return opened;
+  if (opened.value.length > limits.commandBytes) {
+    return refuse("too_large", `the command exceeds ${limits.commandBytes} bytes`);
+  }
+  const decoded = decodeJson(opened.value, CommandSchema, "the command");
+  if (!decoded.ok) return decoded;
+  const { realm: target, kind: name, body, at } = decoded.value;
+  if (target !== realm) return refuse("wrong_realm", `the command is for realm ${target}, this is ${realm}`);
+  const by = signed.envelope.keyid;
+  const role = roleOf(by, signed.grants, at, realm, verifier, revokedAt);
+  if (!role.ok) return role;
+  const id = envelopeId(signed.envelope);
+  if (!Object.hasOwn(commandKinds, name)) return ok({ known: false, id, kind: name, at });
+  const declared = commandKinds[name as CommandKind];
+  if (!roleCovers(role.value, declared.role)) {
+    return refuse(
+      "role_too_low",
+      `${name} needs the role ${declared.role}, key ${by} has ${role.value}; ask an admin for a grant`,
+    );
+  }
+  const parsed = v.safeParse(declared.schema as v.GenericSchema, body, { abortEarly: true });
+  if (!parsed.success) {
+    const issue = parsed.issues[0];
+    return refuse(
+      "bad_request",
+      `${name} is malformed at ${v.getDotPath(issue) ?? "its body"}: ${issue.message}`,
+    );
+  }
+  return ok({
+    known: true,
+    command: { id, kind: name, body: parsed.output, at, by, role: role.value } as Command,
+  });
+}
