@@ -1,0 +1,107 @@
+/** Projection of apps: what the owner wants of each, folded from commands in order of (time, id). */
+import type { AppSpec, Command, CommandBody } from "../protocol/command.ts";
+import type { Digest, KeyId, NodeId } from "../protocol/identity.ts";
+import type { Decision, ReplicaStatus } from "../protocol/record.ts";
+import { limits } from "../protocol/limits.ts";
+
+/** A command about an app. */
+export type AppCommand = Extract<Command, { kind: `app.${string}` }>;
+
+/** One wish to run a certain package: a deploy, or a return to an earlier one. Its id is the command's. */
+export interface Revision {
+  readonly id: Digest;
+  /** Counted from 1 in the app's history. */
+  readonly number: number;
+  readonly kind: "deploy" | "rollback";
+  readonly spec: AppSpec;
+  readonly at: number;
+  readonly by: KeyId;
+  /** For a rollback: the deploy it returns to. */
+  readonly of?: Digest;
+}
+
+/** What the owner wants of an app. */
+export interface DesiredApp {
+  readonly revision: Revision;
+  readonly replicas: CommandBody<"app.deploy">["replicas"];
+  readonly tags: readonly string[];
+  readonly strategy: CommandBody<"app.deploy">["strategy"];
+}
+
+/** All that is known of one app. */
+export interface AppState {
+  readonly name: string;
+  readonly commands: Map<Digest, AppCommand>;
+  revisions: readonly Revision[];
+  /** Absent before the first deploy and after a removal. */
+  desired?: DesiredApp;
+  /** Set when the app was removed: whether its volumes go too. */
+  removed?: { readonly volumes: boolean; readonly at: number };
+  decision?: { readonly value: Decision; readonly author: NodeId };
+  /** Newest status by replica id. */
+  readonly statuses: Map<string, { readonly value: ReplicaStatus; readonly author: NodeId }>;
+}
+
+/** An app of which nothing is known. */
+export const createApp = (name: string): AppState => ({ name, commands: new Map(), revisions: [], statuses: new Map() });
+
+/** Folds the commands anew. Same set of commands, same result. */
+export function settleApp(app: AppState): void {
+  const commands = [...app.commands.values()].sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1));
+  const revisions: Revision[] = [];
+  let desired: DesiredApp | undefined;
+  let removed: AppState["removed"];
+  for (const command of commands) {
+    switch (command.kind) {
+      case "app.deploy": {
+        const { spec, replicas, tags, strategy } = command.body;
+        const revision: Revision = { id: command.id, number: revisions.length + 1, kind: "deploy", spec, at: command.at, by: command.by };
+        revisions.push(revision);
+        desired = { revision, replicas, tags, strategy };
+        removed = undefined;
+        break;
+      }
+      case "app.rollback": {
+        const target = revisions.find((r) => r.id === command.body.revision);
+        if (!target || !desired) break;
+        const revision: Revision = {
+          id: command.id,
+          number: revisions.length + 1,
+          kind: "rollback",
+          spec: target.spec,
+          at: command.at,
+          by: command.by,
+          of: target.of ?? target.id,
+        };
+        revisions.push(revision);
+        desired = { ...desired, revision };
+        break;
+      }
+      case "app.scale":
+        if (desired) desired = { ...desired, replicas: command.body.replicas };
+        break;
+      case "app.remove":
+        if (!desired) break;
+        desired = undefined;
+        removed = { volumes: command.body.volumes, at: command.at };
+        break;
+    }
+  }
+  app.revisions = revisions;
+  app.desired = desired;
+  app.removed = removed;
+}
+
+/** The revision with an id. */
+export const revisionOf = (app: AppState, id: Digest): Revision | undefined => app.revisions.find((r) => r.id === id);
+
+/** Whether decision `a` outranks `b`: higher epoch, then later step, then author. */
+export function outranks(a: { value: Decision; author: NodeId }, b: { value: Decision; author: NodeId } | undefined): boolean {
+  if (!b) return true;
+  if (a.value.epoch !== b.value.epoch) return a.value.epoch > b.value.epoch;
+  if (a.value.step !== b.value.step) return a.value.step > b.value.step;
+  return a.author > b.author;
+}
+
+/** Deploys that are still kept for history; older ones cannot be rolled back to. */
+export const keptRevisions = (app: AppState): readonly Revision[] => app.revisions.slice(-limits.appHistory);

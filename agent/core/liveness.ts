@@ -1,0 +1,182 @@
+/**
+ * Failure detection after SWIM (Das, Gupta, Motivala 2002): probe a neighbour, then ask others to probe it, then
+ * suspect it, and only when it does not refute with a higher incarnation declare it unreachable. A neighbour's closed
+ * connection starts a probe at once. Only the last step becomes a record; suspicions are gossip.
+ */
+import { digestOf, type NodeId } from "../protocol/identity.ts";
+import { utf8 } from "../protocol/encoding.ts";
+import { timing } from "../protocol/limits.ts";
+
+interface Probe {
+  readonly n: number;
+  readonly target: NodeId;
+  /** `asked`: probing for another node, which gets the answer. */
+  readonly stage: "direct" | "indirect" | "asked";
+  readonly askedBy?: { readonly node: NodeId; readonly n: number };
+  readonly expiresAt: number;
+}
+
+/** What one node knows of the others' lives beyond the records. */
+export interface Liveness {
+  readonly probes: Map<number, Probe>;
+  readonly suspects: Map<NodeId, { readonly incarnation: number; readonly since: number; readonly own: boolean }>;
+  neighbours: readonly NodeId[];
+  /** Sorted by position on the ring; what {@link neighbours} was made from. */
+  ring: readonly NodeId[];
+  nextN: number;
+  turn: number;
+  nextProbeAt: number;
+  nextRetryAt: number;
+}
+
+/** Nothing probed yet. */
+export const createLiveness = (): Liveness => ({
+  probes: new Map(),
+  suspects: new Map(),
+  neighbours: [],
+  ring: [],
+  nextN: 1,
+  turn: 0,
+  nextProbeAt: 0,
+  nextRetryAt: 0,
+});
+
+const positions = new Map<NodeId, string>();
+/** Place on the ring: a hash, cached since it never changes. */
+function positionOf(id: NodeId): string {
+  let position = positions.get(id);
+  if (position === undefined) {
+    if (positions.size > 50_000) positions.clear();
+    positions.set(id, position = digestOf(utf8(`ring ${id}`)).slice(0, 16));
+  }
+  return position;
+}
+
+/**
+ * Neighbours of `self`: the members at distance 1, 2, 4, 8 … after it on a ring ordered by hash (as Chord's fingers).
+ * Every node is thus watched by about log2(n) others, and the graph stays connected with few links.
+ */
+export function neighboursOf(self: NodeId, members: readonly NodeId[]): readonly NodeId[] {
+  const ring = [...new Set([...members, self])].sort((a, b) => positionOf(a) < positionOf(b) ? -1 : 1);
+  const at = ring.indexOf(self);
+  const out: NodeId[] = [];
+  for (let step = 1; step < ring.length && out.length < 10; step *= 2) out.push(ring[(at + step) % ring.length]);
+  return [...new Set(out)].filter((id) => id !== self);
+}
+
+/** What liveness asks its core to do. */
+export type LivenessAction =
+  | { readonly do: "probe"; readonly to: NodeId; readonly n: number }
+  | { readonly do: "ask"; readonly to: NodeId; readonly n: number; readonly target: NodeId }
+  | { readonly do: "suspect"; readonly target: NodeId; readonly incarnation: number }
+  | { readonly do: "unreachable"; readonly target: NodeId; readonly incarnation: number };
+
+/** Facts that the core passes in. */
+export interface LivenessFacts {
+  readonly self: NodeId;
+  readonly now: number;
+  readonly incarnationOf: (id: NodeId) => number;
+  /** Members that nobody declared unreachable or left. */
+  readonly alive: readonly NodeId[];
+  readonly unreachable: readonly NodeId[];
+}
+
+function startProbe(state: Liveness, target: NodeId, now: number, stage: Probe["stage"], askedBy?: Probe["askedBy"]): LivenessAction {
+  const n = state.nextN++;
+  state.probes.set(n, { n, target, stage, expiresAt: now + timing.probeTimeoutMs, ...(askedBy ? { askedBy } : {}) });
+  return { do: "probe", to: target, n };
+}
+
+/** A neighbour's connection closed: probe it now, unless that is under way. */
+export function hint(state: Liveness, target: NodeId, facts: LivenessFacts): LivenessAction[] {
+  if (!facts.alive.includes(target)) return [];
+  for (const probe of state.probes.values()) if (probe.target === target && probe.stage !== "asked") return [];
+  return [startProbe(state, target, facts.now, "direct")];
+}
+
+/** Another node asks us to probe `target`. */
+export function asked(state: Liveness, target: NodeId, by: { node: NodeId; n: number }, now: number): LivenessAction[] {
+  if (state.probes.size > 1_000) return [];
+  return [startProbe(state, target, now, "asked", by)];
+}
+
+/** `target` lives (it answered us, or another that we asked). Returns who waits for the news. */
+export function answered(state: Liveness, target: NodeId, n: number | undefined): { node: NodeId; n: number } | undefined {
+  state.suspects.delete(target);
+  if (n === undefined) return undefined;
+  const probe = state.probes.get(n);
+  if (!probe || probe.target !== target) return undefined;
+  state.probes.delete(n);
+  for (const other of [...state.probes.values()]) {
+    if (other.target === target && other.stage !== "asked") state.probes.delete(other.n);
+  }
+  return probe.askedBy;
+}
+
+/** Somebody suspects `target`: probe it ourselves when we are one of its watchers. */
+export function suspected(state: Liveness, target: NodeId, incarnation: number, facts: LivenessFacts): LivenessAction[] {
+  if (incarnation < facts.incarnationOf(target) || state.suspects.has(target)) return [];
+  return state.neighbours.includes(target) ? hint(state, target, facts) : [];
+}
+
+/** Starts what is due: probes, indirect probes, suspicions, verdicts. */
+export function tickLiveness(state: Liveness, facts: LivenessFacts): LivenessAction[] {
+  const { now } = facts;
+  const actions: LivenessAction[] = [];
+  for (const probe of [...state.probes.values()]) {
+    if (now < probe.expiresAt) continue;
+    state.probes.delete(probe.n);
+    if (probe.stage === "asked" || !facts.alive.includes(probe.target)) continue;
+    const helpers = state.neighbours.filter((id) => id !== probe.target && facts.alive.includes(id))
+      .slice(0, timing.indirectProbes);
+    if (probe.stage === "direct" && helpers.length > 0) {
+      state.probes.set(probe.n, { ...probe, stage: "indirect", expiresAt: now + 2 * timing.probeTimeoutMs });
+      for (const to of helpers) actions.push({ do: "ask", to, n: probe.n, target: probe.target });
+      actions.push({ do: "probe", to: probe.target, n: probe.n });
+      continue;
+    }
+    if (state.suspects.has(probe.target)) continue;
+    const incarnation = facts.incarnationOf(probe.target);
+    state.suspects.set(probe.target, { incarnation, since: now, own: true });
+    actions.push({ do: "suspect", target: probe.target, incarnation });
+  }
+  for (const [target, suspicion] of [...state.suspects]) {
+    if (!facts.alive.includes(target) || facts.incarnationOf(target) > suspicion.incarnation) {
+      state.suspects.delete(target);
+      continue;
+    }
+    // Watchers find out at about the same time; a spread of their verdicts lets one record do for all.
+    const spread = parseInt(positionOf(facts.self + target).slice(0, 4), 16) % 400;
+    if (now < suspicion.since + timing.suspectMs + spread) continue;
+    state.suspects.delete(target);
+    actions.push({ do: "unreachable", target, incarnation: suspicion.incarnation });
+  }
+  if (now >= state.nextProbeAt) {
+    state.nextProbeAt = now + timing.probeIntervalMs;
+    const targets = state.neighbours.filter((id) => facts.alive.includes(id));
+    if (targets.length > 0) {
+      const target = targets[state.turn++ % targets.length];
+      if (![...state.probes.values()].some((p) => p.target === target && p.stage !== "asked")) {
+        actions.push(startProbe(state, target, now, "direct"));
+      }
+      // A suspect is probed on and on: its answer is what clears it.
+      for (const suspect of state.suspects.keys()) {
+        if (suspect !== target) actions.push(startProbe(state, suspect, now, "direct"));
+      }
+    }
+  }
+  if (now >= state.nextRetryAt && facts.unreachable.length > 0) {
+    state.nextRetryAt = now + 5 * timing.probeIntervalMs;
+    const target = facts.unreachable[state.turn++ % facts.unreachable.length];
+    actions.push(startProbe(state, target, now, "asked"));
+  }
+  return actions;
+}
+
+/** When {@link tickLiveness} has something to do next. */
+export function livenessWake(state: Liveness): number {
+  let at = state.nextProbeAt;
+  for (const probe of state.probes.values()) at = Math.min(at, probe.expiresAt);
+  for (const s of state.suspects.values()) at = Math.min(at, s.since + timing.suspectMs);
+  return at;
+}

@@ -1,0 +1,180 @@
+/**
+ * The replicated records of a realm as one node holds them: the newest record per `(author, key)`, and per author how
+ * far the log is known without a gap. Order of arrival never matters (property-tested).
+ */
+import type { Digest, NodeId } from "../protocol/identity.ts";
+import { digestOf } from "../protocol/identity.ts";
+import { utf8 } from "../protocol/encoding.ts";
+import { limits } from "../protocol/limits.ts";
+import type { Head, Heads } from "../protocol/message.ts";
+import type { RealmRecord } from "../protocol/record.ts";
+
+/** 64 bits as two unsigned words: XOR sums that do not depend on order. */
+interface Sum {
+  high: number;
+  low: number;
+}
+const fold = (sum: Sum, hash: Digest): void => {
+  sum.high = (sum.high ^ parseInt(hash.slice(0, 8), 16)) >>> 0;
+  sum.low = (sum.low ^ parseInt(hash.slice(8, 16), 16)) >>> 0;
+};
+const sumText = (sum: Sum): string => sum.high.toString(16).padStart(8, "0") + sum.low.toString(16).padStart(8, "0");
+
+/** What is known of one author. */
+interface AuthorLog {
+  /** Everything of the author up to this seq is here or was superseded. */
+  head: number;
+  /** The highest seq seen; above `head` while there is a gap. */
+  max: number;
+  readonly live: Map<string, RealmRecord>;
+  /** `prev → seq` of records beyond the gap. */
+  readonly ahead: Map<number, number>;
+  readonly sum: Sum;
+  /** This author's term in the digest of the whole store. */
+  term: Digest;
+}
+
+/** See the module's text. Owned by one core; nobody else writes. */
+export interface RecordStore {
+  readonly authors: Map<NodeId, AuthorLog>;
+  readonly total: Sum;
+}
+
+/** An empty store. */
+export const createRecordStore = (): RecordStore => ({ authors: new Map(), total: { high: 0, low: 0 } });
+
+/** What {@link insert} did. `stale`: a newer one is here; `full`: the author is at its limit. */
+export type Inserted = "new" | "duplicate" | "stale" | "full";
+
+function logOf(store: RecordStore, author: NodeId): AuthorLog {
+  let log = store.authors.get(author);
+  if (!log) {
+    log = { head: 0, max: 0, live: new Map(), ahead: new Map(), sum: { high: 0, low: 0 }, term: "" };
+    store.authors.set(author, log);
+  }
+  return log;
+}
+
+function settle(store: RecordStore, author: NodeId, log: AuthorLog): void {
+  if (log.term) fold(store.total, log.term);
+  log.term = digestOf(utf8(`${author} ${log.head} ${sumText(log.sum)}`));
+  fold(store.total, log.term);
+}
+
+function advance(log: AuthorLog): void {
+  for (let again = true; again;) {
+    again = false;
+    for (const [prev, seq] of log.ahead) {
+      if (prev > log.head) continue;
+      log.ahead.delete(prev);
+      if (seq > log.head) log.head = seq;
+      again = true;
+    }
+  }
+}
+
+/** Takes in a verified record. */
+export function insert(store: RecordStore, record: RealmRecord): Inserted {
+  const log = logOf(store, record.author);
+  const old = log.live.get(record.key);
+  if (old && old.hash === record.hash) return "duplicate";
+  // Two records of one seq: their author equivocated or lost its disk. All nodes keep the same one.
+  const newer = !old || record.seq > old.seq || (record.seq === old.seq && record.hash > old.hash);
+  if (!newer) return "stale";
+  if (!old && log.live.size >= limits.recordsPerAuthor) return "full";
+  if (old) fold(log.sum, old.hash);
+  fold(log.sum, record.hash);
+  log.live.set(record.key, record);
+  if (record.seq > log.max) log.max = record.seq;
+  if (record.prev <= log.head) {
+    if (record.seq > log.head) log.head = record.seq;
+    advance(log);
+  } else {
+    const known = log.ahead.get(record.prev);
+    if (known === undefined || known < record.seq) log.ahead.set(record.prev, record.seq);
+  }
+  settle(store, record.author, log);
+  return "new";
+}
+
+/** The newest record of an author under a key. */
+export const recordOf = (store: RecordStore, author: NodeId, key: string): RealmRecord | undefined =>
+  store.authors.get(author)?.live.get(key);
+
+/** Highest seq of an author that was seen at all. */
+export const lastSeq = (store: RecordStore, author: NodeId): number => store.authors.get(author)?.max ?? 0;
+
+/** Sum over everything that is held; equal sums mean equal stores. */
+export const storeDigest = (store: RecordStore): string => sumText(store.total);
+
+/** The version vector. */
+export function headsOf(store: RecordStore): Heads {
+  const heads: Record<NodeId, Head> = {};
+  for (const [author, log] of store.authors) heads[author] = [log.head, sumText(log.sum)];
+  return heads;
+}
+
+/** Whether the holder of `heads` has something that this store lacks. */
+export function lacks(store: RecordStore, heads: Heads): boolean {
+  for (const author of Object.keys(heads)) {
+    const log = store.authors.get(author);
+    if (!log) return true;
+    const [head, sum] = heads[author];
+    if (head > log.head || (head === log.head && sum !== sumText(log.sum))) return true;
+  }
+  return false;
+}
+
+/** Records that the holder of `heads` lacks, bounded; `more` when the bound cut it short. */
+export function missingFrom(
+  store: RecordStore,
+  heads: Heads,
+): { records: RealmRecord[]; upTo: Record<NodeId, Head>; more: boolean } {
+  const records: RealmRecord[] = [];
+  const upTo: Record<NodeId, Head> = {};
+  let bytes = 0;
+  for (const author of [...store.authors.keys()].sort()) {
+    const log = store.authors.get(author)!;
+    const theirs = heads[author];
+    const from = theirs === undefined ? 0 : theirs[0];
+    const sum = sumText(log.sum);
+    if (theirs !== undefined && theirs[0] === log.head && theirs[1] === sum) continue;
+    if (from > log.head && log.max <= from) continue;
+    // Equal heads with different sums: somebody withheld a record, or there is a gap. Then all of it goes.
+    const since = from === log.head ? 0 : from;
+    const wanted = [...log.live.values()].filter((r) => r.seq > since).sort((a, b) => a.seq - b.seq);
+    let last = since;
+    for (const record of wanted) {
+      const size = record.wire.p.length + 120;
+      if (records.length >= limits.syncRecords || bytes + size > limits.messageBytes / 2) {
+        if (last > from) upTo[author] = [Math.min(last, log.head), sum];
+        return { records, upTo, more: true };
+      }
+      records.push(record);
+      bytes += size;
+      last = record.seq;
+    }
+    upTo[author] = [log.head, sum];
+  }
+  return { records, upTo, more: false };
+}
+
+/** A peer gave us everything of these authors up to these heads: the gap below is closed. */
+export function closeGaps(store: RecordStore, upTo: Heads): void {
+  for (const author of Object.keys(upTo)) {
+    const log = store.authors.get(author);
+    if (!log || upTo[author][0] <= log.head) continue;
+    log.head = upTo[author][0];
+    if (log.head > log.max) log.max = log.head;
+    advance(log);
+    settle(store, author, log);
+  }
+}
+
+/** All live records, tombstones too; in a fixed order. */
+export function* allRecords(store: RecordStore): Generator<RealmRecord> {
+  for (const author of [...store.authors.keys()].sort()) {
+    const log = store.authors.get(author)!;
+    yield* [...log.live.values()].sort((a, b) => a.seq - b.seq);
+  }
+}

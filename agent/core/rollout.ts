@@ -1,0 +1,322 @@
+/**
+ * The controller's decision for one app: a pure function from what is wanted, what was decided, what the replicas say
+ * and which nodes live, to the next decision and the offers that it needs first. Level-triggered: asked again with the
+ * same facts it answers the same.
+ *
+ * One slot holds one replica; while a stateless slot is being replaced it holds two (surge), so that requests always
+ * find one. A slot with state volumes is bound to the node that holds them and is replaced in place.
+ */
+import { canonicalJson } from "../protocol/encoding.ts";
+import type { Digest, NodeId } from "../protocol/identity.ts";
+import type { DecidedReplica, Decision } from "../protocol/record.ts";
+import { timing } from "../protocol/limits.ts";
+import { type AppState, type DesiredApp, type Revision, revisionOf } from "./apps.ts";
+import { type Candidate, matchesTags, place, type Placement } from "./placement.ts";
+
+/** A replica that needs a node: the controller offers it to the ranked nodes in turn. */
+export interface Want {
+  readonly slot: number;
+  readonly revision: Digest;
+  readonly memoryMb: number;
+  readonly placement: Placement;
+}
+
+/** What the controller should do now. */
+export interface Verdict {
+  /** The next decision when it differs from the standing one. */
+  readonly next?: Decision;
+  readonly wants: readonly Want[];
+  /** When to look again although nothing happened: a deadline of a replica. */
+  readonly lookAgainAt?: number;
+}
+
+/** Facts for {@link decideApp}. */
+export interface AppFacts {
+  readonly app: AppState;
+  readonly self: NodeId;
+  readonly now: number;
+  /** All members; `reservedMb` without what this verdict would add. */
+  readonly nodes: readonly Candidate[];
+  /** Nodes that declined a slot lately, and why. */
+  readonly declined: (slot: number) => ReadonlyMap<NodeId, string>;
+}
+
+type Health = "pending" | "healthy" | "failed" | "gone";
+
+/** Slots that a wish has: one per matching node for `all`, else as many as asked. */
+function slotsOf(desired: DesiredApp, nodes: readonly Candidate[], standing: readonly DecidedReplica[]): readonly number[] {
+  if (desired.replicas !== "all") return Array.from({ length: desired.replicas }, (_, i) => i);
+  const eligible = nodes.filter((n) => usable(n) && matchesTags(n.tags, desired.tags));
+  // A node keeps its slot: slots are numbered by what stands, new nodes take the lowest free numbers.
+  const taken = new Map<NodeId, number>();
+  for (const r of standing) if (!taken.has(r.node)) taken.set(r.node, r.slot);
+  const numbers = new Set(eligible.map((n) => taken.get(n.id)).filter((s) => s !== undefined));
+  let next = 0;
+  for (const n of eligible) {
+    if (taken.has(n.id)) continue;
+    while (numbers.has(next)) next++;
+    numbers.add(next);
+  }
+  return [...numbers].sort((a, b) => a - b);
+}
+
+const usable = (n: Candidate): boolean => (n.state === "alive" || n.state === "suspect") && !n.cordoned && !n.draining;
+
+/** How many slots may be in change at once. */
+export function batchOf(strategy: DesiredApp["strategy"], slots: number, proven: boolean): number {
+  if (strategy === "all") return slots;
+  // Canary: the first replica must be healthy before the rest follows.
+  if (strategy === "canary" && !proven) return 1;
+  return Math.max(1, Math.ceil(slots / 3));
+}
+
+/** Why `revision` was rejected, when it was. */
+const rejection = (decision: Decision | undefined, revision: Digest) =>
+  decision?.rejected.find((r) => r.revision === revision);
+
+function statusOf(facts: AppFacts, replica: DecidedReplica) {
+  const status = facts.app.statuses.get(replica.id);
+  return status && status.author === replica.node ? status.value : undefined;
+}
+
+function healthOf(facts: AppFacts, replica: DecidedReplica, byId: ReadonlyMap<NodeId, Candidate>): Health {
+  const node = byId.get(replica.node);
+  if (!node || node.state === "unreachable" || node.state === "left") return "gone";
+  const state = statusOf(facts, replica)?.state;
+  if (state === "healthy") return "healthy";
+  if (state === "failed") return "failed";
+  return "pending";
+}
+
+/** Time by which a pending replica must be healthy: bytes that still arrive extend it. */
+function deadlineOf(facts: AppFacts, replica: DecidedReplica): number {
+  const status = statusOf(facts, replica);
+  return (status?.state === "fetching" ? Math.max(status.since, replica.at) : replica.at) + timing.startDeadlineMs;
+}
+
+/** Decides. Only the app's controller acts on the verdict; anyone may compute it to explain. */
+export function decideApp(facts: AppFacts): Verdict {
+  const { app, now } = facts;
+  const standing = app.decision?.value;
+  const byId = new Map(facts.nodes.map((n) => [n.id, n]));
+  if (!app.desired) return standing ? withdraw(facts, standing) : { wants: [] };
+  const desired = app.desired;
+  const draft = new Draft(facts, standing, desired);
+
+  let target: Revision = desired.revision;
+  const refused = rejection(standing, target.id);
+  if (refused) {
+    const good = standing?.good === undefined ? undefined : revisionOf(app, standing.good);
+    if (!good) return draft.finish("failed", target, []);
+    target = good;
+  }
+
+  // A failed or overdue replica of an unproven revision ends its rollout; of a proven one it is replaced elsewhere.
+  const proven = standing?.good === target.id;
+  const exhausted = new Map<NodeId, string>();
+  let lookAgainAt: number | undefined;
+  for (const replica of draft.replicas) {
+    const health = healthOf(facts, replica, byId);
+    if (health === "gone") {
+      if (!draft.isBound(replica.slot)) draft.drop(replica);
+      continue;
+    }
+    if (health === "pending" && now < deadlineOf(facts, replica)) {
+      const deadline = deadlineOf(facts, replica);
+      lookAgainAt = Math.min(lookAgainAt ?? deadline, deadline);
+      continue;
+    }
+    if (health === "healthy") continue;
+    const status = statusOf(facts, replica);
+    const reason = status?.reason ?? `not healthy within ${timing.startDeadlineMs / 1000} s`;
+    if (replica.revision === target.id && !proven) {
+      const name = byId.get(replica.node)?.name ?? replica.node;
+      const why = `replica ${replica.id} on ${name}: ${reason}${status?.log ? `\n${status.log}` : ""}`;
+      draft.reject(target.id, why.slice(0, 3_900));
+      const rejected = draft.value("rolling", target);
+      const after = decideApp({ ...facts, app: { ...app, decision: { value: rejected, author: facts.self } } });
+      return { ...after, next: { ...(after.next ?? rejected), ...stamp(facts, standing) } };
+    }
+    exhausted.set(replica.node, `its replica failed: ${reason.split("\n")[0]}`);
+    if (!draft.isBound(replica.slot)) draft.drop(replica);
+  }
+
+  const slots = slotsOf(desired, facts.nodes, draft.replicas);
+  for (const replica of draft.replicas) if (!slots.includes(replica.slot)) draft.drop(replica);
+
+  const wants: Want[] = [];
+  let changing = 0;
+  let settled = true;
+  const isHealthy = (r: DecidedReplica) => healthOf(facts, r, byId) === "healthy";
+  const anyNewHealthy = draft.replicas.some((r) => r.revision === target.id && isHealthy(r));
+  const batch = batchOf(desired.strategy, slots.length, proven || anyNewHealthy);
+  for (const slot of slots) {
+    const here = draft.at(slot);
+    const fresh = here.filter((r) => r.revision === target.id && staysOn(byId.get(r.node)));
+    const healthy = fresh.find(isHealthy);
+    if (healthy) {
+      for (const r of here) if (r !== healthy) draft.drop(r);
+      continue;
+    }
+    settled = false;
+    if (fresh.length > 0) {
+      changing++;
+      continue;
+    }
+    const empty = here.length === 0;
+    // A slot that serves is replaced within the batch; an empty one is filled at once, unless a canary is out.
+    if (!empty && changing >= batch) continue;
+    if (empty && desired.strategy === "canary" && !proven && !anyNewHealthy && changing >= batch) continue;
+    changing++;
+    const bound = draft.boundNode(slot);
+    const excluded = new Map([...exhausted, ...facts.declined(slot)]);
+    if (bound !== undefined) {
+      for (const n of facts.nodes) if (n.id !== bound) excluded.set(n.id, "does not hold the app's volumes");
+    } else if (desired.replicas === "all") {
+      for (const r of draft.replicas) if (r.revision === target.id) excluded.set(r.node, "has a replica already");
+      if (here.length > 0) {
+        for (const n of facts.nodes) if (n.id !== here[0].node) excluded.set(n.id, "the slot belongs to another node");
+      }
+    }
+    const placement = place(
+      {
+        key: `${app.name}/${slot}`,
+        memoryMb: target.spec.memory_mb,
+        tags: desired.tags,
+        ...(target.spec.kind === "component" ? { runtime: "wasm" } : {}),
+        excluded,
+        alike: alikeOf(draft, target.id, slot),
+      },
+      facts.nodes.map((n) => withoutOwn(n, here, facts)),
+    );
+    wants.push({ slot, revision: target.id, memoryMb: target.spec.memory_mb, placement });
+  }
+  const phase = !settled ? "rolling" : refused ? "rolled_back" : "steady";
+  const next = draft.finish(phase, target, wants);
+  return lookAgainAt === undefined ? next : { ...next, lookAgainAt };
+}
+
+const staysOn = (node: Candidate | undefined): boolean => node !== undefined && !node.draining;
+
+/** Spread: count replicas of this revision on other slots; the own slot's old replica makes its node attractive. */
+function alikeOf(draft: Draft, revision: Digest, slot: number): Map<NodeId, number> {
+  const alike = new Map<NodeId, number>();
+  for (const r of draft.replicas) {
+    if (r.slot === slot) continue;
+    const other = draft.at(r.slot);
+    if (r.revision !== revision && other.some((o) => o.revision === revision)) continue;
+    alike.set(r.node, (alike.get(r.node) ?? 0) + 1);
+  }
+  return alike;
+}
+
+/** Replacing in place frees what the old replica holds. */
+function withoutOwn(node: Candidate, here: readonly DecidedReplica[], facts: AppFacts): Candidate {
+  const own = here.filter((r) => r.node === node.id);
+  if (own.length === 0 || own.every((r) => (revisionOf(facts.app, r.revision)?.spec.volumes.length ?? 0) === 0)) return node;
+  const freed = own.reduce((mb, r) => mb + (revisionOf(facts.app, r.revision)?.spec.memory_mb ?? 0), 0);
+  return { ...node, reservedMb: Math.max(0, node.reservedMb - freed) };
+}
+
+function withdraw(facts: AppFacts, standing: Decision): Verdict {
+  const volumes = facts.app.removed?.volumes ? [] : standing.volumes;
+  if (standing.phase === "removed" && standing.replicas.length === 0 && standing.volumes.length === volumes.length) {
+    return { wants: [] };
+  }
+  return {
+    wants: [],
+    next: { ...standing, replicas: [], volumes, phase: "removed", since: facts.now, ...stamp(facts, standing) },
+  };
+}
+
+function stamp(facts: AppFacts, standing: Decision | undefined): { epoch: number; step: number } {
+  if (!standing) return { epoch: 1, step: 1 };
+  const mine = facts.app.decision?.author === facts.self;
+  return mine ? { epoch: standing.epoch, step: standing.step + 1 } : { epoch: standing.epoch + 1, step: 1 };
+}
+
+/** A decision being made; starts from the standing one. */
+class Draft {
+  replicas: readonly DecidedReplica[];
+  #rejected: Decision["rejected"];
+  #volumes: Decision["volumes"];
+  readonly #facts: AppFacts;
+  readonly #standing: Decision | undefined;
+
+  constructor(facts: AppFacts, standing: Decision | undefined, desired: DesiredApp) {
+    this.#facts = facts;
+    this.#standing = standing;
+    this.replicas = standing?.replicas ?? [];
+    this.#rejected = standing?.rejected ?? [];
+    this.#volumes = desired.revision.spec.volumes.length > 0 || standing?.volumes.length ? standing?.volumes ?? [] : [];
+  }
+  at(slot: number): readonly DecidedReplica[] {
+    return this.replicas.filter((r) => r.slot === slot);
+  }
+  drop(replica: DecidedReplica): void {
+    this.replicas = this.replicas.filter((r) => r !== replica);
+  }
+  boundNode(slot: number): NodeId | undefined {
+    return this.#volumes.find((v) => v.slot === slot)?.node;
+  }
+  isBound(slot: number): boolean {
+    return this.boundNode(slot) !== undefined;
+  }
+  reject(revision: Digest, reason: string): void {
+    const entry = { revision, reason, at: this.#facts.now };
+    this.#rejected = [...this.#rejected.filter((r) => r.revision !== revision), entry].slice(-16);
+    this.replicas = this.replicas.filter((r) => r.revision !== revision);
+  }
+  value(phase: Decision["phase"], target: Revision): Decision {
+    const standing = this.#standing;
+    const good = phase === "steady" || phase === "rolled_back" ? target.id : standing?.good;
+    const changedPhase = standing?.phase !== phase || standing.revision !== target.id;
+    return {
+      app: this.#facts.app.name,
+      phase,
+      revision: target.id,
+      ...(good === undefined ? {} : { good }),
+      replicas: [...this.replicas],
+      volumes: [...this.#volumes],
+      rejected: [...this.#rejected],
+      since: changedPhase ? this.#facts.now : standing.since,
+      ...stamp(this.#facts, standing),
+    };
+  }
+  finish(phase: Decision["phase"], target: Revision, wants: readonly Want[]): Verdict {
+    const replicas = phase === "failed" ? [] : this.replicas;
+    this.replicas = replicas;
+    const next = this.value(phase, target);
+    return sameDecision(next, this.#standing) ? { wants } : { next, wants };
+  }
+}
+
+/** Whether two decisions say the same, apart from their stamps. */
+export function sameDecision(a: Decision, b: Decision | undefined): boolean {
+  const plain = (d: Decision) => canonicalJson({ ...d, epoch: 0, step: 0, since: 0 });
+  return b !== undefined && plain(a) === plain(b);
+}
+
+/** Adds an accepted replica to a decision; binds the slot when the app has state volumes; replaces in place there. */
+export function withReplica(facts: AppFacts, replica: DecidedReplica): Decision | undefined {
+  const { app } = facts;
+  const revision = revisionOf(app, replica.revision);
+  if (!app.desired || !revision) return undefined;
+  const standing = app.decision?.value;
+  const stateful = revision.spec.volumes.length > 0;
+  const others = (standing?.replicas ?? []).filter((r) =>
+    r.id !== replica.id && !(r.slot === replica.slot && (stateful || r.revision === replica.revision))
+  );
+  const volumes = (standing?.volumes ?? []).filter((v) => v.slot !== replica.slot || !stateful);
+  return {
+    app: app.name,
+    phase: "rolling",
+    revision: replica.revision,
+    ...(standing?.good === undefined ? {} : { good: standing.good }),
+    replicas: [...others, replica].sort((a, b) => a.slot - b.slot || (a.id < b.id ? -1 : 1)),
+    volumes: stateful ? [...volumes, { slot: replica.slot, node: replica.node }].sort((a, b) => a.slot - b.slot) : volumes,
+    rejected: standing?.rejected ?? [],
+    since: standing?.phase === "rolling" && standing.revision === replica.revision ? standing.since : facts.now,
+    ...stamp(facts, standing),
+  };
+}
