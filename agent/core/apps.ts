@@ -43,7 +43,12 @@ export interface AppState {
 }
 
 /** An app of which nothing is known. */
-export const createApp = (name: string): AppState => ({ name, commands: new Map(), revisions: [], statuses: new Map() });
+export const createApp = (name: string): AppState => ({
+  name,
+  commands: new Map(),
+  revisions: [],
+  statuses: new Map(),
+});
 
 /** Folds the commands anew. Same set of commands, same result. */
 export function settleApp(app: AppState): void {
@@ -55,7 +60,14 @@ export function settleApp(app: AppState): void {
     switch (command.kind) {
       case "app.deploy": {
         const { spec, replicas, tags, strategy } = command.body;
-        const revision: Revision = { id: command.id, number: revisions.length + 1, kind: "deploy", spec, at: command.at, by: command.by };
+        const revision: Revision = {
+          id: command.id,
+          number: revisions.length + 1,
+          kind: "deploy",
+          spec,
+          at: command.at,
+          by: command.by,
+        };
         revisions.push(revision);
         desired = { revision, replicas, tags, strategy };
         removed = undefined;
@@ -93,10 +105,14 @@ export function settleApp(app: AppState): void {
 }
 
 /** The revision with an id. */
-export const revisionOf = (app: AppState, id: Digest): Revision | undefined => app.revisions.find((r) => r.id === id);
+export const revisionOf = (app: AppState, id: Digest): Revision | undefined =>
+  app.revisions.find((r) => r.id === id);
 
 /** Whether decision `a` outranks `b`: higher epoch, then later step, then author. */
-export function outranks(a: { value: Decision; author: NodeId }, b: { value: Decision; author: NodeId } | undefined): boolean {
+export function outranks(
+  a: { value: Decision; author: NodeId },
+  b: { value: Decision; author: NodeId } | undefined,
+): boolean {
   if (!b) return true;
   if (a.value.epoch !== b.value.epoch) return a.value.epoch > b.value.epoch;
   if (a.value.step !== b.value.step) return a.value.step > b.value.step;

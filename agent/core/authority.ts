@@ -14,7 +14,11 @@ export interface Authority {
 }
 
 /** No grants, no revocations. */
-export const createAuthority = (): Authority => ({ revokes: new Map(), revoked: new Map(), grants: new Map() });
+export const createAuthority = (): Authority => ({
+  revokes: new Map(),
+  revoked: new Map(),
+  grants: new Map(),
+});
 
 /**
  * Recomputes the effective revocations: in order of (time, id) each counts unless its signer was revoked before it.

@@ -19,7 +19,10 @@ interface Probe {
 /** What one node knows of the others' lives beyond the records. */
 export interface Liveness {
   readonly probes: Map<number, Probe>;
-  readonly suspects: Map<NodeId, { readonly incarnation: number; readonly since: number; readonly own: boolean }>;
+  readonly suspects: Map<
+    NodeId,
+    { readonly incarnation: number; readonly since: number; readonly own: boolean }
+  >;
   neighbours: readonly NodeId[];
   /** Sorted by position on the ring; what {@link neighbours} was made from. */
   ring: readonly NodeId[];
@@ -60,7 +63,9 @@ export function neighboursOf(self: NodeId, members: readonly NodeId[]): readonly
   const ring = [...new Set([...members, self])].sort((a, b) => positionOf(a) < positionOf(b) ? -1 : 1);
   const at = ring.indexOf(self);
   const out: NodeId[] = [];
-  for (let step = 1; step < ring.length && out.length < 10; step *= 2) out.push(ring[(at + step) % ring.length]);
+  for (let step = 1; step < ring.length && out.length < 10; step *= 2) {
+    out.push(ring[(at + step) % ring.length]);
+  }
   return [...new Set(out)].filter((id) => id !== self);
 }
 
@@ -81,27 +86,50 @@ export interface LivenessFacts {
   readonly unreachable: readonly NodeId[];
 }
 
-function startProbe(state: Liveness, target: NodeId, now: number, stage: Probe["stage"], askedBy?: Probe["askedBy"]): LivenessAction {
+function startProbe(
+  state: Liveness,
+  target: NodeId,
+  now: number,
+  stage: Probe["stage"],
+  askedBy?: Probe["askedBy"],
+): LivenessAction {
   const n = state.nextN++;
-  state.probes.set(n, { n, target, stage, expiresAt: now + timing.probeTimeoutMs, ...(askedBy ? { askedBy } : {}) });
+  state.probes.set(n, {
+    n,
+    target,
+    stage,
+    expiresAt: now + timing.probeTimeoutMs,
+    ...(askedBy ? { askedBy } : {}),
+  });
   return { do: "probe", to: target, n };
 }
 
 /** A neighbour's connection closed: probe it now, unless that is under way. */
 export function hint(state: Liveness, target: NodeId, facts: LivenessFacts): LivenessAction[] {
   if (!facts.alive.includes(target)) return [];
-  for (const probe of state.probes.values()) if (probe.target === target && probe.stage !== "asked") return [];
+  for (const probe of state.probes.values()) {
+    if (probe.target === target && probe.stage !== "asked") return [];
+  }
   return [startProbe(state, target, facts.now, "direct")];
 }
 
 /** Another node asks us to probe `target`. */
-export function asked(state: Liveness, target: NodeId, by: { node: NodeId; n: number }, now: number): LivenessAction[] {
+export function asked(
+  state: Liveness,
+  target: NodeId,
+  by: { node: NodeId; n: number },
+  now: number,
+): LivenessAction[] {
   if (state.probes.size > 1_000) return [];
   return [startProbe(state, target, now, "asked", by)];
 }
 
 /** `target` lives (it answered us, or another that we asked). Returns who waits for the news. */
-export function answered(state: Liveness, target: NodeId, n: number | undefined): { node: NodeId; n: number } | undefined {
+export function answered(
+  state: Liveness,
+  target: NodeId,
+  n: number | undefined,
+): { node: NodeId; n: number } | undefined {
   state.suspects.delete(target);
   if (n === undefined) return undefined;
   const probe = state.probes.get(n);
@@ -114,7 +142,12 @@ export function answered(state: Liveness, target: NodeId, n: number | undefined)
 }
 
 /** Somebody suspects `target`: probe it ourselves when we are one of its watchers. */
-export function suspected(state: Liveness, target: NodeId, incarnation: number, facts: LivenessFacts): LivenessAction[] {
+export function suspected(
+  state: Liveness,
+  target: NodeId,
+  incarnation: number,
+  facts: LivenessFacts,
+): LivenessAction[] {
   if (incarnation < facts.incarnationOf(target) || state.suspects.has(target)) return [];
   return state.neighbours.includes(target) ? hint(state, target, facts) : [];
 }

@@ -42,7 +42,8 @@ export const createMembers = (): Members => ({
   usedBy: new Map(),
 });
 
-const earlier = (a: Claim, b: Claim): number => a.at - b.at || (a.node < b.node ? -1 : a.node > b.node ? 1 : 0);
+const earlier = (a: Claim, b: Claim): number =>
+  a.at - b.at || (a.node < b.node ? -1 : a.node > b.node ? 1 : 0);
 
 function counts(members: Members, claim: Claim): boolean {
   const revoked = members.revokedInvites.get(claim.invite);
@@ -76,7 +77,9 @@ function admit(members: Members, node: NodeId): boolean {
     ...(removedAt === undefined || removedAt < valid.at ? {} : { removedAt }),
   });
   // Claims whose author was unknown until now.
-  for (const [other, claims] of members.claims) if (claims.some((c) => c.author === node)) admit(members, other);
+  for (const [other, claims] of members.claims) {
+    if (claims.some((c) => c.author === node)) admit(members, other);
+  }
   return true;
 }
 

@@ -1,5 +1,19 @@
 /**
- * The mesh's brain: pure and synchronous. It decides; shells do. It knows no clock, randomness, network, disk or
- * database: all of them come in as values.
+ * The mesh's brain: membership, authority, replication, failure detection, placement, rollouts. Pure and synchronous:
+ * events in, effects out. It knows no clock, no network, no disk and no process; `node/` carries its wishes out, the
+ * simulation in `tests/sim/` does so on a virtual clock.
  */
+export * from "./admission.ts";
+export * from "./apply.ts";
+export * from "./apps.ts";
+export * from "./authority.ts";
+export * from "./control.ts";
+export * from "./events.ts";
+export * from "./liveness.ts";
+export * from "./members.ts";
+export * from "./placement.ts";
+export * from "./record_store.ts";
 export * from "./rendezvous.ts";
+export * from "./rollout.ts";
+export * from "./state.ts";
+export * from "./step.ts";

@@ -34,7 +34,7 @@ export interface Wanted {
 }
 
 /** One node's verdict. */
-export interface Verdict {
+export interface NodeVerdict {
   readonly id: NodeId;
   readonly name: string;
   /** Empty when the node can take it. */
@@ -47,7 +47,7 @@ export interface Verdict {
 export interface Placement {
   /** Nodes that can take it, best first. */
   readonly ranked: readonly NodeId[];
-  readonly verdicts: readonly Verdict[];
+  readonly verdicts: readonly NodeVerdict[];
 }
 
 /** Whether a node's tags fulfil a selector: all words present, no `!word` present. Case matters. */
@@ -55,7 +55,7 @@ export function matchesTags(tags: readonly string[], selector: readonly string[]
   return selector.every((word) => word.startsWith("!") ? !tags.includes(word.slice(1)) : tags.includes(word));
 }
 
-function judge(node: Candidate, wanted: Wanted): Verdict {
+function judge(node: Candidate, wanted: Wanted): NodeVerdict {
   const reasons: string[] = [];
   let fix: string | undefined;
   if (node.state !== "alive" && node.state !== "suspect") reasons.push(`is ${node.state}`);
@@ -70,16 +70,21 @@ function judge(node: Candidate, wanted: Wanted): Verdict {
     const lacking = missing.filter((t) => !t.startsWith("!"));
     if (lacking.length > 0) fix ??= `realm node tag ${node.name} ${[...node.tags, ...lacking].join(",")}`;
   }
-  if (wanted.runtime && !node.runtimes.includes(wanted.runtime)) reasons.push(`has no ${wanted.runtime} runtime`);
+  if (wanted.runtime && !node.runtimes.includes(wanted.runtime)) {
+    reasons.push(`has no ${wanted.runtime} runtime`);
+  }
   const free = node.memoryMb - node.reservedMb;
-  if (wanted.memoryMb > free) reasons.push(`has ${Math.max(0, free)} MiB of memory free, ${wanted.memoryMb} needed`);
+  if (wanted.memoryMb > free) {
+    reasons.push(`has ${Math.max(0, free)} MiB of memory free, ${wanted.memoryMb} needed`);
+  }
   const excluded = wanted.excluded.get(node.id);
   if (excluded !== undefined) reasons.push(excluded);
   return { id: node.id, name: node.name, reasons, ...(fix === undefined ? {} : { fix }) };
 }
 
 /** Share of a node's memory that is taken, in eighths: small differences do not outweigh stability. */
-const load = (node: Candidate): number => node.memoryMb === 0 ? 8 : Math.floor(8 * node.reservedMb / node.memoryMb);
+const load = (node: Candidate): number =>
+  node.memoryMb === 0 ? 8 : Math.floor(8 * node.reservedMb / node.memoryMb);
 
 /** Ranks the nodes for one placement. Same inputs, same answer, on every node. */
 export function place(wanted: Wanted, nodes: readonly Candidate[]): Placement {

@@ -18,7 +18,8 @@ const fold = (sum: Sum, hash: Digest): void => {
   sum.high = (sum.high ^ parseInt(hash.slice(0, 8), 16)) >>> 0;
   sum.low = (sum.low ^ parseInt(hash.slice(8, 16), 16)) >>> 0;
 };
-const sumText = (sum: Sum): string => sum.high.toString(16).padStart(8, "0") + sum.low.toString(16).padStart(8, "0");
+const sumText = (sum: Sum): string =>
+  sum.high.toString(16).padStart(8, "0") + sum.low.toString(16).padStart(8, "0");
 
 /** What is known of one author. */
 interface AuthorLog {

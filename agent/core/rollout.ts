@@ -39,12 +39,18 @@ export interface AppFacts {
   readonly nodes: readonly Candidate[];
   /** Nodes that declined a slot lately, and why. */
   readonly declined: (slot: number) => ReadonlyMap<NodeId, string>;
+  /** The node to which a slot is offered right now. */
+  readonly offered: (slot: number) => NodeId | undefined;
 }
 
 type Health = "pending" | "healthy" | "failed" | "gone";
 
 /** Slots that a wish has: one per matching node for `all`, else as many as asked. */
-function slotsOf(desired: DesiredApp, nodes: readonly Candidate[], standing: readonly DecidedReplica[]): readonly number[] {
+function slotsOf(
+  desired: DesiredApp,
+  nodes: readonly Candidate[],
+  standing: readonly DecidedReplica[],
+): readonly number[] {
   if (desired.replicas !== "all") return Array.from({ length: desired.replicas }, (_, i) => i);
   const eligible = nodes.filter((n) => usable(n) && matchesTags(n.tags, desired.tags));
   // A node keeps its slot: slots are numbered by what stands, new nodes take the lowest free numbers.
@@ -60,7 +66,8 @@ function slotsOf(desired: DesiredApp, nodes: readonly Candidate[], standing: rea
   return [...numbers].sort((a, b) => a - b);
 }
 
-const usable = (n: Candidate): boolean => (n.state === "alive" || n.state === "suspect") && !n.cordoned && !n.draining;
+const usable = (n: Candidate): boolean =>
+  (n.state === "alive" || n.state === "suspect") && !n.cordoned && !n.draining;
 
 /** How many slots may be in change at once. */
 export function batchOf(strategy: DesiredApp["strategy"], slots: number, proven: boolean): number {
@@ -91,7 +98,8 @@ function healthOf(facts: AppFacts, replica: DecidedReplica, byId: ReadonlyMap<No
 /** Time by which a pending replica must be healthy: bytes that still arrive extend it. */
 function deadlineOf(facts: AppFacts, replica: DecidedReplica): number {
   const status = statusOf(facts, replica);
-  return (status?.state === "fetching" ? Math.max(status.since, replica.at) : replica.at) + timing.startDeadlineMs;
+  return (status?.state === "fetching" ? Math.max(status.since, replica.at) : replica.at) +
+    timing.startDeadlineMs;
 }
 
 /** Decides. Only the app's controller acts on the verdict; anyone may compute it to explain. */
@@ -134,7 +142,10 @@ export function decideApp(facts: AppFacts): Verdict {
       const why = `replica ${replica.id} on ${name}: ${reason}${status?.log ? `\n${status.log}` : ""}`;
       draft.reject(target.id, why.slice(0, 3_900));
       const rejected = draft.value("rolling", target);
-      const after = decideApp({ ...facts, app: { ...app, decision: { value: rejected, author: facts.self } } });
+      const after = decideApp({
+        ...facts,
+        app: { ...app, decision: { value: rejected, author: facts.self } },
+      });
       return { ...after, next: { ...(after.next ?? rejected), ...stamp(facts, standing) } };
     }
     exhausted.set(replica.node, `its replica failed: ${reason.split("\n")[0]}`);
@@ -145,6 +156,8 @@ export function decideApp(facts: AppFacts): Verdict {
   for (const replica of draft.replicas) if (!slots.includes(replica.slot)) draft.drop(replica);
 
   const wants: Want[] = [];
+  // Where the slots that are being filled will likely go: they count for the spread already.
+  const tentative = new Map<number, NodeId>();
   let changing = 0;
   let settled = true;
   const isHealthy = (r: DecidedReplica) => healthOf(facts, r, byId) === "healthy";
@@ -173,9 +186,13 @@ export function decideApp(facts: AppFacts): Verdict {
     if (bound !== undefined) {
       for (const n of facts.nodes) if (n.id !== bound) excluded.set(n.id, "does not hold the app's volumes");
     } else if (desired.replicas === "all") {
-      for (const r of draft.replicas) if (r.revision === target.id) excluded.set(r.node, "has a replica already");
+      for (const r of draft.replicas) {
+        if (r.revision === target.id) excluded.set(r.node, "has a replica already");
+      }
       if (here.length > 0) {
-        for (const n of facts.nodes) if (n.id !== here[0].node) excluded.set(n.id, "the slot belongs to another node");
+        for (const n of facts.nodes) {
+          if (n.id !== here[0].node) excluded.set(n.id, "the slot belongs to another node");
+        }
       }
     }
     const placement = place(
@@ -185,10 +202,12 @@ export function decideApp(facts: AppFacts): Verdict {
         tags: desired.tags,
         ...(target.spec.kind === "component" ? { runtime: "wasm" } : {}),
         excluded,
-        alike: alikeOf(draft, target.id, slot),
+        alike: alikeOf(draft, target.id, slot, tentative),
       },
       facts.nodes.map((n) => withoutOwn(n, here, facts)),
     );
+    const likely = facts.offered(slot) ?? placement.ranked[0];
+    if (likely !== undefined) tentative.set(slot, likely);
     wants.push({ slot, revision: target.id, memoryMb: target.spec.memory_mb, placement });
   }
   const phase = !settled ? "rolling" : refused ? "rolled_back" : "steady";
@@ -199,7 +218,12 @@ export function decideApp(facts: AppFacts): Verdict {
 const staysOn = (node: Candidate | undefined): boolean => node !== undefined && !node.draining;
 
 /** Spread: count replicas of this revision on other slots; the own slot's old replica makes its node attractive. */
-function alikeOf(draft: Draft, revision: Digest, slot: number): Map<NodeId, number> {
+function alikeOf(
+  draft: Draft,
+  revision: Digest,
+  slot: number,
+  tentative: ReadonlyMap<number, NodeId>,
+): Map<NodeId, number> {
   const alike = new Map<NodeId, number>();
   for (const r of draft.replicas) {
     if (r.slot === slot) continue;
@@ -207,25 +231,38 @@ function alikeOf(draft: Draft, revision: Digest, slot: number): Map<NodeId, numb
     if (r.revision !== revision && other.some((o) => o.revision === revision)) continue;
     alike.set(r.node, (alike.get(r.node) ?? 0) + 1);
   }
+  for (const node of tentative.values()) alike.set(node, (alike.get(node) ?? 0) + 1);
   return alike;
 }
 
 /** Replacing in place frees what the old replica holds. */
 function withoutOwn(node: Candidate, here: readonly DecidedReplica[], facts: AppFacts): Candidate {
   const own = here.filter((r) => r.node === node.id);
-  if (own.length === 0 || own.every((r) => (revisionOf(facts.app, r.revision)?.spec.volumes.length ?? 0) === 0)) return node;
+  if (
+    own.length === 0 || own.every((r) => (revisionOf(facts.app, r.revision)?.spec.volumes.length ?? 0) === 0)
+  ) return node;
   const freed = own.reduce((mb, r) => mb + (revisionOf(facts.app, r.revision)?.spec.memory_mb ?? 0), 0);
   return { ...node, reservedMb: Math.max(0, node.reservedMb - freed) };
 }
 
 function withdraw(facts: AppFacts, standing: Decision): Verdict {
   const volumes = facts.app.removed?.volumes ? [] : standing.volumes;
-  if (standing.phase === "removed" && standing.replicas.length === 0 && standing.volumes.length === volumes.length) {
+  if (
+    standing.phase === "removed" && standing.replicas.length === 0 &&
+    standing.volumes.length === volumes.length
+  ) {
     return { wants: [] };
   }
   return {
     wants: [],
-    next: { ...standing, replicas: [], volumes, phase: "removed", since: facts.now, ...stamp(facts, standing) },
+    next: {
+      ...standing,
+      replicas: [],
+      volumes,
+      phase: "removed",
+      since: facts.now,
+      ...stamp(facts, standing),
+    },
   };
 }
 
@@ -248,7 +285,9 @@ class Draft {
     this.#standing = standing;
     this.replicas = standing?.replicas ?? [];
     this.#rejected = standing?.rejected ?? [];
-    this.#volumes = desired.revision.spec.volumes.length > 0 || standing?.volumes.length ? standing?.volumes ?? [] : [];
+    this.#volumes = desired.revision.spec.volumes.length > 0 || standing?.volumes.length
+      ? standing?.volumes ?? []
+      : [];
   }
   at(slot: number): readonly DecidedReplica[] {
     return this.replicas.filter((r) => r.slot === slot);
@@ -314,9 +353,13 @@ export function withReplica(facts: AppFacts, replica: DecidedReplica): Decision 
     revision: replica.revision,
     ...(standing?.good === undefined ? {} : { good: standing.good }),
     replicas: [...others, replica].sort((a, b) => a.slot - b.slot || (a.id < b.id ? -1 : 1)),
-    volumes: stateful ? [...volumes, { slot: replica.slot, node: replica.node }].sort((a, b) => a.slot - b.slot) : volumes,
+    volumes: stateful
+      ? [...volumes, { slot: replica.slot, node: replica.node }].sort((a, b) => a.slot - b.slot)
+      : volumes,
     rejected: standing?.rejected ?? [],
-    since: standing?.phase === "rolling" && standing.revision === replica.revision ? standing.since : facts.now,
+    since: standing?.phase === "rolling" && standing.revision === replica.revision
+      ? standing.since
+      : facts.now,
     ...stamp(facts, standing),
   };
 }

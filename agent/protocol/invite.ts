@@ -122,6 +122,23 @@ export function parseInviteToken(token: string): Result<{ signed: SignedInvite; 
     : refuse("invite_invalid", invite.message);
 }
 
+/** Verifies that the joining node itself signed its request to join this realm. */
+export function openJoinRequest(
+  admission: Admission,
+  realm: RealmId,
+  verifier: Verifier,
+): Result<JoinRequest> {
+  const bytes = open(admission.request, payloadTypes.join, verifier);
+  if (!bytes.ok) return bytes;
+  const request = decodeJson(bytes.value, JoinRequestSchema, "the join request");
+  if (!request.ok) return request;
+  if (admission.request.keyid !== request.value.node) {
+    return refuse("invite_invalid", "the join request is signed by another key");
+  }
+  if (request.value.realm !== realm) return refuse("wrong_realm", "the join request is for another realm");
+  return request;
+}
+
 /**
  * Verifies an admission in everything but the count of uses and revocation of the invite, which the membership
  * projection decides. `at` of the request is the time at which grants and expiry are judged.
@@ -132,15 +149,9 @@ export function openAdmission(
   verifier: Verifier,
   revokedAt: RevokedAt,
 ): Result<OpenedAdmission> {
-  const requestBytes = open(admission.request, payloadTypes.join, verifier);
-  if (!requestBytes.ok) return requestBytes;
-  const request = decodeJson(requestBytes.value, JoinRequestSchema, "the join request");
+  const request = openJoinRequest(admission, realm, verifier);
   if (!request.ok) return request;
   const r = request.value;
-  if (admission.request.keyid !== r.node) {
-    return refuse("invite_invalid", "the join request is signed by another key");
-  }
-  if (r.realm !== realm) return refuse("wrong_realm", "the join request is for another realm");
   const signed = admission.invite;
   if (inviteId(signed) !== r.invite) return refuse("invite_invalid", "the join request names another invite");
   const inviteBytes = open(signed.envelope, payloadTypes.invite, verifier);

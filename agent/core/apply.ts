@@ -1,0 +1,313 @@
+/** From records to projections. Order of arrival never matters; what is not authorised is kept out by every node alike. */
+import { type Command, openCommand, type SignedCommand } from "../protocol/command.ts";
+import { decodeJson, GrantSchema } from "../protocol/grant.ts";
+import { fromBase64Url } from "../protocol/encoding.ts";
+import { type Admission, openAdmission } from "../protocol/invite.ts";
+import { limits } from "../protocol/limits.ts";
+import { ok, refuse, type Result } from "../protocol/errors.ts";
+import type { Decision, NodeInfo, RealmRecord, RecordBody, ReplicaStatus } from "../protocol/record.ts";
+import { createApp, outranks, settleApp } from "./apps.ts";
+import { settleRevocations } from "./authority.ts";
+import { claim, isMember, removeMember, settleMembers } from "./members.ts";
+import { allRecords, insert } from "./record_store.ts";
+import { type Core } from "./state.ts";
+
+/** Parts of the realm's state that a record changed. */
+export type Topic = "members" | "nodes" | "apps" | "keys" | "pins" | "commands";
+
+/** What became of a record. */
+export interface Applied {
+  /** It is new here and was stored. */
+  readonly stored: boolean;
+  readonly topics: ReadonlySet<Topic>;
+  /** Why it was refused, when its sender should have known better. */
+  readonly refused?: string;
+}
+
+const nothing: Applied = { stored: false, topics: new Set() };
+
+/** Takes in a record whose signature was verified: membership of its author, then store, then projections. */
+export function applyRecord(core: Core, record: RealmRecord, now: number): Applied {
+  if (record.at > now + limits.futureSkewMs) {
+    return { ...nothing, refused: "a record is dated in the future" };
+  }
+  const selfCertifying = record.kind === "member" && record.key === `member/${record.author}`;
+  const author = core.members.admitted.get(record.author);
+  if (!author && !selfCertifying) {
+    if (core.orphans.length < limits.syncRecords) core.orphans.push(record);
+    return nothing;
+  }
+  if (author?.removedAt !== undefined && record.at > author.removedAt) {
+    return { ...nothing, refused: "a record is by a node that was removed" };
+  }
+  if (selfCertifying && !author && !founds(core, record)) {
+    return { ...nothing, refused: "a membership that nobody granted" };
+  }
+  const inserted = insert(core.store, record);
+  if (inserted !== "new") return nothing;
+  const topics = new Set<Topic>();
+  project(core, record, topics);
+  if (topics.has("members")) adopt(core, topics, now);
+  return { stored: true, topics };
+}
+
+/** Whether a self-authored membership is the founder's: its invite has no bootstrap address and one use. */
+function founds(core: Core, record: RealmRecord): boolean {
+  return record.body !== null && admissionOf(core, record).ok;
+}
+
+function admissionOf(core: Core, record: RealmRecord) {
+  const admission = record.body as Admission;
+  const opened = openAdmission(
+    admission,
+    core.config.realm,
+    core.config.verifier,
+    (k) => core.authority.revoked.get(k),
+  );
+  if (!opened.ok) return opened;
+  if (record.key !== `member/${opened.value.node}`) {
+    return refuse("invite_invalid", "the admission is of another node");
+  }
+  if (Math.abs(record.at - opened.value.at) > limits.commandSkewMs) {
+    return refuse("invite_expired", "the admission is too old");
+  }
+  const own = record.author === opened.value.node;
+  if (own && !(opened.value.uses === 1 && bootstrapIsEmpty(admission))) {
+    return refuse("invite_invalid", "a node cannot admit itself by an invite to join others");
+  }
+  return ok({ ...opened.value, founder: own });
+}
+
+function bootstrapIsEmpty(admission: Admission): boolean {
+  try {
+    return JSON.parse(new TextDecoder().decode(fromBase64Url(admission.invite.envelope.payload))).bootstrap
+      .length === 0;
+  } catch {
+    return false;
+  }
+}
+
+/** Records that came before their author's membership. */
+function adopt(core: Core, topics: Set<Topic>, now: number): void {
+  const waiting = core.orphans.splice(0);
+  for (const record of waiting) {
+    for (const topic of applyRecord(core, record, now).topics) topics.add(topic);
+  }
+}
+
+function project(core: Core, record: RealmRecord, topics: Set<Topic>): void {
+  if (record.body === null) {
+    bury(core, record, topics);
+    return;
+  }
+  switch (record.kind) {
+    case "member": {
+      const opened = admissionOf(core, record);
+      if (!opened.ok) return;
+      claim(core.members, opened.value, record.author, opened.value.founder);
+      core.alive = undefined;
+      topics.add("members").add("nodes");
+      return;
+    }
+    case "command":
+      projectCommand(core, record, topics);
+      return;
+    case "node": {
+      core.infos.set(record.author, record.body as NodeInfo);
+      core.alive = undefined;
+      topics.add("nodes");
+      return;
+    }
+    case "liveness": {
+      const subject = record.key.slice("liveness/".length);
+      const body = record.body as RecordBody<"liveness">;
+      if (body.state === "left" && subject !== record.author) return;
+      const verdicts = core.verdicts.get(subject) ?? new Map();
+      verdicts.set(record.author, body);
+      core.verdicts.set(subject, verdicts);
+      core.alive = undefined;
+      topics.add("nodes");
+      return;
+    }
+    case "decision": {
+      const value = record.body as Decision;
+      const app = appOf(core, value.app);
+      const mine = { value, author: record.author };
+      if (record.key !== `decision/${value.app}` || !outranks(mine, app.decision)) return;
+      app.decision = mine;
+      core.reserved = undefined;
+      core.dirtyApps.add(value.app);
+      topics.add("apps");
+      return;
+    }
+    case "replica": {
+      const value = record.body as ReplicaStatus;
+      if (record.key !== `replica/${value.replica}`) return;
+      appOf(core, value.app).statuses.set(value.replica, { value, author: record.author });
+      core.dirtyApps.add(value.app);
+      topics.add("apps");
+      return;
+    }
+  }
+}
+
+function bury(core: Core, record: RealmRecord, topics: Set<Topic>): void {
+  const [kind, ...rest] = record.key.split("/");
+  const name = rest.join("/");
+  if (kind === "liveness") {
+    core.verdicts.get(name)?.delete(record.author);
+    core.alive = undefined;
+    topics.add("nodes");
+  } else if (kind === "replica") {
+    for (const app of core.apps.values()) {
+      if (app.statuses.get(name)?.author !== record.author) continue;
+      app.statuses.delete(name);
+      topics.add("apps");
+    }
+  }
+}
+
+/** The state of an app, made when it is not there. */
+export function appOf(core: Core, name: string) {
+  let app = core.apps.get(name);
+  if (!app) core.apps.set(name, app = createApp(name));
+  return app;
+}
+
+/** Verifies a replicated command: everything that {@link openCommand} checks, and that it was fresh when accepted. */
+export function openReplicated(
+  core: Core,
+  record: RealmRecord,
+): Result<{ command: Command | undefined; id: string; at: number }> {
+  const opened = openCommand(
+    record.body as SignedCommand,
+    core.config.realm,
+    core.config.verifier,
+    (k) => core.authority.revoked.get(k),
+  );
+  if (!opened.ok) return opened;
+  const { known } = opened.value;
+  const id = known ? opened.value.command.id : opened.value.id;
+  const at = known ? opened.value.command.at : opened.value.at;
+  if (record.key !== `command/${id}`) {
+    return refuse("bad_request", "a command record has another id than its command");
+  }
+  if (Math.abs(record.at - at) > limits.commandSkewMs) {
+    return refuse("stale_command", "the command was not fresh when accepted");
+  }
+  return ok({ command: known ? opened.value.command : undefined, id, at });
+}
+
+function projectCommand(core: Core, record: RealmRecord, topics: Set<Topic>): void {
+  const opened = openReplicated(core, record);
+  if (!opened.ok) return;
+  const { command, id, at } = opened.value;
+  const fresh = !core.commands.has(id);
+  core.commands.set(id, { signed: record.body as SignedCommand, command, at, via: record.author });
+  if (!fresh || !command) return;
+  topics.add("commands");
+  const later = (known: { at: number; id: string } | undefined) =>
+    !known || command.at > known.at || (command.at === known.at && command.id > known.id);
+  const stamp = { at: command.at, id: command.id };
+  switch (command.kind) {
+    case "app.deploy":
+    case "app.scale":
+    case "app.rollback":
+    case "app.remove": {
+      const app = appOf(core, command.body.app);
+      app.commands.set(command.id, command);
+      settleApp(app);
+      core.reserved = undefined;
+      core.dirtyApps.add(app.name);
+      topics.add("apps");
+      return;
+    }
+    case "node.tag":
+      if (later(core.tags.get(command.body.node))) {
+        core.tags.set(command.body.node, { ...stamp, tags: command.body.tags });
+      }
+      topics.add("nodes");
+      return;
+    case "node.cordon":
+    case "node.uncordon":
+    case "node.drain": {
+      const state = command.kind === "node.cordon"
+        ? "cordoned"
+        : command.kind === "node.drain"
+        ? "draining"
+        : "open";
+      if (later(core.scheduling.get(command.body.node))) {
+        core.scheduling.set(command.body.node, { ...stamp, state });
+      }
+      topics.add("nodes");
+      return;
+    }
+    case "node.remove":
+      removeMember(core.members, command.body.node, command.at);
+      core.alive = undefined;
+      topics.add("members").add("nodes");
+      return;
+    case "key.grant":
+      core.authority.grants.set(command.id, { envelope: command.body.grant, at: command.at });
+      topics.add("keys");
+      return;
+    case "key.revoke":
+      core.authority.revokes.set(command.id, command);
+      topics.add("keys");
+      if (settleRevocations(core.authority)) { for (const t of rebuild(core)) topics.add(t); }
+      return;
+    case "invite.revoke":
+      core.members.revokedInvites.set(command.body.invite, command.at);
+      settleMembers(core.members);
+      core.alive = undefined;
+      topics.add("members");
+      return;
+    case "blob.pin":
+    case "blob.unpin":
+      if (later(core.pins.get(command.body.digest))) {
+        core.pins.set(
+          command.body.digest,
+          command.kind === "blob.unpin" ? stamp : { ...stamp, pin: { ...command.body, at: command.at } },
+        );
+      }
+      topics.add("pins");
+      return;
+  }
+}
+
+/** Derives every projection anew from the records: after a revocation, and for `realm doctor --rebuild`. */
+export function rebuild(core: Core): ReadonlySet<Topic> {
+  const topics = new Set<Topic>(["members", "nodes", "apps", "keys", "pins", "commands"]);
+  for (
+    const map of [core.infos, core.verdicts, core.commands, core.tags, core.scheduling, core.apps, core.pins]
+  ) map.clear();
+  const { claims, admitted, removed, revokedInvites, usedBy } = core.members;
+  for (const map of [claims, admitted, removed, revokedInvites, usedBy]) map.clear();
+  core.authority.grants.clear();
+  core.alive = core.reserved = undefined;
+  const records = [...allRecords(core.store)];
+  const first = (kind: string) => records.filter((r) => r.kind === kind);
+  for (const kind of ["member", "command", "node", "liveness", "decision", "replica"]) {
+    for (const record of first(kind)) project(core, record, topics);
+  }
+  for (const app of core.apps.keys()) core.dirtyApps.add(app);
+  return topics;
+}
+
+/** Grants that were made known, decoded; for `realm key show`. */
+export function knownGrants(core: Core) {
+  return [...core.authority.grants].flatMap(([id, { envelope }]) => {
+    const grant = decodeJson(fromBase64Url(envelope.payload), GrantSchema, "the grant");
+    return grant.ok
+      ? [{
+        id,
+        grant: grant.value,
+        issuer: envelope.keyid,
+        revokedAt: core.authority.revoked.get(grant.value.key),
+      }]
+      : [];
+  });
+}
+
+/** Whether a peer may talk to us at all. */
+export const admits = (core: Core, id: string): boolean => isMember(core.members, id);

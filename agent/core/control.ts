@@ -1,0 +1,232 @@
+/** Apps under control of this node: decisions, offers, answers; and what this node itself is to run. */
+import { canonicalJson } from "../protocol/encoding.ts";
+import { limits, timing } from "../protocol/limits.ts";
+import type { NodeId } from "../protocol/identity.ts";
+import type { Message } from "../protocol/message.ts";
+import type { Decision } from "../protocol/record.ts";
+import { type AppState, revisionOf } from "./apps.ts";
+import type { Effect, RunOrder } from "./events.ts";
+import { type AppFacts, decideApp, type Want, withReplica } from "./rollout.ts";
+import {
+  candidates,
+  controllerOf,
+  type Core,
+  freshId,
+  nodeState,
+  reservedMb,
+  schedulingOf,
+} from "./state.ts";
+
+/** How the core writes a record of its own. */
+export type Write = (key: string, body: unknown) => void;
+
+function factsOf(core: Core, app: AppState, now: number): AppFacts {
+  return {
+    app,
+    self: core.config.self,
+    now,
+    nodes: candidates(core),
+    declined: (slot) => {
+      const declined = new Map<NodeId, string>();
+      for (const [node, { reason, until }] of core.declines.get(`${app.name}/${slot}`) ?? []) {
+        if (now < until) declined.set(node, reason);
+      }
+      return declined;
+    },
+    offered: (slot) => core.offers.get(`${app.name}/${slot}`)?.node,
+  };
+}
+
+/** The facts on which this node would decide about an app now; to explain. */
+export const factsFor = (core: Core, app: AppState, now: number): AppFacts => factsOf(core, app, now);
+
+/** Looks at every app that may need a decision and that this node controls. */
+export function control(core: Core, now: number, write: Write, effects: Effect[]): void {
+  if (now >= core.nextReconcileAt) {
+    core.nextReconcileAt = now + timing.reconcileIntervalMs;
+    for (const name of core.apps.keys()) core.dirtyApps.add(name);
+  }
+  for (const [name, at] of core.lookAgain) if (now >= at) core.dirtyApps.add(name);
+  const dirty = [...core.dirtyApps].sort();
+  core.dirtyApps.clear();
+  for (const name of dirty) {
+    const app = core.apps.get(name);
+    if (app) controlApp(core, app, now, write, effects);
+  }
+}
+
+function controlApp(core: Core, app: AppState, now: number, write: Write, effects: Effect[]): void {
+  core.lookAgain.delete(app.name);
+  if (controllerOf(core, `app/${app.name}`) !== core.config.self) {
+    for (const [key, offer] of core.offers) if (offer.app === app.name) core.offers.delete(key);
+    return;
+  }
+  // A decision may make the next one possible at once; each round changes something or stops.
+  for (let round = 0; round < 10; round++) {
+    const verdict = decideApp(factsOf(core, app, now));
+    if (verdict.lookAgainAt !== undefined) core.lookAgain.set(app.name, verdict.lookAgainAt);
+    if (verdict.next) {
+      writeDecision(core, verdict.next, write);
+      continue;
+    }
+    offer(core, app, verdict.wants, now, write, effects);
+    return;
+  }
+}
+
+function writeDecision(core: Core, decision: Decision, write: Write): void {
+  write(`decision/${decision.app}`, decision);
+  core.dirtyApps.delete(decision.app);
+}
+
+function offer(
+  core: Core,
+  app: AppState,
+  wants: readonly Want[],
+  now: number,
+  write: Write,
+  effects: Effect[],
+): void {
+  const wanted = new Set(wants.map((w) => `${app.name}/${w.slot}`));
+  for (const [key, pending] of core.offers) {
+    if (pending.app !== app.name) continue;
+    const want = wants.find((w) => w.slot === pending.slot);
+    if (wanted.has(key) && want?.revision === pending.revision && now < pending.expiresAt) continue;
+    core.offers.delete(key);
+    if (wanted.has(key) && now >= pending.expiresAt) {
+      decline(core, key, pending.node, "did not answer the offer", now);
+    }
+  }
+  for (const want of wants) {
+    const key = `${app.name}/${want.slot}`;
+    if (core.offers.has(key)) continue;
+    const node = want.placement.ranked.find((id) => !((core.declines.get(key)?.get(id)?.until ?? 0) > now));
+    if (node === undefined) continue;
+    const id = freshId(core, `${app.name}-${want.slot}`, now);
+    const pending = {
+      id,
+      app: app.name,
+      slot: want.slot,
+      revision: want.revision,
+      node,
+      expiresAt: now + timing.offerTimeoutMs,
+    };
+    core.offers.set(key, pending);
+    lookAgain(core, app.name, pending.expiresAt);
+    const epoch = (app.decision?.value.epoch ?? 0) + 1;
+    const message = {
+      t: "offer",
+      id,
+      app: app.name,
+      revision: want.revision,
+      epoch,
+      memory_mb: want.memoryMb,
+    } as const;
+    if (node === core.config.self) {
+      answerReceived(core, node, consider(core, message, now, effects), now, write, effects);
+    } else {
+      effects.push({ t: "send", to: node, message });
+    }
+  }
+}
+
+function lookAgain(core: Core, app: string, at: number): void {
+  core.lookAgain.set(app, Math.min(at, core.lookAgain.get(app) ?? at));
+}
+
+function decline(core: Core, key: string, node: NodeId, reason: string, now: number): void {
+  const declined = core.declines.get(key) ?? new Map();
+  // Long enough to try the others, short enough to come back when it was the only one.
+  declined.set(node, { reason, until: now + 2 * timing.offerTimeoutMs });
+  core.declines.set(key, declined);
+}
+
+/** A node answered an offer of ours: decide, or go on to the next candidate. */
+export function answerReceived(
+  core: Core,
+  from: NodeId,
+  answer: Extract<Message, { t: "offered" }>,
+  now: number,
+  write: Write,
+  effects: Effect[],
+): void {
+  const found = [...core.offers].find(([, o]) => o.id === answer.id && o.node === from);
+  const app = core.apps.get(answer.app);
+  if (!found || !app) return;
+  const [key, pending] = found;
+  core.offers.delete(key);
+  if (!answer.accepted) {
+    decline(core, key, from, answer.reason ?? "declined", now);
+    controlApp(core, app, now, write, effects);
+    return;
+  }
+  const replica = { id: pending.id, slot: pending.slot, node: from, revision: pending.revision, at: now };
+  const decision = withReplica(factsOf(core, app, now), replica);
+  if (decision) writeDecision(core, decision, write);
+  core.dirtyApps.add(app.name);
+}
+
+/** Would this node run it? Accepting reserves the memory for a while. */
+export function consider(
+  core: Core,
+  offered: Extract<Message, { t: "offer" }>,
+  now: number,
+  effects: Effect[],
+): Extract<Message, { t: "offered" }> {
+  const answer = (reason?: string) => ({
+    t: "offered" as const,
+    id: offered.id,
+    app: offered.app,
+    accepted: reason === undefined,
+    ...(reason === undefined ? {} : { reason }),
+  });
+  const self = core.config.self;
+  if (!core.info) return answer("is still starting");
+  if (schedulingOf(core, self) !== "open") return answer(`is ${schedulingOf(core, self)}`);
+  if (nodeState(core, self) === "removed") return answer("is no member any more");
+  for (const [id, r] of core.reservations) if (now >= r.until) core.reservations.delete(id);
+  const promised = [...core.reservations.values()].reduce((mb, r) => mb + r.memoryMb, 0);
+  const decided = reservedMb(core).get(self) ?? 0;
+  const free = core.info.memory_mb - decided - promised;
+  if (offered.memory_mb > free) {
+    return answer(`has ${Math.max(0, free)} MiB of memory free, ${offered.memory_mb} needed`);
+  }
+  if (core.reservations.size >= limits.replicas) return answer("has too many offers open");
+  core.reservations.set(offered.id, { memoryMb: offered.memory_mb, until: now + 2 * timing.offerTimeoutMs });
+  const app = core.apps.get(offered.app);
+  const revision = app && revisionOf(app, offered.revision);
+  if (revision) effects.push({ t: "prefetch", packages: [revision.spec.package] });
+  return answer();
+}
+
+/** Everything that the decisions want to run on this node. */
+export function ordersFor(core: Core): RunOrder[] {
+  const orders: RunOrder[] = [];
+  for (const name of [...core.apps.keys()].sort()) {
+    const app = core.apps.get(name)!;
+    for (const replica of app.decision?.value.replicas ?? []) {
+      if (replica.node !== core.config.self) continue;
+      const revision = revisionOf(app, replica.revision);
+      if (revision) {
+        orders.push({
+          replica: replica.id,
+          app: name,
+          slot: replica.slot,
+          epoch: app.decision!.value.epoch,
+          revision,
+        });
+      }
+    }
+  }
+  return orders;
+}
+
+/** Tells the shell when the list of what it is to run has changed. */
+export function order(core: Core, effects: Effect[]): void {
+  const orders = ordersFor(core);
+  for (const o of orders) core.reservations.delete(o.replica);
+  const text = canonicalJson(orders.map((o) => [o.replica, o.revision.id]));
+  if (text === core.lastRun) return;
+  core.lastRun = text;
+  effects.push({ t: "run", orders });
+}

@@ -1,0 +1,72 @@
+/** What happens to a core, and what it wants done: plain data at the seam between the brain and the world. */
+import type { Admission } from "../protocol/invite.ts";
+import type { SignedCommand } from "../protocol/command.ts";
+import type { ErrorCode, Result } from "../protocol/errors.ts";
+import type { Digest, NodeId } from "../protocol/identity.ts";
+import type { Message } from "../protocol/message.ts";
+import type { NodeInfo, RealmRecord, ReplicaStatus, WireRecord } from "../protocol/record.ts";
+import type { Revision } from "./apps.ts";
+import type { Topic } from "./apply.ts";
+
+/** Everything that can happen. */
+export type Event =
+  /** Time passed; see {@link Effect} `wake`. */
+  | { readonly t: "tick" }
+  | { readonly t: "message"; readonly from: NodeId; readonly message: Message }
+  /** A connection to a member opened or closed. */
+  | { readonly t: "peer"; readonly id: NodeId; readonly connected: boolean }
+  /** Someone hands in a command; answered by `reply`. */
+  | { readonly t: "submit"; readonly ref: number; readonly command: SignedCommand }
+  /** A machine wants to join by way of this node; answered by `reply` with the records it starts from. */
+  | { readonly t: "join"; readonly ref: number; readonly admission: Admission }
+  /** The shell tells what this node is. */
+  | { readonly t: "info"; readonly info: Omit<NodeInfo, "incarnation"> }
+  /** State of a replica on this node. */
+  | { readonly t: "replica"; readonly status: ReplicaStatus }
+  /** A replica on this node has ended and left nothing behind. */
+  | { readonly t: "gone"; readonly replica: string }
+  /** Verified records from disk at start, or (`fresh`: not on disk yet) from the member that let us join. */
+  | { readonly t: "load"; readonly records: readonly RealmRecord[]; readonly fresh?: boolean }
+  /** Head of this node's audit chain. */
+  | { readonly t: "audited"; readonly count: number; readonly head: Digest }
+  /** This node is about to stop on purpose. */
+  | { readonly t: "leave" };
+
+/** A replica that this node is to run. */
+export interface RunOrder {
+  readonly replica: string;
+  readonly app: string;
+  readonly slot: number;
+  readonly epoch: number;
+  readonly revision: Revision;
+}
+
+/** An entry for the audit chain. */
+export interface AuditEntry {
+  readonly actor: string;
+  readonly action: string;
+  readonly target: string;
+  readonly result: "accepted" | "applied" | "refused";
+  readonly code?: ErrorCode;
+  readonly detail?: string;
+  readonly command?: Digest;
+}
+
+/** Answer to `submit` and `join`. */
+export type Reply = Result<{ readonly id: Digest; readonly records?: readonly WireRecord[] }>;
+
+/** Everything that a core can want. The shell carries them out in order: persist before send. */
+export type Effect =
+  | { readonly t: "persist"; readonly records: readonly RealmRecord[] }
+  | { readonly t: "send"; readonly to: NodeId; readonly message: Message }
+  | { readonly t: "publish"; readonly message: Message }
+  /** Keep connections to these. */
+  | { readonly t: "connect"; readonly neighbours: readonly NodeId[] }
+  /** Run exactly these replicas (level-triggered: the whole list each time). */
+  | { readonly t: "run"; readonly orders: readonly RunOrder[] }
+  /** These packages will likely be needed here soon. */
+  | { readonly t: "prefetch"; readonly packages: readonly Digest[] }
+  | { readonly t: "changed"; readonly topics: ReadonlySet<Topic> }
+  | { readonly t: "audit"; readonly entry: AuditEntry }
+  | { readonly t: "misbehaved"; readonly peer: NodeId; readonly why: string }
+  | { readonly t: "reply"; readonly ref: number; readonly reply: Reply };

@@ -1,0 +1,235 @@
+/** The state of one node's core, and views of it. Owned by `step`; nobody else writes. */
+import {
+  type Digest,
+  digestOf,
+  type NodeId,
+  type RealmId,
+  type Signer,
+  type Verifier,
+} from "../protocol/identity.ts";
+import { utf8 } from "../protocol/encoding.ts";
+import type { Command, SignedCommand } from "../protocol/command.ts";
+import type { NodeInfo, RealmRecord } from "../protocol/record.ts";
+import type { AppState } from "./apps.ts";
+import { type Authority, createAuthority } from "./authority.ts";
+import { createLiveness, type Liveness } from "./liveness.ts";
+import { createMembers, isMember, type Member, type Members } from "./members.ts";
+import type { Candidate } from "./placement.ts";
+import { createRecordStore, type RecordStore } from "./record_store.ts";
+import { rendezvousRank } from "./rendezvous.ts";
+import { revisionOf } from "./apps.ts";
+
+/** Who this node is. */
+export interface CoreConfig {
+  readonly self: NodeId;
+  readonly realm: RealmId;
+  readonly signer: Signer;
+  readonly verifier: Verifier;
+}
+
+/** A pin: a promise to keep a blob. */
+export interface Pin {
+  readonly digest: Digest;
+  readonly name?: string;
+  readonly copies: number;
+  readonly tags: readonly string[];
+  readonly size: number;
+  readonly at: number;
+}
+
+/** An offer that waits for its answer. */
+export interface PendingOffer {
+  readonly id: string;
+  readonly app: string;
+  readonly slot: number;
+  readonly revision: Digest;
+  readonly node: NodeId;
+  readonly expiresAt: number;
+}
+
+/** See the module's text. */
+export interface Core {
+  readonly config: CoreConfig;
+  readonly store: RecordStore;
+  readonly authority: Authority;
+  readonly members: Members;
+  readonly infos: Map<NodeId, NodeInfo>;
+  /** What others' records say of a node's life: subject → author → verdict. */
+  readonly verdicts: Map<
+    NodeId,
+    Map<NodeId, { readonly state: "unreachable" | "left"; readonly incarnation: number }>
+  >;
+  /** All commands that passed verification, whatever their kind. */
+  readonly commands: Map<
+    Digest,
+    {
+      readonly signed: SignedCommand;
+      readonly command: Command | undefined;
+      readonly at: number;
+      readonly via: NodeId;
+    }
+  >;
+  readonly tags: Map<NodeId, { readonly at: number; readonly id: Digest; readonly tags: readonly string[] }>;
+  readonly scheduling: Map<
+    NodeId,
+    { readonly at: number; readonly id: Digest; readonly state: "open" | "cordoned" | "draining" }
+  >;
+  readonly apps: Map<string, AppState>;
+  readonly pins: Map<Digest, { readonly at: number; readonly id: Digest; readonly pin?: Pin }>;
+  readonly liveness: Liveness;
+  /** Records whose author is not known yet; bounded. */
+  readonly orphans: RealmRecord[];
+  /** What this node says of itself; `undefined` until the shell told. */
+  info: NodeInfo | undefined;
+  /** Own records waiting to be gossiped, and since when. */
+  outbox: RealmRecord[];
+  outboxSince: number;
+  readonly offers: Map<string, PendingOffer>;
+  /** `app/slot` → nodes that declined, until when. */
+  readonly declines: Map<string, Map<NodeId, { readonly reason: string; readonly until: number }>>;
+  /** Memory promised to offers that are not decided yet. */
+  readonly reservations: Map<string, { readonly memoryMb: number; readonly until: number }>;
+  readonly dirtyApps: Set<string>;
+  /** Apps with a deadline to look at. */
+  readonly lookAgain: Map<string, number>;
+  readonly lastSync: Map<NodeId, number>;
+  nextSyncAt: number;
+  nextReconcileAt: number;
+  counter: number;
+  /** Canonical form of the last `run` effect. */
+  lastRun: string;
+  /** Cached reservations by node; dropped when a decision changes. */
+  reserved: Map<NodeId, number> | undefined;
+  /** Cached list of alive members. */
+  alive: readonly NodeId[] | undefined;
+}
+
+/** A core that knows nothing but itself. */
+export function createCore(config: CoreConfig): Core {
+  return {
+    config,
+    store: createRecordStore(),
+    authority: createAuthority(),
+    members: createMembers(),
+    infos: new Map(),
+    verdicts: new Map(),
+    commands: new Map(),
+    tags: new Map(),
+    scheduling: new Map(),
+    apps: new Map(),
+    pins: new Map(),
+    liveness: createLiveness(),
+    orphans: [],
+    info: undefined,
+    outbox: [],
+    outboxSince: 0,
+    offers: new Map(),
+    declines: new Map(),
+    reservations: new Map(),
+    dirtyApps: new Set(),
+    lookAgain: new Map(),
+    lastSync: new Map(),
+    nextSyncAt: 0,
+    nextReconcileAt: 0,
+    counter: 0,
+    lastRun: "[]",
+    reserved: undefined,
+    alive: undefined,
+  };
+}
+
+/** State of a node as this core sees it. */
+export type NodeState = "alive" | "suspect" | "unreachable" | "left" | "removed";
+
+/** The incarnation that a node itself published last. */
+export const incarnationOf = (core: Core, id: NodeId): number => core.infos.get(id)?.incarnation ?? 0;
+
+function verdictOf(core: Core, id: NodeId): "unreachable" | "left" | undefined {
+  if (id === core.config.self) return undefined;
+  const own = incarnationOf(core, id);
+  let found: "unreachable" | "left" | undefined;
+  for (const v of core.verdicts.get(id)?.values() ?? []) {
+    if (v.incarnation < own) continue;
+    if (v.state === "left") return "left";
+    found = v.state;
+  }
+  return found;
+}
+
+/** See {@link NodeState}. */
+export function nodeState(core: Core, id: NodeId): NodeState {
+  if (!isMember(core.members, id)) return "removed";
+  return verdictOf(core, id) ?? (core.liveness.suspects.has(id) ? "suspect" : "alive");
+}
+
+/** Members that are not known to be dead or gone; sorted. */
+export function aliveNodes(core: Core): readonly NodeId[] {
+  return core.alive ??= [...core.members.admitted.keys()]
+    .filter((id) => isMember(core.members, id) && verdictOf(core, id) === undefined)
+    .sort();
+}
+
+/** A node's tags: as commanded, else its own with those of its invite. */
+export function tagsOf(core: Core, member: Member): readonly string[] {
+  const commanded = core.tags.get(member.id);
+  if (commanded) return commanded.tags;
+  return [...new Set([...member.tags, ...(core.infos.get(member.id)?.tags ?? [])])].sort();
+}
+
+/** Whether new work may go to a node. */
+export const schedulingOf = (core: Core, id: NodeId): "open" | "cordoned" | "draining" =>
+  core.scheduling.get(id)?.state ?? "open";
+
+/** Memory that decided replicas take on each node, in MiB. */
+export function reservedMb(core: Core): ReadonlyMap<NodeId, number> {
+  if (core.reserved) return core.reserved;
+  const reserved = new Map<NodeId, number>();
+  for (const app of core.apps.values()) {
+    for (const replica of app.decision?.value.replicas ?? []) {
+      const memory = revisionOf(app, replica.revision)?.spec.memory_mb ?? 0;
+      reserved.set(replica.node, (reserved.get(replica.node) ?? 0) + memory);
+    }
+  }
+  return core.reserved = reserved;
+}
+
+/** All members as placement sees them. */
+export function candidates(core: Core): Candidate[] {
+  const reserved = reservedMb(core);
+  const out: Candidate[] = [];
+  for (const member of core.members.admitted.values()) {
+    if (member.removedAt !== undefined) continue;
+    const info = core.infos.get(member.id);
+    const state = nodeState(core, member.id);
+    const scheduling = schedulingOf(core, member.id);
+    out.push({
+      id: member.id,
+      name: info?.name ?? member.name,
+      // A member that never said what it can do can't take work.
+      state: state === "removed" ? "left" : info === undefined ? "unreachable" : state,
+      cordoned: scheduling !== "open",
+      draining: scheduling === "draining",
+      tags: tagsOf(core, member),
+      runtimes: info?.runtimes ?? [],
+      memoryMb: info?.memory_mb ?? 0,
+      reservedMb: reserved.get(member.id) ?? 0,
+    });
+  }
+  return out;
+}
+
+/**
+ * The controller of an app, pin or rollout: highest rendezvous hash over the live, uncordoned members (over the live
+ * ones when all are cordoned).
+ */
+export function controllerOf(core: Core, key: string): NodeId | undefined {
+  const alive = aliveNodes(core).filter((id) => core.infos.has(id));
+  const open = alive.filter((id) => schedulingOf(core, id) === "open");
+  return rendezvousRank(key, open.length > 0 ? open : alive)[0];
+}
+
+/** A fresh, unique name: deterministic in simulation, unguessable need it not be. */
+export function freshId(core: Core, prefix: string, now: number): string {
+  core.counter++;
+  return `${prefix}-${digestOf(utf8(`${core.config.self} ${core.counter} ${now} ${prefix}`)).slice(0, 8)}`;
+}

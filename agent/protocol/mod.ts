@@ -1,0 +1,14 @@
+/**
+ * What nodes, commands and browsers agree on: identities, envelopes, grants, commands, invites, records, messages,
+ * error codes, limits. Browser-safe and pure: no clock, no randomness, no I/O. It knows nothing of how a node decides.
+ */
+export * from "./command.ts";
+export * from "./encoding.ts";
+export * from "./envelope.ts";
+export * from "./errors.ts";
+export * from "./grant.ts";
+export * from "./identity.ts";
+export * from "./invite.ts";
+export * from "./limits.ts";
+export * from "./message.ts";
+export * from "./record.ts";
