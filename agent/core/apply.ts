@@ -10,7 +10,7 @@ import { createApp, outranks, settleApp } from "./apps.ts";
 import { settleRevocations } from "./authority.ts";
 import { claim, isMember, removeMember, settleMembers } from "./members.ts";
 import { allRecords, insert } from "./record_store.ts";
-import { type Core } from "./state.ts";
+import type { Core } from "./state.ts";
 
 /** Parts of the realm's state that a record changed. */
 export type Topic = "members" | "nodes" | "apps" | "keys" | "pins" | "commands";

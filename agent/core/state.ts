@@ -8,8 +8,9 @@ import {
   type Verifier,
 } from "../protocol/identity.ts";
 import { utf8 } from "../protocol/encoding.ts";
+import type { Result } from "../protocol/errors.ts";
 import type { Command, SignedCommand } from "../protocol/command.ts";
-import type { NodeInfo, RealmRecord } from "../protocol/record.ts";
+import type { NodeInfo, RealmRecord, WireRecord } from "../protocol/record.ts";
 import type { AppState } from "./apps.ts";
 import { type Authority, createAuthority } from "./authority.ts";
 import { createLiveness, type Liveness } from "./liveness.ts";
@@ -25,6 +26,8 @@ export interface CoreConfig {
   readonly realm: RealmId;
   readonly signer: Signer;
   readonly verifier: Verifier;
+  /** Opens a record; the default is {@link openRecord}. A simulation remembers answers here. */
+  readonly open?: (wire: WireRecord) => Result<RealmRecord>;
 }
 
 /** A pin: a promise to keep a blob. */

@@ -265,7 +265,8 @@ class Step {
   #receive(from: NodeId, wires: readonly WireRecord[], bySync: boolean): void {
     const opened: RealmRecord[] = [];
     for (const wire of wires) {
-      const record = openRecord(wire, this.#core.config.verifier);
+      const { open, verifier } = this.#core.config;
+      const record = open ? open(wire) : openRecord(wire, verifier);
       if (record.ok) opened.push(record.value);
       else this.#effects.push({ t: "misbehaved", peer: from, why: record.message });
     }

@@ -25,18 +25,17 @@ export function fromHex(text: string): Uint8Array {
 }
 
 /** base64url without padding (RFC 4648 §5). */
-export function toBase64Url(bytes: Uint8Array): string {
-  let binary = "";
-  for (let i = 0; i < bytes.length; i += 0x2000) {
-    binary += String.fromCharCode(...bytes.subarray(i, i + 0x2000));
-  }
-  return btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
-}
+export const toBase64Url = (bytes: Uint8Array): string =>
+  bytes.toBase64({ alphabet: "base64url", omitPadding: true });
 /** Bytes of base64url without padding; refuses non-canonical forms, so that one value has one text. */
 export function fromBase64Url(text: string): Uint8Array {
   if (!/^[A-Za-z0-9_-]*$/.test(text)) throw new TypeError("not base64url");
-  const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
-  const out = Uint8Array.from(binary, (c) => c.charCodeAt(0));
+  let out: Uint8Array;
+  try {
+    out = Uint8Array.fromBase64(text, { alphabet: "base64url" });
+  } catch (cause) {
+    throw new TypeError("not base64url", { cause });
+  }
   if (toBase64Url(out) !== text) throw new TypeError("not canonical base64url");
   return out;
 }

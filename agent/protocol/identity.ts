@@ -35,9 +35,17 @@ export const keyIdOf = (publicKey: Uint8Array): KeyId => "z" + toBase58(concatBy
 /** The node id of a raw Ed25519 public key. */
 export const nodeIdOf = (publicKey: Uint8Array): NodeId => toBase58(concatBytes(PEER_ID, publicKey));
 
+/** Decoding base58 is slow and the same few keys come again and again: a bounded memory of answers. */
+const decoded = new Map<string, Uint8Array | undefined>();
+const DECODED_MAX = 20_000;
+
 /** The raw public key of a key id or node id; `undefined` when it is neither. */
 export function publicKeyOf(id: KeyId | NodeId): Uint8Array | undefined {
-  return id.startsWith("z") ? decode(id.slice(1), ED25519_PUB) : decode(id, PEER_ID);
+  if (decoded.has(id)) return decoded.get(id);
+  const key = id.startsWith("z") ? decode(id.slice(1), ED25519_PUB) : decode(id, PEER_ID);
+  if (decoded.size >= DECODED_MAX) decoded.clear();
+  if (id.length <= 64) decoded.set(id, key);
+  return key;
 }
 /** Whether a text is a key id. */
 export const isKeyId = (text: string): boolean => text.startsWith("z") && publicKeyOf(text) !== undefined;

@@ -21,7 +21,7 @@ import {
   roleOf,
   TimeSchema,
 } from "./grant.ts";
-import { type Digest, type NodeId, type RealmId, type Signer, type Verifier } from "./identity.ts";
+import type { Digest, NodeId, RealmId, Signer, Verifier } from "./identity.ts";
 import { DigestSchema, NodeIdSchema, TagSchema } from "./command.ts";
 import { limits } from "./limits.ts";
 

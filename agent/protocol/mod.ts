@@ -12,3 +12,4 @@ export * from "./invite.ts";
 export * from "./limits.ts";
 export * from "./message.ts";
 export * from "./record.ts";
+export * from "./views.ts";

@@ -84,10 +84,10 @@ export function runHistory(seed: number, count: number, troubleMs = 60_000): Out
   world.heal();
   // Later than any command before: of two commands in one millisecond the ids decide.
   world.run(10);
-  for (const node of nodes) {
-    if (!node.core) world.start(node);
-    world.submit(nodes.find((n) => n.core)!, world.command("node.uncordon", { node: node.id }));
-  }
+  for (const node of nodes) if (!node.core) world.start(node);
+  const whole = () => nodes.every((n) => n.core!.members.admitted.size === count);
+  if (world.until(whole, 30_000) === undefined) return fail("a node does not know all members after 30 s");
+  for (const node of nodes) world.submit(nodes[0], world.command("node.uncordon", { node: node.id }));
   const start = world.now;
   // Bad packages as a first deploy have nothing to return to: wish for a good one at the end.
   for (const app of apps) {

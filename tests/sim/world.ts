@@ -13,7 +13,9 @@ import {
   type Message,
   type NodeId,
   nodeIdOf,
+  openRecord,
   type RealmRecord,
+  type Result,
   sealCommand,
   sealInvite,
   sealJoin,
@@ -22,6 +24,7 @@ import {
   type Signer,
   toHex,
   type Verifier,
+  type WireRecord,
 } from "../../agent/protocol/mod.ts";
 import {
   type Core,
@@ -132,6 +135,14 @@ export class World {
     this.owner = createSigner(this.bytesOf(32));
     this.realm = keyIdOf(this.owner.publicKey);
   }
+
+  /** Every node gets the same wire object: opening it once answers for all. */
+  readonly #opened = new WeakMap<WireRecord, Result<RealmRecord>>();
+  readonly #open = (wire: WireRecord): Result<RealmRecord> => {
+    let opened = this.#opened.get(wire);
+    if (!opened) this.#opened.set(wire, opened = openRecord(wire, this.verifier));
+    return opened;
+  };
 
   bytesOf(n: number): Uint8Array {
     return Uint8Array.from({ length: n }, () => Math.floor(this.random() * 256));

@@ -1,0 +1,78 @@
+/** What a running agent offers to its API: queries, commands, uploads, streams. Authorisation is the API's business. */
+import type {
+  AppView,
+  AuditView,
+  BlobView,
+  CommandBody,
+  Digest,
+  EventView,
+  FindingView,
+  KeyId,
+  KeyView,
+  LogLineView,
+  NodeId,
+  NodeView,
+  PlanView,
+  RealmId,
+  RealmView,
+  Result,
+  RevisionView,
+  SignedCommand,
+  Verifier,
+  WhyView,
+} from "../protocol/mod.ts";
+
+/** Filters of the audit list. */
+export interface AuditFilter {
+  readonly since?: number;
+  readonly actor?: string;
+  readonly action?: string;
+  readonly target?: string;
+  readonly limit?: number;
+}
+
+/** See the module's text. */
+export interface AgentService {
+  readonly self: NodeId;
+  readonly realm: RealmId;
+  readonly version: string;
+  readonly verifier: Verifier;
+  now(): number;
+  /** When a key was revoked. */
+  revokedAt(key: KeyId): number | undefined;
+
+  submit(command: SignedCommand): Result<{ readonly id: Digest }>;
+
+  status(): RealmView;
+  nodes(): readonly NodeView[];
+  /** By id, unique prefix of the id's short form, or name. */
+  node(name: string): NodeView | undefined;
+  apps(): readonly AppView[];
+  app(name: string): AppView | undefined;
+  history(name: string): readonly RevisionView[] | undefined;
+  plan(deploy: CommandBody<"app.deploy">): PlanView;
+  why(id: string): WhyView | undefined;
+  keys(): readonly KeyView[];
+  doctor(): Promise<readonly FindingView[]>;
+
+  blobs(): Promise<readonly BlobView[]>;
+  blob(nameOrDigest: string): Promise<BlobView | undefined>;
+  /** Content from here or from other holders. */
+  readBlob(digest: Digest, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;
+  /** Which of these contents the realm's holders known here lack at this node. */
+  missing(digests: readonly Digest[]): Promise<readonly Digest[]>;
+  /** Stores content; refuses other content than `digest`. */
+  upload(digest: Digest, content: ReadableStream<Uint8Array>, signal: AbortSignal): Promise<{ size: number }>;
+
+  audit(filter: AuditFilter): readonly AuditView[];
+  auditVerify(): { readonly ok: boolean; readonly entries: number; readonly problem?: string };
+
+  /** Lines of an app's replicas, from every node; then live when `follow`. Ends when aborted. */
+  appLogs(
+    name: string,
+    options: { follow: boolean; tail: number; since?: number; grep?: string },
+    signal: AbortSignal,
+  ): AsyncIterable<LogLineView>;
+  /** What happens from now on (or from event `after`, as far as remembered). */
+  events(after: number | undefined, signal: AbortSignal): AsyncIterable<EventView>;
+}
