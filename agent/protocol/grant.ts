@@ -18,11 +18,10 @@ export const KeyIdSchema = v.pipe(v.string(), v.check(isKeyId, "a key id (z6Mkâ€
 /** Milliseconds since 1970. */
 export const TimeSchema = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(8.64e15));
 /** A name for people: one line, no control characters. */
-// deno-lint-ignore no-control-regex
 export const LabelSchema = v.pipe(
   v.string(),
   v.maxLength(128),
-  v.regex(/^[^\u0000-\u001f\u007f]*$/, "one line"),
+  v.regex(/^\P{Cc}*$/u, "one line"),
 );
 
 /** Schema of a grant. */
