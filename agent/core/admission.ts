@@ -63,12 +63,12 @@ function makesSense(core: Core, command: Command): Result<string> {
       }
       for (const other of core.apps.values()) {
         if (other.name === app || !other.desired) continue;
-        const theirs = other.desired.revision.spec;
-        const host = spec.hosts.find((h) => theirs.hosts.includes(h));
-        if (host !== undefined && (spec.path ?? "/") === (theirs.path ?? "/")) {
+        const theirs = other.desired.revision.spec.routes;
+        const taken = spec.routes.find((route) => theirs.includes(route));
+        if (taken !== undefined) {
           return refuse(
             "conflict",
-            `the route ${host}${spec.path ?? ""} belongs to app ${other.name}; choose another [http] route`,
+            `the route ${taken} belongs to app ${other.name}; choose another [http] route`,
           );
         }
       }

@@ -27,6 +27,7 @@ import {
   type Verifier,
 } from "./identity.ts";
 import { limits } from "./limits.ts";
+import { parseRoute } from "./routes.ts";
 
 /** A SHA-256 in hex. */
 export const DigestSchema = v.pipe(v.string(), v.check(isDigest, "a SHA-256 in lower-case hex"));
@@ -59,8 +60,15 @@ export const AppSpecSchema = v.strictObject({
   version: v.pipe(v.string(), v.maxLength(64)),
   kind: v.picklist(["static", "component"]),
   memory_mb: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1 << 20)),
-  hosts: v.pipe(v.array(v.pipe(v.string(), v.maxLength(253))), v.maxLength(32)),
-  path: v.optional(v.pipe(v.string(), v.maxLength(256), v.startsWith("/"))),
+  /** `host[/path]` each, in the canonical form of `showRoute`. */
+  routes: v.pipe(
+    v.array(v.pipe(
+      v.string(),
+      v.maxLength(512),
+      v.check((t) => typeof parseRoute(t) !== "string", "a route: host[/path]"),
+    )),
+    v.maxLength(32),
+  ),
   volumes: v.pipe(v.array(NameSchema), v.maxLength(16)),
   /** Bytes of the whole package, for placement by data locality and progress. */
   bytes: v.pipe(v.number(), v.integer(), v.minValue(0)),

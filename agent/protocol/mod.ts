@@ -11,5 +11,8 @@ export * from "./identity.ts";
 export * from "./invite.ts";
 export * from "./limits.ts";
 export * from "./message.ts";
+export * from "./package_manifest.ts";
 export * from "./record.ts";
+export { parseRoute, type Route, showRoute } from "./routes.ts";
+export * from "./toml.ts";
 export * from "./views.ts";

@@ -8,7 +8,8 @@ import { type Digest, digestOf } from "./identity.ts";
 import { limits } from "./limits.ts";
 import { manifestProblems } from "./package_checks.ts";
 import { type PackageManifest, PackageManifestSchema } from "./package_schema.ts";
-import { parseRoute, type Route } from "./routes.ts";
+import { parseRoute, type Route, showRoute } from "./routes.ts";
+import type { AppSpec } from "./command.ts";
 import { parseToml, type TomlResult } from "./toml.ts";
 
 /** One file of a package. */
@@ -222,3 +223,17 @@ export function parsePackageManifest(
 }
 
 export { type PackageManifest, PackageManifestSchema } from "./package_schema.ts";
+
+/** What a deploy command says of a package: the part of its manifest that placement and routing need. */
+export function appSpecOf(manifest: AppManifest, digest: Digest): AppSpec {
+  return {
+    package: digest,
+    version: manifest.version,
+    kind: manifest.component ? "component" : "static",
+    // An instance's ceiling is what a replica may grow to; static files are served by the gateway itself.
+    memory_mb: manifest.component?.memoryMb ?? 0,
+    routes: (manifest.http?.routes ?? []).map(showRoute),
+    volumes: manifest.mounts.flatMap((m) => m.kind === "state" ? [m.volume] : []),
+    bytes: manifest.files.reduce((n, f) => n + f.size, 0),
+  };
+}

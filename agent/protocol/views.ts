@@ -66,7 +66,8 @@ export interface AppView {
   readonly replicas: readonly ReplicaView[];
   readonly tags: readonly string[];
   readonly strategy?: string;
-  readonly hosts: readonly string[];
+  /** `host[/path]` each. */
+  readonly routes: readonly string[];
   /** Links that work from the answering node's gateway. */
   readonly links: readonly string[];
   readonly volumes: readonly {

@@ -397,7 +397,7 @@ export class World {
       version: "1.0.0",
       kind: "component" as const,
       memory_mb: options.memoryMb ?? 64,
-      hosts: [app],
+      routes: [app],
       volumes: options.volumes ?? [],
       bytes: 1000,
     };

@@ -1,0 +1,96 @@
+/** `realm.db`: SQLite with write-ahead log, every commit flushed to the device before anyone hears of it. */
+import { DatabaseSync } from "node:sqlite";
+
+/** Schema version in `user_version`; a later one than ours is refused, an earlier one would be migrated here. */
+const VERSION = 1;
+const SCHEMA = `
+CREATE TABLE IF NOT EXISTS records (author TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, p TEXT NOT NULL, s TEXT NOT NULL, PRIMARY KEY (author, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS audit (n INTEGER PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, target TEXT NOT NULL, result TEXT NOT NULL, code TEXT, detail TEXT, command TEXT, hash TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+`;
+
+/** An open database. */
+export interface Database extends Disposable {
+  readonly sqlite: DatabaseSync;
+  /** Set when the file was damaged and put aside: where to. */
+  readonly damaged?: string;
+  meta(name: string): string | undefined;
+  setMeta(name: string, value: string): void;
+  /** Runs `work` in one transaction. */
+  transaction<T>(work: () => T): T;
+}
+
+function openAt(path: string): DatabaseSync {
+  const sqlite = new DatabaseSync(path);
+  sqlite.exec(
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA wal_autocheckpoint = 500;",
+  );
+  const { user_version: version } = sqlite.prepare("PRAGMA user_version").get() as { user_version: number };
+  if (version > VERSION) {
+    sqlite.close();
+    throw new Error(`realm.db was written by a newer version (schema ${version}); start that version again`);
+  }
+  sqlite.exec(SCHEMA);
+  sqlite.exec(`PRAGMA user_version = ${VERSION}`);
+  return sqlite;
+}
+
+/**
+ * Opens or creates `path`. After an unclean stop the file is checked; a damaged one is set aside as
+ * `<path>.damaged-<time>` and a new one begun: the node re-syncs from its peers.
+ */
+export function openDatabase(path: string, now: number): Database {
+  let sqlite: DatabaseSync;
+  let damaged: string | undefined;
+  try {
+    sqlite = openAt(path);
+    const clean = sqlite.prepare("SELECT value FROM meta WHERE name = 'clean'").get() as
+      | { value: string }
+      | undefined;
+    if (clean?.value === "no") {
+      const check = sqlite.prepare("PRAGMA quick_check(1)").get() as { quick_check: string };
+      if (check.quick_check !== "ok") {
+        sqlite.close();
+        throw new Error(check.quick_check);
+      }
+    }
+  } catch (error) {
+    if (error instanceof Error && /newer version/.test(error.message)) throw error;
+    damaged = `${path}.damaged-${now}`;
+    for (const suffix of ["", "-wal", "-shm"]) {
+      try {
+        Deno.renameSync(path + suffix, damaged + suffix);
+      } catch (cause) {
+        if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+      }
+    }
+    sqlite = openAt(path);
+  }
+  const get = sqlite.prepare("SELECT value FROM meta WHERE name = ?");
+  const set = sqlite.prepare(
+    "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+  );
+  set.run("clean", "no");
+  return {
+    sqlite,
+    ...(damaged === undefined ? {} : { damaged }),
+    meta: (name) => (get.get(name) as { value: string } | undefined)?.value,
+    setMeta: (name, value) => void set.run(name, value),
+    transaction(work) {
+      sqlite.exec("BEGIN IMMEDIATE");
+      try {
+        const result = work();
+        sqlite.exec("COMMIT");
+        return result;
+      } catch (error) {
+        sqlite.exec("ROLLBACK");
+        throw error;
+      }
+    },
+    [Symbol.dispose]() {
+      set.run("clean", "yes");
+      sqlite.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      sqlite.close();
+    },
+  };
+}
