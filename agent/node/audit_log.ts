@@ -2,7 +2,7 @@
  * The audit chain: each entry's hash covers its content and the hash before, so that a changed, removed or inserted
  * entry shows. The head is published as a record, by which other nodes witness it.
  */
-import type { Database } from "../platform/database.ts";
+import type { Database } from "../platform/mod.ts";
 import { type AuditView, canonicalBytes, digestOf, type NodeId } from "../protocol/mod.ts";
 import type { AuditEntry } from "../core/mod.ts";
 import type { AuditFilter } from "./service.ts";

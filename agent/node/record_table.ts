@@ -1,5 +1,5 @@
 /** Records on disk. They were verified before they were stored, so reading them back trusts the signatures. */
-import type { Database } from "../platform/database.ts";
+import type { Database } from "../platform/mod.ts";
 import { openRecord, type RealmRecord } from "../protocol/mod.ts";
 
 /** Verified once, when it came in. */

@@ -1,0 +1,7 @@
+/**
+ * The real world behind the ports: clocks, randomness, keys, disk, database, log. Nothing here knows what a realm is.
+ */
+export * from "./clock.ts";
+export * from "./crypto.ts";
+export * from "./database.ts";
+export * from "./log.ts";
