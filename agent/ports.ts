@@ -54,6 +54,12 @@ export interface FileInfo {
   readonly modifiedAt: number;
 }
 
+/** A name in a directory. */
+export interface DirectoryEntry extends FileInfo {
+  /** File name without its directory. */
+  readonly name: string;
+}
+
 /** A file being written. */
 export interface DiskWriter {
   /** Appends all bytes. */
@@ -66,7 +72,8 @@ export interface DiskWriter {
 
 /**
  * Files under the data directory. Paths are absolute. Failures are `RealmError` with code `disk`, `no_space` (device
- * full) or `not_found`.
+ * full) or `not_found`. A change of a directory (create, rename, remove) survives a power cut for certain only after
+ * `syncDirectory` or a durable operation on it; content only after `DiskWriter.sync`.
  */
 export interface Disk {
   /** Whole content; for small files only. */
@@ -77,18 +84,40 @@ export interface Disk {
   create(path: string): Promise<DiskWriter>;
   /** Writes a file so that after a power cut it has the old or the new content (temp file, fsync, rename, fsync dir). */
   writeAtomic(path: string, bytes: Uint8Array): Promise<void>;
-  /** Renames, replacing; makes the rename durable. */
-  rename(from: string, to: string): Promise<void>;
-  /** Removes a file or a whole directory; no error when absent. */
+  /**
+   * Renames, replacing. Makes the rename durable unless `durable` is `false`: then the caller does so for many at once
+   * by `syncDirectory`.
+   */
+  rename(from: string, to: string, options?: { durable?: boolean }): Promise<void>;
+  /** Removes a file or a whole directory; no error when absent. Not durable by itself. */
   remove(path: string): Promise<void>;
-  /** Makes a directory with its parents. */
+  /** Makes a directory with its parents, durably. */
   makeDirectory(path: string): Promise<void>;
+  /** Makes every earlier create, rename and remove in this directory durable. Concurrent calls share one flush. */
+  syncDirectory(path: string): Promise<void>;
   /** Names in a directory, sorted; empty when absent. */
   list(path: string): Promise<readonly string[]>;
+  /** Names in a directory with what they are, sorted by name; empty when absent. */
+  entries(path: string): Promise<readonly DirectoryEntry[]>;
   /** Information without following symlinks; `undefined` when absent. */
   stat(path: string): Promise<FileInfo | undefined>;
+  /** Sets a file's time of last change; durable at the file system's leisure. */
+  touch(path: string, at: number): Promise<void>;
   /** Size of the device in bytes. */
   space(path: string): Promise<{ readonly total: number; readonly free: number }>;
+}
+
+/** SHA-256 in progress. */
+export interface Sha256 {
+  /** Hashes more bytes; they may be reused afterwards. */
+  update(bytes: Uint8Array): void;
+  /** Ends it: the digest of everything updated. */
+  digest(): Digest;
+}
+/** Hashing at native speed, for content larger than a message. */
+export interface Hasher {
+  /** A new SHA-256. */
+  sha256(): Sha256;
 }
 
 /** Reading content by digest, as packages, runtimes and the gateway see the blob store. */

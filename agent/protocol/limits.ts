@@ -35,6 +35,56 @@ export const limits = {
   inviteMaxMs: 30 * 24 * 3_600_000,
   /** Content above this is chunked; also the size of one blob message window. */
   blobInlineBytes: 1024 * 1024,
+  /** Smallest chunk (except a blob's last): bounds how many chunks an adversarial content can make. */
+  chunkMinBytes: 256 * 1024,
+  /** Where the chunker starts to cut more readily; chunks come out at about 1.1 MiB on average. */
+  chunkNormalBytes: 1024 * 1024,
+  /** Largest chunk: what one holder costs a fetching node in memory, and what one wrong byte costs in traffic. */
+  chunkMaxBytes: 4 * 1024 * 1024,
+  /** Chunks of one blob being written to disk at once: hides the flush of one behind the hashing of the next. */
+  chunkWritesAtOnce: 4,
+  /** Manifest entries (36 bytes each) held in memory at a time: about 5 GB of content per page of 144 KiB. */
+  manifestPageEntries: 4096,
+  /** Chunks of one blob: 16 TiB at the average size; its manifest takes 576 MiB of disk, never of memory. */
+  manifestEntries: 16 * 1024 * 1024,
+  /** Unreferenced chunks looked for in one pass over all manifests: bounds the memory of a removal to about 10 MB. */
+  sweepChunks: 65_536,
+  /** Damaged files kept for diagnosis; older ones go. */
+  damagedFiles: 16,
+  /** An interrupted fetch nobody resumed for this long is forgotten and its chunks go. */
+  partialMs: 7 * 24 * 3_600_000,
+  /** Last use of a blob is noted at most this often: a read must not cost a write. */
+  lastUseMs: 3_600_000,
+  /** Header of one blob frame. */
+  blobHeaderBytes: 16 * 1024,
+  /** Digests in one announce, withdraw or find frame (32 bytes each). */
+  blobDigests: 4096,
+  /** Blob streams that one peer may have open to us. */
+  blobStreamsPerPeer: 16,
+  /** Bodies being read and sent to one peer at once, so that one slow peer cannot take all of `blobSends`. */
+  blobSendsPerPeer: 4,
+  /** Bodies being read and sent at once: times `chunkMaxBytes` the memory that serving may take. */
+  blobSends: 16,
+  /** Holders that one fetch draws from at once. */
+  blobHolders: 6,
+  /** Requests under way to one holder: hides one round trip without holding much back from faster holders. */
+  blobPipeline: 3,
+  /** Small blobs asked from one holder in one go. */
+  blobBatch: 64,
+  /** Large blobs fetched at once; others wait by priority. Times holders and chunk size the memory of fetching. */
+  blobFetches: 3,
+  /** Bytes of small blobs received and not yet stored. */
+  blobBatchBytes: 8 * 1024 * 1024,
+  /** Chunks from the first missing one among which the rarest is fetched first (about 600 MB). */
+  blobWindowChunks: 512,
+  /** Homes that keep the holders of a blob: survives the loss of two at once. */
+  blobHomes: 3,
+  /** Holders kept per blob at a home; more would not speed a fetch up. */
+  holdersPerBlob: 64,
+  /** Holdings (blob × holder) kept at a home: about 100 MB; the oldest go first. */
+  holdings: 500_000,
+  /** Announcements waiting to be sent; past it the periodic announcement covers the rest. */
+  announceQueue: 100_000,
   /** Files of one package. */
   packageFiles: 20_000,
   /** A package manifest with its inventory. */
@@ -95,6 +145,24 @@ export const timing = {
   startDeadlineMs: 60_000,
   /** Time an ended replica's resources stay reserved for requests in flight. */
   drainMs: 10_000,
+  /** A holder that sends nothing of what it owes for this long is left for another. */
+  blobStallMs: 5_000,
+  /** A peer that takes nothing of what it asked for this long loses the stream. */
+  blobSendStallMs: 30_000,
+  /** A home answers a find within this, else the others' answers stand. */
+  findTimeoutMs: 2_000,
+  /** Holders of a blob being fetched are asked for again this often, to draw from nodes that fetch it too. */
+  holderRefreshMs: 1_000,
+  /** Holdings are announced again this often, spread out. */
+  announceIntervalMs: 10 * 60_000,
+  /** A holding not announced again for this long is forgotten by its homes. */
+  holdingMs: 25 * 60_000,
+  /** New holdings are collected this long and announced together. */
+  announceBatchMs: 100,
+  /** Rounds without any progress before a fetch ends with an error, each after a wait of `fetchRetryMs`, doubled. */
+  fetchRounds: 4,
+  /** First wait after a round in which no holder could serve. */
+  fetchRetryMs: 250,
   /** Reconcile at least this often although nothing happened (level-triggered). */
   reconcileIntervalMs: 2_000,
 } as const;

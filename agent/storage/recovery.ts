@@ -1,0 +1,100 @@
+/**
+ * The start of a store: unfinished files go, everything else is listed. Content is not hashed: it was verified before it
+ * got its name, and is verified again whenever it is read.
+ */
+import { limits } from "../protocol/limits.ts";
+import { isDigest } from "../protocol/identity.ts";
+import type { Catalogue } from "./catalogue.ts";
+import type { ChunkFiles } from "./chunk_files.ts";
+import { setAside, type StoreParts } from "./content_files.ts";
+import { parseName, SHARDS } from "./layout.ts";
+import { checkManifest, type ChunkRef, readManifestInfo } from "./manifest.ts";
+
+/** Shards listed at once. */
+const SHARDS_AT_ONCE = 8;
+
+/** Makes the directories and removes unfinished files; whether there were any (then chunks may be orphaned). */
+export async function prepare({ disk, layout }: StoreParts): Promise<boolean> {
+  for (const name of ["incoming", "partial", "damaged", "chunks"]) {
+    await disk.makeDirectory(`${layout.root}/${name}`);
+  }
+  const left = await disk.list(`${layout.root}/incoming`);
+  for (const name of left) await disk.remove(layout.incoming(name));
+  return left.length > 0;
+}
+
+async function scanBlobs(parts: StoreParts, catalogue: Catalogue, shard: string): Promise<void> {
+  const { disk, layout } = parts;
+  for (const file of await disk.entries(`${layout.root}/${shard}`)) {
+    const name = parseName(shard, file.name);
+    if (!name || file.kind !== "file" || catalogue.entries.has(name.digest)) continue;
+    if (name.kind === "content") {
+      if (file.size <= limits.blobInlineBytes) {
+        catalogue.adopt(name.digest, file.size, undefined, file.modifiedAt);
+      }
+      continue;
+    }
+    const path = layout.manifest(name.digest);
+    const info = await readManifestInfo(disk, path);
+    if (info?.sha256 === name.digest) catalogue.adopt(name.digest, info.size, info, file.modifiedAt);
+    else await setAside(parts, name.digest, path);
+  }
+}
+
+async function scanChunks(parts: StoreParts, chunks: ChunkFiles, shard: string): Promise<void> {
+  let count = 0;
+  for (const file of await parts.disk.entries(`${parts.layout.root}/chunks/${shard}`)) {
+    if (file.kind !== "file" || !isDigest(file.name)) continue;
+    parts.space.add(file.size);
+    count++;
+  }
+  chunks.found(count);
+}
+
+/** Partials; whether some were too old or damaged and dropped. */
+async function scanPartials(parts: StoreParts, catalogue: Catalogue, now: number): Promise<boolean> {
+  const { disk, hasher, layout } = parts;
+  let dropped = false;
+  for (const file of await disk.entries(`${layout.root}/partial`)) {
+    const path = layout.partial(file.name);
+    const info = isDigest(file.name) ? await readManifestInfo(disk, path) : undefined;
+    const fresh = file.modifiedAt > now - limits.partialMs;
+    const whole = info && catalogue.entries.has(info.sha256);
+    if (info?.sha256 === file.name && fresh && !whole && await checkManifest(disk, hasher, path)) {
+      catalogue.adoptPartial(info, path);
+      continue;
+    }
+    await disk.remove(path);
+    dropped = true;
+  }
+  return dropped;
+}
+
+/** Fills the catalogue; whether chunks may be orphaned. */
+export async function scan(
+  parts: StoreParts,
+  catalogue: Catalogue,
+  chunks: ChunkFiles,
+  now: number,
+): Promise<boolean> {
+  for (let i = 0; i < SHARDS.length; i += SHARDS_AT_ONCE) {
+    await Promise.all(
+      SHARDS.slice(i, i + SHARDS_AT_ONCE).flatMap((shard) => [
+        scanBlobs(parts, catalogue, shard),
+        scanChunks(parts, chunks, shard),
+      ]),
+    );
+  }
+  for (const file of await parts.disk.entries(`${parts.layout.root}/damaged`)) parts.space.add(file.size);
+  const dropped = await scanPartials(parts, catalogue, now);
+  catalogue.complete();
+  return dropped;
+}
+
+/** Every chunk on disk, as candidates of a sweep for orphans. */
+export async function* allChunks({ disk, layout }: StoreParts): AsyncGenerator<readonly ChunkRef[]> {
+  for (const shard of SHARDS) {
+    const files = await disk.entries(`${layout.root}/chunks/${shard}`);
+    yield files.filter((f) => isDigest(f.name)).map((f) => ({ sha256: f.name, size: f.size }));
+  }
+}
