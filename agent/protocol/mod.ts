@@ -2,17 +2,21 @@
  * What nodes, commands and browsers agree on: identities, envelopes, grants, commands, invites, records, messages,
  * error codes, limits. Browser-safe and pure: no clock, no randomness, no I/O. It knows nothing of how a node decides.
  */
+export * from "./capability.ts";
 export * from "./command.ts";
+export * from "./data_dir.ts";
 export * from "./encoding.ts";
 export * from "./envelope.ts";
 export * from "./errors.ts";
 export * from "./grant.ts";
 export * from "./identity.ts";
 export * from "./invite.ts";
+export * from "./key_file.ts";
 export * from "./limits.ts";
 export * from "./message.ts";
 export * from "./package_manifest.ts";
 export * from "./record.ts";
 export { parseRoute, type Route, showRoute } from "./routes.ts";
 export * from "./toml.ts";
+export * from "./session.ts";
 export * from "./views.ts";

@@ -1,5 +1,6 @@
 /** What queries answer: plain JSON shapes that API, CLI, dashboard and library share. Times in ms since 1970. */
 import type { AppSpec } from "./command.ts";
+import type { ErrorCode } from "./errors.ts";
 import type { Role } from "./grant.ts";
 import type { Digest, KeyId, NodeId, RealmId } from "./identity.ts";
 import type { Decision, NodeInfo, ReplicaStatus } from "./record.ts";
@@ -36,6 +37,8 @@ export interface ReplicaView {
   readonly reason?: string;
   readonly restarts: number;
   readonly progress?: ReplicaStatus["progress"];
+  /** Last log lines of a failed replica. */
+  readonly log?: string;
   readonly since: number;
 }
 
@@ -209,4 +212,41 @@ export interface LogLineView {
   readonly replica: string;
   readonly node: string;
   readonly text: string;
+}
+
+/** A command that was accepted; the realm now works on it. */
+export interface SubmittedView {
+  readonly id: Digest;
+}
+
+/** Result of checking an audit chain. */
+export interface AuditCheckView {
+  readonly ok: boolean;
+  readonly entries: number;
+  readonly problem?: string;
+}
+
+/** Contents that have to be uploaded. */
+export interface MissingView {
+  readonly missing: readonly Digest[];
+}
+
+/** Content that was stored. */
+export interface UploadedView {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** An error as the API answers it (RFC 9457, `application/problem+json`). */
+export interface ProblemView {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  /** One sentence: what, why, what to do. */
+  readonly detail: string;
+  /** Stable code; see `errorTable`. */
+  readonly code: ErrorCode;
+  /** Structured data, where there is some. */
+  readonly data?: unknown;
 }

@@ -1,0 +1,298 @@
+/**
+ * Every capability of Realm, declared once: the queries here, the commands in `command.ts`. API routes and the
+ * OpenAPI document are made from this table; a test holds the command line against it.
+ */
+import * as v from "valibot";
+import { type CommandKind, commandKinds, DigestSchema, SignedCommandSchema } from "./command.ts";
+import type { Role } from "./grant.ts";
+import { apiLimits } from "./limits.ts";
+import { SignedSessionSchema } from "./session.ts";
+
+/** How a query answers: one JSON value, a stream of JSON lines (NDJSON, or SSE when asked for), or bytes. */
+export type AnswerKind = "json" | "lines" | "bytes";
+
+/** One query, or another request that is no command. */
+export interface Query<
+  P extends v.GenericSchema = v.GenericSchema,
+  B extends v.GenericSchema = v.GenericSchema,
+> {
+  readonly method: "GET" | "POST" | "PUT";
+  /** Path with `{name}` for each parameter. */
+  readonly path: string;
+  /** Role that the session needs; `undefined` where none is needed. */
+  readonly role?: Exclude<Role, "owner">;
+  readonly summary: string;
+  /** Parameters of the query string. */
+  readonly params?: P;
+  /** JSON body. */
+  readonly body?: B;
+  readonly bodyBytes?: number;
+  readonly answer: AnswerKind;
+  /** Name of the answer's type in `mod.ts`. */
+  readonly type: string;
+  /** The command lines that offer it; empty for what only programs need. */
+  readonly cli: readonly string[];
+}
+
+const flag = v.optional(
+  v.pipe(
+    v.picklist(["", "1", "true", "0", "false"]),
+    v.transform((s) => s === "" || s === "1" || s === "true"),
+  ),
+);
+const whole = (max: number) =>
+  v.optional(v.pipe(
+    v.string(),
+    v.regex(/^[0-9]{1,15}$/, "a whole number"),
+    v.transform(Number),
+    v.maxValue(max, `at most ${max}`),
+  ));
+const word = v.optional(v.pipe(v.string(), v.maxLength(256)));
+
+/** Declares a query and keeps its exact type. */
+const query = <P extends v.GenericSchema, B extends v.GenericSchema>(q: Query<P, B>): Query<P, B> => q;
+
+/** All requests that are no commands. */
+export const queries = {
+  "session.open": query({
+    method: "POST",
+    path: "/api/session",
+    summary: "Open a session: a signed assertion gives a bearer token for reads",
+    body: SignedSessionSchema,
+    bodyBytes: apiLimits.sessionBodyBytes,
+    answer: "json",
+    type: "SessionView",
+    cli: [],
+  }),
+  "command.submit": query({
+    method: "POST",
+    path: "/api/commands",
+    summary: "Submit a signed command; its signature is its authority, no session is needed",
+    body: SignedCommandSchema,
+    bodyBytes: apiLimits.commandBodyBytes,
+    answer: "json",
+    type: "SubmittedView",
+    cli: [],
+  }),
+  "openapi.show": query({
+    method: "GET",
+    path: "/api/openapi.json",
+    summary: "This description",
+    answer: "json",
+    type: "object",
+    cli: [],
+  }),
+  "realm.show": query({
+    method: "GET",
+    path: "/api/realm",
+    role: "viewer",
+    summary: "The realm at a glance",
+    answer: "json",
+    type: "RealmView",
+    cli: ["status"],
+  }),
+  "node.list": query({
+    method: "GET",
+    path: "/api/nodes",
+    role: "viewer",
+    summary: "All nodes",
+    answer: "json",
+    type: "NodeView[]",
+    cli: ["node list"],
+  }),
+  "node.show": query({
+    method: "GET",
+    path: "/api/nodes/{node}",
+    role: "viewer",
+    summary: "One node, by id, short id or name",
+    answer: "json",
+    type: "NodeView",
+    cli: ["node show"],
+  }),
+  "app.list": query({
+    method: "GET",
+    path: "/api/apps",
+    role: "viewer",
+    summary: "All apps",
+    answer: "json",
+    type: "AppView[]",
+    cli: ["app list"],
+  }),
+  "app.show": query({
+    method: "GET",
+    path: "/api/apps/{app}",
+    role: "viewer",
+    summary: "One app with its replicas",
+    answer: "json",
+    type: "AppView",
+    cli: ["app show"],
+  }),
+  "app.history": query({
+    method: "GET",
+    path: "/api/apps/{app}/history",
+    role: "viewer",
+    summary: "The deploys and rollbacks of an app, newest first",
+    answer: "json",
+    type: "RevisionView[]",
+    cli: ["app history"],
+  }),
+  "app.logs": query({
+    method: "GET",
+    path: "/api/apps/{app}/logs",
+    role: "viewer",
+    summary: "Log lines of an app's replicas, from every node; live with `follow`",
+    params: v.strictObject({
+      follow: flag,
+      tail: whole(apiLimits.logTail),
+      since: whole(8.64e15),
+      grep: word,
+    }),
+    answer: "lines",
+    type: "LogLineView",
+    cli: ["app logs"],
+  }),
+  "app.plan": query({
+    method: "POST",
+    path: "/api/plan",
+    role: "viewer",
+    summary: "What a deploy would change, and where",
+    body: commandKinds["app.deploy"].schema,
+    bodyBytes: apiLimits.commandBodyBytes,
+    answer: "json",
+    type: "PlanView",
+    cli: ["deploy"],
+  }),
+  "why.show": query({
+    method: "GET",
+    path: "/api/why/{id}",
+    role: "viewer",
+    summary: "Why an app, node, blob or command is in the state it is in, node by node, with the nearest fix",
+    answer: "json",
+    type: "WhyView",
+    cli: ["why"],
+  }),
+  "key.list": query({
+    method: "GET",
+    path: "/api/keys",
+    role: "viewer",
+    summary: "Keys that hold or held a role",
+    answer: "json",
+    type: "KeyView[]",
+    cli: ["key show"],
+  }),
+  "audit.list": query({
+    method: "GET",
+    path: "/api/audit",
+    role: "viewer",
+    summary: "Audit entries of the answering node, newest first",
+    params: v.strictObject({
+      since: whole(8.64e15),
+      actor: word,
+      action: word,
+      target: word,
+      limit: whole(apiLimits.auditEntries),
+    }),
+    answer: "json",
+    type: "AuditView[]",
+    cli: ["audit list", "audit export"],
+  }),
+  "audit.verify": query({
+    method: "GET",
+    path: "/api/audit/verify",
+    role: "viewer",
+    summary: "Check the audit chain of the answering node",
+    answer: "json",
+    type: "AuditCheckView",
+    cli: ["audit verify"],
+  }),
+  "doctor.show": query({
+    method: "GET",
+    path: "/api/doctor",
+    role: "viewer",
+    summary: "What the answering node can do and what is missing",
+    answer: "json",
+    type: "FindingView[]",
+    cli: ["doctor"],
+  }),
+  "blob.list": query({
+    method: "GET",
+    path: "/api/blobs",
+    role: "viewer",
+    summary: "Blobs that the answering node knows",
+    answer: "json",
+    type: "BlobView[]",
+    cli: ["storage list"],
+  }),
+  "blob.show": query({
+    method: "GET",
+    path: "/api/blobs/{blob}",
+    role: "viewer",
+    summary: "One blob, by digest, short digest or name",
+    answer: "json",
+    type: "BlobView",
+    cli: ["storage show"],
+  }),
+  "blob.read": query({
+    method: "GET",
+    path: "/api/blobs/{digest}/content",
+    role: "viewer",
+    summary: "Content of a blob, from this node or another holder",
+    answer: "bytes",
+    type: "bytes",
+    cli: ["storage get"],
+  }),
+  "upload.missing": query({
+    method: "POST",
+    path: "/api/uploads/missing",
+    role: "operator",
+    summary: "Which of these contents have to be uploaded",
+    body: v.strictObject({ digests: v.pipe(v.array(DigestSchema), v.maxLength(apiLimits.missingDigests)) }),
+    bodyBytes: apiLimits.jsonBodyBytes,
+    answer: "json",
+    type: "MissingView",
+    cli: ["deploy", "storage put"],
+  }),
+  "upload.put": query({
+    method: "PUT",
+    path: "/api/uploads/{digest}",
+    role: "operator",
+    summary: "Upload content by its SHA-256; can be repeated",
+    answer: "json",
+    type: "UploadedView",
+    cli: ["deploy", "storage put"],
+  }),
+  "events.follow": query({
+    method: "GET",
+    path: "/api/events",
+    role: "viewer",
+    summary: "What happens, as it happens: JSON lines, SSE, or WebSocket",
+    params: v.strictObject({ after: whole(Number.MAX_SAFE_INTEGER) }),
+    answer: "lines",
+    type: "EventView",
+    cli: ["status"],
+  }),
+} as const;
+/** Name of a query. */
+export type QueryName = keyof typeof queries;
+/** Parameters of a query as the server sees them. */
+export type QueryParams<N extends QueryName> = (typeof queries)[N]["params"] extends infer S
+  ? S extends v.GenericSchema ? v.InferOutput<S> : never
+  : never;
+
+/** The command lines that offer each command kind. */
+export const commandLines: { readonly [K in CommandKind]: readonly string[] } = {
+  "app.deploy": ["deploy", "apply"],
+  "app.scale": ["app scale"],
+  "app.rollback": ["app rollback"],
+  "app.remove": ["app remove"],
+  "node.tag": ["node tag", "apply"],
+  "node.cordon": ["node cordon", "apply"],
+  "node.uncordon": ["node uncordon", "apply"],
+  "node.drain": ["node drain", "apply"],
+  "node.remove": ["node remove"],
+  "key.grant": ["key grant", "apply"],
+  "key.revoke": ["key revoke"],
+  "invite.revoke": ["invite"],
+  "blob.pin": ["storage pin", "storage put", "apply"],
+  "blob.unpin": ["storage unpin"],
+};
