@@ -22,6 +22,7 @@ import {
   isDigest,
   isNodeId,
   type KeyId,
+  type NodeId,
   type RealmId,
   type Signer,
   type Verifier,
@@ -73,8 +74,25 @@ export const AppSpecSchema = v.strictObject({
   /** Bytes of the whole package, for placement by data locality and progress. */
   bytes: v.pipe(v.number(), v.integer(), v.minValue(0)),
 });
-/** See {@link AppSpecSchema}. */
-export type AppSpec = v.InferOutput<typeof AppSpecSchema>;
+/** What placement and routing need of a package. */
+export interface AppSpec {
+  /** Digest of the package: SHA-256 of its manifest. */
+  package: Digest;
+  /** The package's own version text. */
+  version: string;
+  /** `static`: files only. */
+  kind: "static" | "component";
+  /** Memory ceiling of one instance, MiB. */
+  memory_mb: number;
+  /** Host labels or host names, without path. */
+  hosts: string[];
+  /** Path prefix. */
+  path?: string | undefined;
+  /** Names of state volumes. */
+  volumes: string[];
+  /** Bytes of the whole package. */
+  bytes: number;
+}
 
 /** Number of replicas, or one on each matching node. */
 export const ReplicasSchema = v.union([
@@ -146,11 +164,59 @@ export const commandKinds = {
     "Promise to keep a blob",
   ),
   "blob.unpin": kind(v.strictObject({ digest: DigestSchema }), "operator", "End the promise to keep a blob"),
-} as const;
+} as const satisfies { readonly [K in keyof CommandBodies]: Kind<v.GenericSchema<CommandBodies[K]>> };
+/** Number of replicas, or one on each matching node. */
+export type Replicas = number | "all";
+
+/** What one deploy wishes. */
+export interface DeployWish {
+  /** Name of the app, a DNS label. */
+  app: string;
+  /** What to run. */
+  spec: AppSpec;
+  /** How many. */
+  replicas: Replicas;
+  /** Node tags, or `!tag` to exclude. */
+  tags: string[];
+  /** How the new version replaces the old one. */
+  strategy: "rolling" | "all" | "canary";
+}
+
+/** Bodies of all kinds of command. */
+export interface CommandBodies {
+  /** Deploy a package under a name. */
+  "app.deploy": DeployWish;
+  /** Change the number of replicas. */
+  "app.scale": { app: string; replicas: Replicas };
+  /** Return to an earlier deploy, named by its command id. */
+  "app.rollback": { app: string; revision: Digest };
+  /** Stop and forget an app; its volumes only when asked. */
+  "app.remove": { app: string; volumes: boolean };
+  /** Set a node's tags. */
+  "node.tag": { node: NodeId; tags: string[] };
+  /** No new work on a node. */
+  "node.cordon": { node: NodeId };
+  /** Work again on a node. */
+  "node.uncordon": { node: NodeId };
+  /** No new work, and move the present work away. */
+  "node.drain": { node: NodeId };
+  /** End a node's membership. */
+  "node.remove": { node: NodeId };
+  /** Make a grant known to the realm. */
+  "key.grant": { grant: Envelope };
+  /** Revoke a key from now on. */
+  "key.revoke": { key: KeyId };
+  /** Make an invite useless. */
+  "invite.revoke": { invite: Digest };
+  /** Promise to keep a blob. */
+  "blob.pin": { digest: Digest; name?: string | undefined; copies: number; tags: string[]; size: number };
+  /** End the promise to keep a blob. */
+  "blob.unpin": { digest: Digest };
+}
 /** Name of a kind of command. */
-export type CommandKind = keyof typeof commandKinds;
+export type CommandKind = keyof CommandBodies;
 /** Body of a kind of command. */
-export type CommandBody<K extends CommandKind> = v.InferOutput<(typeof commandKinds)[K]["schema"]>;
+export type CommandBody<K extends CommandKind> = CommandBodies[K];
 
 /** Schema of a command's payload; the body is checked by its kind. */
 export const CommandSchema = v.strictObject({
@@ -167,7 +233,12 @@ export type CommandPayload = v.InferOutput<typeof CommandSchema>;
 /** Schema of a signed command as it travels. */
 export const SignedCommandSchema = v.strictObject({ envelope: EnvelopeSchema, grants: GrantChainSchema });
 /** A command with the grants that lead from the owner to its signer. */
-export type SignedCommand = v.InferOutput<typeof SignedCommandSchema>;
+export interface SignedCommand {
+  /** The signed wish. */
+  envelope: Envelope;
+  /** Grants from the owner's towards the signer's; empty when the owner signed. */
+  grants: Envelope[];
+}
 
 /** A command of a known kind, verified. */
 export type Command = {

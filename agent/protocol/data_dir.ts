@@ -1,8 +1,9 @@
 /** Files in a node's data directory that the agent and the command line share: their names and their content. */
 import * as v from "valibot";
-import { KeyIdSchema, TimeSchema } from "./grant.ts";
-import { SignedInviteSchema } from "./invite.ts";
-import { GrantChainSchema } from "./grant.ts";
+import type { Envelope } from "./envelope.ts";
+import { GrantChainSchema, KeyIdSchema, TimeSchema } from "./grant.ts";
+import type { RealmId } from "./identity.ts";
+import { type SignedInvite, SignedInviteSchema } from "./invite.ts";
 
 /** Paths inside the data directory, `/`-separated. */
 export const dataFiles = {
@@ -25,7 +26,12 @@ export const dataFiles = {
 /** Schema of `realm.json`. A founder's invite has no bootstrap addresses and one use. */
 export const RealmFileSchema = v.strictObject({ realm: KeyIdSchema, invite: SignedInviteSchema });
 /** See {@link RealmFileSchema}. */
-export type RealmFile = v.InferOutput<typeof RealmFileSchema>;
+export interface RealmFile {
+  /** The realm's id. */
+  realm: RealmId;
+  /** What lets this machine in. */
+  invite: SignedInvite;
+}
 
 /** Schema of `agent.json`. */
 export const AgentFileSchema = v.object({
@@ -37,9 +43,23 @@ export const AgentFileSchema = v.object({
   started_at: TimeSchema,
 });
 /** See {@link AgentFileSchema}. */
-export type AgentFile = v.InferOutput<typeof AgentFileSchema>;
+export interface AgentFile {
+  /** Process id of the agent. */
+  pid: number;
+  /** Address of the API, `http://127.0.0.1:PORT`. */
+  api: string;
+  /** Address of the gateway. */
+  gateway?: string | undefined;
+  /** Milliseconds since 1970. */
+  started_at: number;
+}
 
 /** Schema of a file with the grants of an operator key. */
 export const GrantFileSchema = v.strictObject({ realm: KeyIdSchema, grants: GrantChainSchema });
 /** See {@link GrantFileSchema}. */
-export type GrantFile = v.InferOutput<typeof GrantFileSchema>;
+export interface GrantFile {
+  /** Realm in which the grants hold. */
+  realm: RealmId;
+  /** From the owner's towards the key's own. */
+  grants: Envelope[];
+}

@@ -27,8 +27,17 @@ export const EnvelopeSchema = v.strictObject({
   ),
   sig: v.pipe(v.string(), v.maxLength(90)),
 });
-/** A signed payload. `keyid` is a key id or node id; it names the key that verifies `sig`. */
-export type Envelope = v.InferOutput<typeof EnvelopeSchema>;
+/** A signed payload. */
+export interface Envelope {
+  /** One of {@link payloadTypes}. */
+  payloadType: string;
+  /** The signed bytes in base64url. */
+  payload: string;
+  /** Key id or node id: the key that verifies `sig`. */
+  keyid: string;
+  /** Ed25519 signature of the pre-authentication encoding, in base64url. */
+  sig: string;
+}
 
 /** Payload types: a signature for one can never be taken for another. */
 export const payloadTypes = {

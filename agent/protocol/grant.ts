@@ -35,7 +35,22 @@ export const GrantSchema = v.strictObject({
   name: v.optional(LabelSchema),
 });
 /** The word of an issuer that `key` has `role` in `realm` from `from` until `until`. */
-export type Grant = v.InferOutput<typeof GrantSchema>;
+export interface Grant {
+  /** Version of this form. */
+  v: 1;
+  /** Realm in which it holds. */
+  realm: RealmId;
+  /** Who receives the role. */
+  key: KeyId;
+  /** What the key may do. */
+  role: Exclude<Role, "owner">;
+  /** Valid from, milliseconds since 1970. */
+  from: number;
+  /** Valid until, milliseconds since 1970, exclusive. */
+  until: number;
+  /** Name for people. */
+  name?: string | undefined;
+}
 
 /** A chain of grants, from the owner's towards the signer's. */
 export const GrantChainSchema = v.pipe(v.array(EnvelopeSchema), v.maxLength(limits.grantChain));

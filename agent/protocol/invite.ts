@@ -39,12 +39,34 @@ export const InviteSchema = v.strictObject({
   nonce: v.pipe(v.string(), v.minLength(8), v.maxLength(64)),
 });
 /** An admin's word that `uses` machines may join until `until`. */
-export type Invite = v.InferOutput<typeof InviteSchema>;
+export interface Invite {
+  /** Version of this form. */
+  v: 1;
+  /** Realm to join. */
+  realm: RealmId;
+  /** Multiaddresses of members; empty for a founder's invite. */
+  bootstrap: string[];
+  /** Tags that a joining node gets. */
+  tags: string[];
+  /** How many machines may join. */
+  uses: number;
+  /** Valid from, milliseconds since 1970. */
+  from: number;
+  /** Valid until, milliseconds since 1970, exclusive. */
+  until: number;
+  /** Makes each invite unique. */
+  nonce: string;
+}
 
 /** An invite with the grants that lead from the owner to its signer. */
 export const SignedInviteSchema = v.strictObject({ envelope: EnvelopeSchema, grants: GrantChainSchema });
 /** See {@link SignedInviteSchema}. */
-export type SignedInvite = v.InferOutput<typeof SignedInviteSchema>;
+export interface SignedInvite {
+  /** The signed {@link Invite}. */
+  envelope: Envelope;
+  /** Grants from the owner's towards the signer's; empty when the owner signed. */
+  grants: Envelope[];
+}
 
 /** Schema of a join request, signed by the joining node's key. */
 export const JoinRequestSchema = v.strictObject({

@@ -32,8 +32,35 @@ export const NodeInfoSchema = v.strictObject({
   api: v.optional(shortText),
   started_at: TimeSchema,
 });
-/** See {@link NodeInfoSchema}. */
-export type NodeInfo = v.InferOutput<typeof NodeInfoSchema>;
+/** What a node says of itself. */
+export interface NodeInfo {
+  /** Name for people. */
+  name: string;
+  /** Rises at each start and at each refutation of a false suspicion. */
+  incarnation: number;
+  /** Multiaddresses. */
+  addresses: string[];
+  /** For example `linux/amd64`. */
+  platform: string;
+  /** Version of Realm. */
+  version: string;
+  /** Tags that the node was started with. */
+  tags: string[];
+  /** Processor cores. */
+  cpu_cores: number;
+  /** Memory of the machine, MiB. */
+  memory_mb: number;
+  /** Free disk space, MiB. */
+  disk_mb: number;
+  /** Runtimes that work here. */
+  runtimes: string[];
+  /** Address of its gateway, `host:port`. */
+  gateway?: string | undefined;
+  /** Address of its API, `host:port`. */
+  api?: string | undefined;
+  /** Milliseconds since 1970. */
+  started_at: number;
+}
 
 /** States of a replica, in the order of a good life. */
 export const replicaStates = [

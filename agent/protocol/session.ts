@@ -42,7 +42,12 @@ export type SessionAssertion = v.InferOutput<typeof SessionAssertionSchema>;
 /** Schema of a signed session assertion. */
 export const SignedSessionSchema = v.strictObject({ envelope: EnvelopeSchema, grants: GrantChainSchema });
 /** An assertion with the grants that lead from the owner to its signer. */
-export type SignedSession = v.InferOutput<typeof SignedSessionSchema>;
+export interface SignedSession {
+  /** The signed assertion. */
+  envelope: Envelope;
+  /** Grants from the owner's towards the signer's; empty for the owner and for a node. */
+  grants: Envelope[];
+}
 
 /** An open session as the API answers it. */
 export interface SessionView {

@@ -3,7 +3,7 @@ import type { AppSpec } from "./command.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { Role } from "./grant.ts";
 import type { Digest, KeyId, NodeId, RealmId } from "./identity.ts";
-import type { Decision, NodeInfo, ReplicaStatus } from "./record.ts";
+import type { NodeInfo, ReplicaState } from "./record.ts";
 
 /** State of a node as the answering node sees it. */
 export type NodeStateView = "alive" | "suspect" | "unreachable" | "left" | "removed";
@@ -33,10 +33,11 @@ export interface ReplicaView {
   readonly revision: Digest;
   readonly version: string;
   /** `pending`: decided, nothing heard yet; `node unreachable`: its node is gone. */
-  readonly state: ReplicaStatus["state"] | "pending" | "node unreachable";
+  readonly state: ReplicaState | "pending" | "node unreachable";
   readonly reason?: string;
   readonly restarts: number;
-  readonly progress?: ReplicaStatus["progress"];
+  /** Bytes fetched. */
+  readonly progress?: { readonly done: number; readonly total: number } | undefined;
   /** Last log lines of a failed replica. */
   readonly log?: string;
   readonly since: number;
@@ -63,7 +64,7 @@ export interface AppView {
   readonly version?: string;
   readonly kind?: AppSpec["kind"];
   readonly revision?: Digest;
-  readonly phase: Decision["phase"] | "pending";
+  readonly phase: "rolling" | "steady" | "rolled_back" | "failed" | "removed" | "pending";
   readonly wanted: number | "all";
   readonly healthy: number;
   readonly replicas: readonly ReplicaView[];
