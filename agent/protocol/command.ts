@@ -84,10 +84,8 @@ export interface AppSpec {
   kind: "static" | "component";
   /** Memory ceiling of one instance, MiB. */
   memory_mb: number;
-  /** Host labels or host names, without path. */
-  hosts: string[];
-  /** Path prefix. */
-  path?: string | undefined;
+  /** Where it answers: a host label or host name each, with an optional path prefix. */
+  routes: string[];
   /** Names of state volumes. */
   volumes: string[];
   /** Bytes of the whole package. */
