@@ -35,7 +35,7 @@ export type Build = (options?: BuildOptions) => Promise<BuiltPackage>;
 
 /** Files in which `{{version}}` and other marks are filled in. */
 const TEXT = /\.(html|css|js|json|svg|toml|txt|webmanifest)$/;
-const MARK = /\{\{([a-z_]+)\}\}/g;
+const MARK = /\{\{\s*([a-z_]+)\s*\}\}/g;
 const VERSION = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/;
 
 /** The folder of the module with this `import.meta.url`, as a path. */

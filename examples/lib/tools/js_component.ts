@@ -11,9 +11,11 @@ if (!outPath) {
   console.error("usage: js_component.ts WORLD.wit SCRIPT.js OUT.wasm");
   Deno.exit(2);
 }
-const { component } = await componentize({
+// `witWorld` is read but missing in the package's types; `witPath` does not work under Deno.
+const options = {
   sourcePath: await Deno.realPath(scriptPath),
   witWorld: await Deno.readTextFile(witPath),
   worldName: "app",
-});
+};
+const { component } = await componentize(options);
 await Deno.writeFile(outPath, component);
