@@ -1,0 +1,87 @@
+/** The sockets of the gateway: one server per address, replaced when its certificate changes. */
+import type { Log } from "../ports.ts";
+import {
+  type Certificate,
+  type CertificateFiles,
+  readCertificate,
+  watchCertificate,
+} from "./certificate_files.ts";
+
+/** An address to listen at. */
+export interface Listen {
+  readonly hostname: string;
+  /** 0: a free port. */
+  readonly port: number;
+  /** Serve HTTPS (HTTP/1.1 and HTTP/2) with these files. */
+  readonly tls?: CertificateFiles;
+}
+
+/** Answers one request. */
+export type Handler = (
+  request: Request,
+  info: Deno.ServeHandlerInfo<Deno.NetAddr>,
+  proto: "http" | "https",
+) => Response | Promise<Response>;
+
+/** A listening address. */
+export interface Listener {
+  readonly hostname: string;
+  readonly port: number;
+  /** Stops accepting, lets requests in work finish; `abort` ends them. */
+  shutdown(): Promise<void>;
+  abort(): void;
+}
+
+/** Starts to listen. Throws the runtime's error when the address is taken, `RealmError("not_found")` without files. */
+export async function listen(address: Listen, handler: Handler, log: Log): Promise<Listener> {
+  const aborted = new AbortController();
+  const tls = address.tls;
+  const proto = tls ? "https" : "http";
+  const start = (certificate: Certificate | undefined, port: number) =>
+    Deno.serve({
+      hostname: address.hostname,
+      port,
+      ...certificate,
+      signal: aborted.signal,
+      onListen: () => {},
+      // Only what was sent cut short comes here; the handler itself never throws.
+      onError: () => new Response(null, { status: 500 }),
+    }, (request, info) => handler(request, info, proto));
+
+  const certificate = tls && await readCertificate(tls);
+  let server = start(certificate, address.port);
+  const { port } = server.addr;
+  const stopWatching = !tls || !certificate ? () => {} : watchCertificate(tls, certificate, async (next) => {
+    // A pair that does not fit must not cost the running listener: try it on a port of its own first.
+    await start(next, 0).shutdown();
+    const old = server;
+    const closing = old.shutdown();
+    server = await restart(next);
+    closing.catch(() => {});
+  }, log);
+
+  /** The old socket closes within the next turns of the event loop; connections under way stay with the old server. */
+  async function restart(next: Certificate) {
+    for (let attempt = 0;; attempt++) {
+      try {
+        return start(next, port);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.AddrInUse) || attempt >= 200) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    }
+  }
+
+  return {
+    hostname: address.hostname,
+    port,
+    shutdown() {
+      stopWatching();
+      return server.shutdown();
+    },
+    abort() {
+      stopWatching();
+      aborted.abort();
+    },
+  };
+}

@@ -1,0 +1,76 @@
+/**
+ * Awaits the start of a response body, so that a replica which dies after its head but before its content can still
+ * be replaced by another one without the client noticing.
+ */
+import { gatewayLimits } from "../protocol/limits.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** A body of which the start is known: complete bytes, or a stream that begins with them. */
+export type Primed = { readonly whole: Bytes } | { readonly stream: ReadableStream<Bytes> };
+
+function joined(parts: readonly Bytes[], size: number): Bytes {
+  if (parts.length === 1) return parts[0];
+  const out = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+/** How long to wait for a body: its announced length decides; event streams are never waited for. */
+function patience(headers: Headers): number {
+  if (headers.get("content-type")?.startsWith("text/event-stream")) return 0;
+  const length = headers.get("content-length");
+  if (length === null) return gatewayLimits.primeMs;
+  return Number(length) <= gatewayLimits.primeBytes ? gatewayLimits.primeKnownMs : gatewayLimits.primeMs;
+}
+
+/**
+ * Reads until the end, `primeBytes`, or the patience is over. Rejects with the body's error when it breaks meanwhile.
+ * Content shorter than its announced length counts as broken.
+ */
+export async function prime(body: ReadableStream<Bytes>, headers: Headers): Promise<Primed> {
+  const reader = body.getReader();
+  const parts: Bytes[] = [];
+  let size = 0;
+  let over = false;
+  const timeOut = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => {
+    over = true;
+    timeOut.resolve(undefined);
+  }, patience(headers));
+  let pending: ReturnType<typeof reader.read> | undefined;
+  try {
+    while (!over && size < gatewayLimits.primeBytes) {
+      pending = reader.read();
+      const got = await Promise.race([pending, timeOut.promise]);
+      if (got === undefined) break;
+      pending = undefined;
+      if (got.done) {
+        const announced = headers.get("content-length");
+        if (announced !== null && Number(announced) > size) throw new TypeError("the response was cut");
+        return { whole: joined(parts, size) };
+      }
+      parts.push(got.value);
+      size += got.value.length;
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  pending?.catch(() => {});
+  const stream = new ReadableStream<Bytes>({
+    async pull(controller) {
+      if (parts.length > 0) return controller.enqueue(parts.shift()!);
+      const next = pending ?? reader.read();
+      pending = undefined;
+      const { done, value } = await next;
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
+  return { stream };
+}
