@@ -34,11 +34,12 @@ export interface Listener {
 
 /** Starts to listen. Throws the runtime's error when the address is taken, `RealmError("not_found")` without files. */
 export async function listen(address: Listen, handler: Handler, log: Log): Promise<Listener> {
-  const aborted = new AbortController();
   const tls = address.tls;
   const proto = tls ? "https" : "http";
-  const start = (certificate: Certificate | undefined, port: number) =>
-    Deno.serve({
+  const live = new Set<AbortController>();
+  const start = (certificate: Certificate | undefined, port: number) => {
+    const aborted = new AbortController();
+    const server = Deno.serve({
       hostname: address.hostname,
       port,
       ...certificate,
@@ -47,6 +48,11 @@ export async function listen(address: Listen, handler: Handler, log: Log): Promi
       // Only what was sent cut short comes here; the handler itself never throws.
       onError: () => new Response(null, { status: 500 }),
     }, (request, info) => handler(request, info, proto));
+    // To abort a server that has ended is an error, so it is forgotten then.
+    live.add(aborted);
+    server.finished.finally(() => live.delete(aborted));
+    return server;
+  };
 
   const certificate = tls && await readCertificate(tls);
   let server = start(certificate, address.port);
@@ -81,7 +87,7 @@ export async function listen(address: Listen, handler: Handler, log: Log): Promi
     },
     abort() {
       stopWatching();
-      aborted.abort();
+      for (const aborted of [...live]) aborted.abort();
     },
   };
 }
