@@ -100,10 +100,10 @@ export const replica = (
   more: Partial<ReplicaTarget> = {},
 ): ReplicaTarget => ({ id, revision: "r1", node, ready: true, ...(local && { local }), ...more });
 
-/** A route of `app` at `<app>.localhost`. */
+/** A route of `app` at `<app>.localhost`, and at the bare address for clients that resolve names. */
 export const route = (app: string, replicas: readonly ReplicaTarget[], more: Partial<Route> = {}): Route => ({
   app,
-  hosts: [app],
+  hosts: [app, "127.0.0.1"],
   replicas,
   ...more,
 });
@@ -147,12 +147,24 @@ export async function raw(port: number, request: string | Uint8Array, ms = 5_000
   const headers = new Headers(
     fields.map((f) => [f.slice(0, f.indexOf(":")), f.slice(f.indexOf(":") + 1).trim()]),
   );
-  const body = rest.join("\r\n\r\n");
+  const framed = rest.join("\r\n\r\n");
   const length = headers.get("content-length");
-  const complete = headers.get("transfer-encoding") === "chunked"
-    ? body.endsWith("0\r\n\r\n")
-    : length === null || body.length === Number(length);
+  const chunked = headers.get("transfer-encoding") === "chunked";
+  const body = chunked ? dechunked(framed) : framed;
+  const complete = chunked ? framed.endsWith("0\r\n\r\n") : length === null || body.length === Number(length);
   return { status: Number(line.split(" ")[1]), headers, body, text, complete };
+}
+
+function dechunked(framed: string): string {
+  let out = "";
+  for (let at = 0; at < framed.length;) {
+    const line = framed.indexOf("\r\n", at);
+    const size = parseInt(framed.slice(at, line), 16);
+    if (line < 0 || !size) break;
+    out += framed.slice(line + 2, line + 2 + size);
+    at = line + 2 + size + 2;
+  }
+  return out;
 }
 
 const fromLatin = (bytes: Uint8Array) => Array.from(bytes, (b) => String.fromCharCode(b)).join("");

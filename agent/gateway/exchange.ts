@@ -8,6 +8,8 @@ export interface RequestBody {
   readonly bytes: Uint8Array<ArrayBuffer> | undefined;
   /** Whether a part was already handed out of a body that is not kept. */
   readonly touched: boolean;
+  /** Why its content is refused, once that is known (too large). */
+  readonly refused?: RealmError;
   /** A stream of the content. Of a body that is not kept there is one stream: call once it is certain to be sent. */
   stream(): ReadableStream<Uint8Array<ArrayBuffer>>;
 }

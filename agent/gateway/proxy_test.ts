@@ -61,7 +61,7 @@ Deno.test("a large body streams both ways across the mesh and arrives whole", as
       c.close();
     },
   });
-  const response = await fetch(`http://${H}:${s.port}/`, { method: "POST", body: chunks });
+  const response = await fetch(`http://127.0.0.1:${s.port}/`, { method: "POST", body: chunks });
   assert.deepEqual(new Uint8Array(await response.arrayBuffer()), sent);
   await until("counted", () => s.gateway.metrics().app.bytesOut === sent.length);
   assert.equal(s.gateway.metrics().app.bytesIn, sent.length);
@@ -81,7 +81,7 @@ Deno.test("an event stream arrives event by event, and ends at the app when the 
     });
     return new Response(body, { headers: { "content-type": "text/event-stream" } });
   })]);
-  const response = await fetch(`http://${H}:${s.port}/events`);
+  const response = await fetch(`http://127.0.0.1:${s.port}/events`);
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
   assert.equal((await reader.read()).value, "data: 1\n\n");
   step.resolve();
@@ -104,7 +104,7 @@ Deno.test("a slow reader holds back the app: at most a bounded amount is read ah
       }, { highWaterMark: 0 }),
     )
   )]);
-  const response = await fetch(`http://${H}:${s.port}/`);
+  const response = await fetch(`http://127.0.0.1:${s.port}/`);
   const reader = response.body!.getReader();
   await reader.read();
   let before = -1;
@@ -187,7 +187,10 @@ Deno.test("a large POST refused before its body was sent goes elsewhere with the
     fetching(() => Promise.reject(unavailable(false))),
     fetching(async (r) => new Response(String((await r.arrayBuffer()).byteLength))),
   ]);
-  const response = await fetch(`http://${H}:${s.port}/`, { method: "POST", body: new Uint8Array(1_000_000) });
+  const response = await fetch(`http://127.0.0.1:${s.port}/`, {
+    method: "POST",
+    body: new Uint8Array(1_000_000),
+  });
   assert.equal(await response.text(), "1000000");
 });
 
@@ -296,7 +299,7 @@ Deno.test("a body above the route's limit is refused with 413, announced or not"
     s.port,
     `POST / HTTP/1.1\r\nHost: ${H}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n${frames}`,
   );
-  assert.ok(chunked.status === 413 || chunked.status === 502, `${chunked.status}`);
+  assert.equal(chunked.status, 413);
 });
 
 Deno.test("idle resolves when the last request on a replica has ended, also one for another node", async () => {

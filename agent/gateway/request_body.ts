@@ -28,7 +28,7 @@ export async function takeBody(
     count(bytes.length);
     return { bytes, touched: false, stream: () => ReadableStream.from([bytes]) };
   }
-  let touched = false, size = 0;
+  let touched = false, size = 0, refused: RealmError | undefined;
   const reader = source.getReader();
   const stream = new ReadableStream<Bytes>({
     async pull(controller) {
@@ -39,7 +39,7 @@ export async function takeBody(
       count(value.length);
       if (size > max) {
         reader.cancel().catch(() => {});
-        throw tooLarge(max);
+        throw refused = tooLarge(max);
       }
       controller.enqueue(value as Bytes);
     },
@@ -49,6 +49,9 @@ export async function takeBody(
     bytes: undefined,
     get touched() {
       return touched;
+    },
+    get refused() {
+      return refused;
     },
     stream: () => stream,
   };

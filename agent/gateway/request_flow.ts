@@ -171,7 +171,10 @@ async function pass(arrival: Arrival, around: Surroundings, account: Account): P
     repeatable,
     bodyLeft: () => !body || !body.touched,
     signal: request.signal,
-    attempt: (replica, signal) => attempt(replica, { ...base, signal }, around, repeatable),
+    attempt: (replica, signal) =>
+      attempt(replica, { ...base, signal }, around, repeatable).catch((error) => {
+        throw body?.refused ? new AttemptError(body.refused, true) : error;
+      }),
   });
   return deliver(outcome, request.method, account);
 }
