@@ -8,12 +8,12 @@ import { type DataProblem, nearest, showValue } from "./schema_problems.ts";
 import type { KeyPath } from "./toml_positions.ts";
 
 type Report = (path: KeyPath, message: string, hint?: string) => void;
-type Files = NonNullable<PackageManifest["files"]>;
+type Files = readonly NonNullable<PackageManifest["files"]>[number][];
 
 /** All problems of meaning of a manifest that fits the schema; empty when it is sound. */
 export function manifestProblems(
   m: PackageManifest,
-  inventory: "required" | "absent",
+  inventory: "required" | "absent" | Files,
 ): readonly DataProblem[] {
   const problems: DataProblem[] = [];
   const report: Report = (path, message, hint) =>
@@ -33,13 +33,13 @@ export function manifestProblems(
     if (expected) report(["network", "outbound", i], `expected ${expected}, got ${showValue(o)}`);
   });
   checkMounts(m, report);
-  if (inventory === "absent") {
-    if (m.files) report(["files"], "is written by `realm package create`", "remove it");
-  } else if (!m.files) {
-    report([], "has no inventory ([[files]])", "make the package with `realm package create`");
-  } else if (checkInventory(m.files, report)) {
-    checkSources(m, m.files, report);
+  if (inventory !== "required" && m.files) {
+    report(["files"], "is written by `realm package create`", "remove it");
   }
+  const files = typeof inventory === "string" ? m.files : inventory;
+  if (inventory === "absent") return problems;
+  if (!files) report([], "has no inventory ([[files]])", "make the package with `realm package create`");
+  else if (checkInventory(files, report)) checkSources(m, files, report);
   return problems;
 }
 

@@ -169,8 +169,8 @@ function httpOf(m: PackageManifest): AppHttp | undefined {
   return { routes, ...(served && { static: served }), ...(http.health && { health: http.health }) };
 }
 
-function manifestOf(m: PackageManifest): AppManifest {
-  const c = m.component, files = m.files ?? [];
+function manifestOf(m: PackageManifest, files: readonly PackageFile[]): AppManifest {
+  const c = m.component;
   const http = httpOf(m);
   return {
     name: c.name,
@@ -200,9 +200,10 @@ export interface ManifestOptions {
   readonly file?: string;
   /**
    * `required` (default): a package's manifest, complete with its inventory. `absent`: an author's manifest, before
-   * `realm package create`; what needs the inventory is then not checked and `files` is empty.
+   * `realm package create`; what needs the inventory is then not checked and `files` is empty. A list: an author's
+   * manifest with the inventory given here, sorted by path.
    */
-  readonly inventory?: "required" | "absent";
+  readonly inventory?: "required" | "absent" | readonly PackageFile[];
 }
 
 /**
@@ -219,7 +220,9 @@ export function parsePackageManifest(
     maxBytes: limits.manifestBytes,
     check: (m) => manifestProblems(m, inventory),
   });
-  return parsed.ok ? { ok: true, value: manifestOf(parsed.value) } : parsed;
+  if (!parsed.ok) return parsed;
+  const files = typeof inventory === "string" ? parsed.value.files ?? [] : inventory;
+  return { ok: true, value: manifestOf(parsed.value, files) };
 }
 
 export { type PackageManifest, PackageManifestSchema } from "./package_schema.ts";
