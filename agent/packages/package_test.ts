@@ -38,7 +38,10 @@ Deno.test("the bytes of a package are pinned: no change of code or library may a
   made(async (dir, file) => {
     const created = await createPackage(world, dir, file);
     assert.equal(created.digest, "86689d1d2496233921085758d83be478394ae679b67fbd8482120d3589c9945f");
-    assert.equal(sha256(await Deno.readFile(file)), "3f5bc2552fac3b4777c0da785a3f446381a798139f8e3b5542a320d05a00e1e1");
+    assert.equal(
+      sha256(await Deno.readFile(file)),
+      "3f5bc2552fac3b4777c0da785a3f446381a798139f8e3b5542a320d05a00e1e1",
+    );
   }));
 
 Deno.test("a package file is a tar that other tools read, manifest first, content unchanged", () =>
