@@ -189,6 +189,14 @@ export const wasmLimits = {
   exactTimes: 4096,
   /** Wait for the lock that instances of one app share; its holder does one file operation. */
   fsLockMs: 5_000,
+  /** Buffers of one read or write (Linux: IOV_MAX). */
+  ioVectors: 1024,
+  /** Subscriptions of one poll: more than a guest can have descriptors, and a few clocks. */
+  pollSubscriptions: 2048,
+  /** Entries of all tables of one module (24 bytes each in the engine); large programs have some 100,000 functions. */
+  tableEntries: 1_000_000,
+  /** Tables of one module: compilers emit one to three. */
+  tables: 32,
   /** Wait for the privileged thread to make a symlink. */
   symlinkServiceMs: 5_000,
 } as const;

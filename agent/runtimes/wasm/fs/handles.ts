@@ -66,6 +66,7 @@ export class OpenFile {
   /** Reads up to `into.length` bytes from `offset`; less only at the end of the file. */
   read(into: Uint8Array, offset: bigint): number {
     if (!this.access.read) fail("EBADF");
+    if (offset > LAST_OFFSET) return 0;
     const at = offsetOf(offset);
     let done = 0;
     while (done < into.length) {
