@@ -51,6 +51,7 @@ export class OpenFile {
   readonly access: FileAccess;
   readonly #fd: number;
   readonly #quota: Quota | undefined;
+  readonly #readOnly: boolean;
   readonly #context: FileContext;
   #open = true;
 
@@ -60,6 +61,7 @@ export class OpenFile {
     this.identity = identity;
     this.access = access;
     this.#quota = mount.quota;
+    this.#readOnly = mount.readOnly;
     this.#context = context;
   }
 
@@ -141,6 +143,7 @@ export class OpenFile {
 
   /** Changes timestamps. */
   setTimes(atime: TimeChange, mtime: TimeChange): void {
+    if (this.#readOnly) fail("EROFS");
     changeTimes(this.#context, this.raw(), atime, mtime, (a, m) => {
       platform(() => fs.futimesSync(this.#fd, a, m));
       return this.raw();

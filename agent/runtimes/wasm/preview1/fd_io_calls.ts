@@ -17,6 +17,7 @@ export function fdIoCalls({ memory, descriptors }: Context): Calls {
   /** Guest buffers of a call; empty ones are left out. */
   const buffers = (pointer: number, count: number): readonly Uint8Array[] => {
     if (count >>> 0 > wasmLimits.ioVectors) refuse(errno.INVAL);
+    memory.check(pointer, count * sizes.iovec);
     const found: Uint8Array[] = [];
     let total = 0;
     for (let i = 0; i < count; i++) {

@@ -31,35 +31,46 @@ export class GuestMemory {
   }
 
   u8(pointer: number): number {
-    return this.#view.getUint8(this.#checked(pointer, 1));
+    const at = this.#checked(pointer, 1);
+    return this.#view.getUint8(at);
   }
   u16(pointer: number): number {
-    return this.#view.getUint16(this.#checked(pointer, 2), true);
+    const at = this.#checked(pointer, 2);
+    return this.#view.getUint16(at, true);
   }
   u32(pointer: number): number {
-    return this.#view.getUint32(this.#checked(pointer, 4), true);
+    const at = this.#checked(pointer, 4);
+    return this.#view.getUint32(at, true);
   }
   u64(pointer: number): bigint {
-    return this.#view.getBigUint64(this.#checked(pointer, 8), true);
+    const at = this.#checked(pointer, 8);
+    return this.#view.getBigUint64(at, true);
   }
   setU8(pointer: number, value: number): void {
-    this.#view.setUint8(this.#checked(pointer, 1), value);
+    const at = this.#checked(pointer, 1);
+    this.#view.setUint8(at, value);
   }
   setU16(pointer: number, value: number): void {
-    this.#view.setUint16(this.#checked(pointer, 2), value, true);
+    const at = this.#checked(pointer, 2);
+    this.#view.setUint16(at, value, true);
   }
   setU32(pointer: number, value: number): void {
-    this.#view.setUint32(this.#checked(pointer, 4), value, true);
+    const at = this.#checked(pointer, 4);
+    this.#view.setUint32(at, value, true);
   }
   setU64(pointer: number, value: bigint): void {
-    this.#view.setBigUint64(this.#checked(pointer, 8), value, true);
+    const at = this.#checked(pointer, 8);
+    this.#view.setBigUint64(at, value, true);
   }
   /** Refuses the call unless `length` bytes at `pointer` are inside: for results, before an effect is made. */
   check(pointer: number, length: number): void {
     this.#checked(pointer, length);
   }
 
-  /** The pointer as an unsigned number. WebAssembly hands `i32` over as signed. */
+  /**
+   * The pointer as an unsigned number (WebAssembly hands `i32` over as signed). Renews the views when the memory has
+   * grown: to be called before one of them is used.
+   */
   #checked(pointer: number, length: number): number {
     const buffer = this.#memory?.buffer;
     if (buffer === undefined) refuse(errno.FAULT);
@@ -68,7 +79,8 @@ export class GuestMemory {
       this.#bytes = new Uint8Array(buffer as ArrayBuffer);
       this.#view = new DataView(buffer);
     }
-    const at = pointer >>> 0;
+    // Not `>>> 0`: a pointer computed from a guest's must not wrap round to the start.
+    const at = pointer < 0 ? pointer + 0x1_0000_0000 : pointer;
     if (at + length > this.#bytes.length) refuse(errno.FAULT);
     return at;
   }

@@ -1,0 +1,121 @@
+/**
+ * Runs a directory of preview 1 test cases in the form of the public wasi-testsuite: each `NAME.wasm`, with an optional
+ * `NAME.json` beside it that may give `args`, `env`, `dirs` (preopened under the same name, relative to the directory),
+ * `root` (preopened as `/`), `stdin`, `exit_code`, `stdout` and `stderr`.
+ *
+ *     deno run -A tests/wasi/run_suite.ts DIR… [--only TEXT]
+ *
+ * Directories of the suite are copied first, so that a case starts from what the suite ships. Exit code 1 when a case
+ * fails, 2 when there is none.
+ */
+import { runGuest } from "./run_guest.ts";
+import type { RuntimeMount } from "../../agent/runtimes/runtime.ts";
+
+/** What a case's JSON may say. */
+interface Specification {
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly dirs?: readonly string[];
+  readonly root?: string;
+  readonly stdin?: string;
+  readonly exit_code?: number;
+  readonly stdout?: string;
+  readonly stderr?: string;
+}
+/** A case that was run; `failures` is empty when it passed. */
+export interface CaseResult {
+  readonly name: string;
+  readonly failures: readonly string[];
+}
+
+const CASE_TIMEOUT_MS = 30_000;
+
+/** Runs all cases of a directory whose name contains `only`. */
+export async function runSuite(directory: string, only = ""): Promise<readonly CaseResult[]> {
+  const names = [...Deno.readDirSync(directory)].map((e) => e.name)
+    .filter((n) => n.endsWith(".wasm") && n.includes(only)).sort();
+  const results: CaseResult[] = [];
+  for (const name of names) results.push(await runCase(directory, name.slice(0, -".wasm".length)));
+  return results;
+}
+
+async function runCase(directory: string, name: string): Promise<CaseResult> {
+  const spec = await specification(`${directory}/${name}.json`);
+  const scratch = await Deno.realPath(await Deno.makeTempDir());
+  try {
+    const mounts: RuntimeMount[] = [];
+    const given = [
+      ...(spec.dirs ?? []).map((d) => [d, d]),
+      ...(spec.root === undefined ? [] : [[spec.root, "/"]]),
+    ];
+    for (const [index, [from, guest]] of given.entries()) {
+      const host = `${scratch}/${index}`;
+      await copy(`${directory}/${from}`, host);
+      mounts.push({ guest: guest!, host, readOnly: false });
+    }
+    const result = await runGuest({
+      wasm: await Deno.readFile(`${directory}/${name}.wasm`),
+      args: [`${name}.wasm`, ...(spec.args ?? [])],
+      env: spec.env ?? {},
+      mounts,
+      stdin: new TextEncoder().encode(spec.stdin ?? ""),
+      timeoutMs: CASE_TIMEOUT_MS,
+    });
+    const failures: string[] = [];
+    const expected = spec.exit_code ?? 0;
+    const end = result.trap === undefined ? result.code ?? "no end in time" : `trap (${result.trap})`;
+    if (end !== expected) failures.push(`exit code: expected ${expected}, got ${end}`);
+    for (const stream of ["stdout", "stderr"] as const) {
+      if (spec[stream] !== undefined && spec[stream] !== result[stream]) {
+        failures.push(
+          `${stream}: expected ${JSON.stringify(spec[stream])}, got ${JSON.stringify(result[stream])}`,
+        );
+      }
+    }
+    if (failures.length > 0 && result.stderr !== "") failures.push(`stderr: ${result.stderr.trim()}`);
+    return { name, failures };
+  } catch (error) {
+    return { name, failures: [String(error)] };
+  } finally {
+    await Deno.remove(scratch, { recursive: true });
+  }
+}
+
+async function specification(path: string): Promise<Specification> {
+  try {
+    return JSON.parse(await Deno.readTextFile(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return {};
+    throw error;
+  }
+}
+
+async function copy(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to);
+  for await (const entry of Deno.readDir(from)) {
+    // What an earlier run of another host left behind is not part of the suite.
+    if (entry.name.endsWith(".cleanup")) continue;
+    if (entry.isDirectory) await copy(`${from}/${entry.name}`, `${to}/${entry.name}`);
+    else if (entry.isSymlink) {
+      await Deno.symlink(await Deno.readLink(`${from}/${entry.name}`), `${to}/${entry.name}`);
+    } else await Deno.copyFile(`${from}/${entry.name}`, `${to}/${entry.name}`);
+  }
+}
+
+if (import.meta.main) {
+  const directories = [...Deno.args];
+  const at = directories.indexOf("--only");
+  const [, only] = at < 0 ? [] : directories.splice(at, 2);
+  let passed = 0, failed = 0;
+  for (const directory of directories) {
+    for (const { name, failures } of await runSuite(directory, only)) {
+      if (failures.length === 0) passed++;
+      else failed++;
+      console.log(`${failures.length === 0 ? "ok    " : "FAILED"} ${name}`);
+      for (const failure of failures) console.log(`         ${failure}`);
+    }
+  }
+  console.log(`${passed} passed, ${failed} failed`);
+  // A guest that did not end keeps its thread: leave without waiting for it.
+  Deno.exit(failed > 0 ? 1 : passed === 0 ? 2 : 0);
+}
