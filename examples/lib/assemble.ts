@@ -98,6 +98,8 @@ export interface Assembly {
   readonly out?: string;
   /** The built component, put beside the manifest as `component.wasm`. */
   readonly component?: string;
+  /** Files that the build script makes: path → text. */
+  readonly made?: ReadonlyMap<string, string>;
   /** Files of `app.realm/` that get a content hash in their name, and the mark that stands for the new name. */
   readonly hashed?: readonly { readonly path: string; readonly mark: string }[];
 }
@@ -133,6 +135,7 @@ export async function packageTree(assembly: Assembly): Promise<Map<string, Uint8
   }
   const hashed = new Set(assembly.hashed?.map((file) => file.path));
   for (const path of await filesBelow(source)) if (!hashed.has(path)) tree.set(path, await read(path));
+  for (const [path, text] of assembly.made ?? []) tree.set(path, new TextEncoder().encode(text));
   if (assembly.component) tree.set("component.wasm", await Deno.readFile(assembly.component));
   return tree;
 }

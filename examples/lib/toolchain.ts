@@ -104,7 +104,7 @@ export interface CompileOptions {
 /** The flags of every C build; part of a build's cache key. */
 export const C_FLAGS: readonly string[] = [
   "--target=wasm32-wasi",
-  "-std=c17",
+  "-std=gnu17",
   "-O2",
   "-Wall",
   "-Wextra",

@@ -102,6 +102,8 @@ struct http_exchange {
   handle outgoing_body, output;
   bool head_sent;
   bool output_failed;
+  bool discard;        /* HEAD: the body is counted, not sent */
+  size_t discarded;
   size_t out_len;
   char out[OUT_CAPACITY];
 };
@@ -305,6 +307,10 @@ static void drain(http_exchange *x) {
 
 void http_write(http_exchange *x, const void *data, size_t len) {
   const char *from = data;
+  if (x->discard) {
+    x->discarded += len;
+    return;
+  }
   while (len && !x->output_failed) {
     if (x->out_len == OUT_CAPACITY) drain(x);
     size_t room = OUT_CAPACITY - x->out_len;
@@ -341,7 +347,7 @@ static void finish(http_exchange *x) {
   result_area ret;
   if (!x->head_sent && x->status != 204 && x->status != 304) {
     char length[24];
-    snprintf(length, sizeof length, "%zu", x->out_len);
+    snprintf(length, sizeof length, "%zu", x->discard ? x->discarded : x->out_len);
     http_add_header(x, "content-length", length);
   }
   http_flush(x);
@@ -366,6 +372,7 @@ __attribute__((export_name("wasi:http/incoming-handler@0.2.3#handle"))) void han
   x.outparam = outparam;
   x.incoming_body = x.input = x.outgoing_body = x.output = HANDLE_NONE;
   x.headers = fields_new();
+  x.discard = http_is(http_method(&x), "HEAD");
   http_handle(&x);
   finish(&x);
 }

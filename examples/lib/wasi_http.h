@@ -48,7 +48,10 @@ ptrdiff_t http_read_all(http_exchange *x, void *buffer, size_t capacity);
 void http_status(http_exchange *x, unsigned status);
 /* Adds a header. False when the host refuses it (bad syntax, forbidden) or the head was sent already. */
 bool http_add_header(http_exchange *x, const char *name, const char *value);
-/* Writes body bytes. They leave in pieces of up to 16 KiB; a body smaller than that is sent with its content-length. */
+/*
+ * Writes body bytes. They leave in pieces of up to 16 KiB; a body smaller than that is sent with its content-length. Of the
+ * answer to a HEAD request only the head leaves, with the length that the body would have had.
+ */
 void http_write(http_exchange *x, const void *data, size_t len);
 void http_write_text(http_exchange *x, const char *text);
 /* printf into the body; one call makes at most 4 KiB. */
