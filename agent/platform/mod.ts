@@ -5,3 +5,5 @@ export * from "./clock.ts";
 export * from "./crypto.ts";
 export * from "./database.ts";
 export * from "./log.ts";
+export { createDisk } from "./disk.ts";
+export { createHasher } from "./hash.ts";
