@@ -57,7 +57,7 @@ export const limits = {
   lastUseMs: 3_600_000,
   /** Header of one blob frame. */
   blobHeaderBytes: 16 * 1024,
-  /** Digests in one announce, withdraw or find frame (32 bytes each). */
+  /** Digests in one announce or withdraw frame (32 bytes each). */
   blobDigests: 4096,
   /** Blob streams that one peer may have open to us. */
   blobStreamsPerPeer: 16,
@@ -69,12 +69,18 @@ export const limits = {
   blobHolders: 6,
   /** Requests under way to one holder: hides one round trip without holding much back from faster holders. */
   blobPipeline: 3,
-  /** Small blobs asked from one holder in one go. */
+  /** Small blobs asked from one holder and not yet answered. */
   blobBatch: 64,
-  /** Large blobs fetched at once; others wait by priority. Times holders and chunk size the memory of fetching. */
+  /** Digests in one find: its answer (up to `holdersPerFind` ids each) stays below 300 KB. */
+  findDigests: 256,
+  /** Holders named per blob in an answer. */
+  holdersPerFind: 16,
+  /** Members asked directly when the homes know no holder. */
+  findPeers: 8,
+  /** Large blobs fetched at once; others wait by priority. */
   blobFetches: 3,
-  /** Bytes of small blobs received and not yet stored. */
-  blobBatchBytes: 8 * 1024 * 1024,
+  /** Bytes received and not yet stored, of all fetches together: the fixed window through which all content passes. */
+  blobReceiveBytes: 48 * 1024 * 1024,
   /** Chunks from the first missing one among which the rarest is fetched first (about 600 MB). */
   blobWindowChunks: 512,
   /** Homes that keep the holders of a blob: survives the loss of two at once. */
@@ -147,12 +153,20 @@ export const timing = {
   drainMs: 10_000,
   /** A holder that sends nothing of what it owes for this long is left for another. */
   blobStallMs: 5_000,
+  /** A stream on which nothing was asked for this long is closed by the one who serves. */
+  blobIdleMs: 60_000,
+  /** A chunk that a holder owes for this long is asked from an idle one as well. */
+  blobOwedMs: 500,
   /** A peer that takes nothing of what it asked for this long loses the stream. */
   blobSendStallMs: 30_000,
+  /** A request that waited this long for its turn is answered `rate_limited`: the peer looks elsewhere. */
+  blobQueueMs: 2_000,
   /** A home answers a find within this, else the others' answers stand. */
   findTimeoutMs: 2_000,
   /** Holders of a blob being fetched are asked for again this often, to draw from nodes that fetch it too. */
-  holderRefreshMs: 1_000,
+  holderRefreshMs: 500,
+  /** What a node that fetches the same blob has meanwhile is asked again this often, when nothing else is left to ask it. */
+  haveRefreshMs: 150,
   /** Holdings are announced again this often, spread out. */
   announceIntervalMs: 10 * 60_000,
   /** A holding not announced again for this long is forgotten by its homes. */

@@ -17,3 +17,10 @@ export {
 export type { PartialBlob } from "./partial.ts";
 export type { ChunkRef, ManifestInfo } from "./manifest.ts";
 export { defaultQuota } from "./space.ts";
+export {
+  type BlobExchange,
+  type BlobExchangeOptions,
+  createBlobExchange,
+  type FetchOptions,
+  type FetchProgress,
+} from "./exchange.ts";
