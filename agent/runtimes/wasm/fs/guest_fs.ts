@@ -9,7 +9,7 @@ import type { DirEntry, GuestFsOptions, OpenOptions, Preopen, SymlinkMaker } fro
 import { checkPath, hostPath, resolve } from "./resolve.ts";
 import type { Resolved } from "./resolve.ts";
 import { createSharedState, SharedState } from "./shared_state.ts";
-import { lstat, lstatOrNull } from "./stat.ts";
+import { lstat, lstatOrNull, sameFile } from "./stat.ts";
 import type { FileStat, RawStat } from "./stat.ts";
 import { ExactTimes } from "./times.ts";
 import type { TimeChange } from "./times.ts";
@@ -167,7 +167,7 @@ export class GuestFs implements Disposable {
       if (replaced !== null) {
         if (isDirectory && replaced.type !== "directory") fail("ENOTDIR");
         if (!isDirectory && replaced.type === "directory") fail("EISDIR");
-        if (replaced.ino === leaf.ino && replaced.dev === leaf.dev) return;
+        if (sameFile(replaced, leaf)) return;
       }
       platform(() => Deno.renameSync(source.host, target.host));
       if (isDirectory) this.#handles.directoryMoved(source, target);

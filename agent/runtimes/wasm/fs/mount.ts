@@ -47,7 +47,9 @@ export function prepareMounts(mounts: readonly RuntimeMount[], state: SharedStat
   return prepared;
 }
 
-const withoutTrailingSlash = (path: string) => path.length > 1 ? path.replace(/\/+$/, "") : path;
+/** A host path as mounts keep it. */
+export const withoutTrailingSlash = (path: string): string =>
+  path.length > 1 ? path.replace(/\/+$/, "") : path;
 const contains = (outer: string, inner: string) => inner === outer || inner.startsWith(`${outer}/`);
 
 function isDirectory(path: string): boolean {

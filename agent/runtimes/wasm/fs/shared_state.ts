@@ -47,27 +47,27 @@ export class SharedState {
     this.#owner = owner;
   }
 
-  /** Runs `work` while no other instance does. May be nested. Throws `EAGAIN` when the lock cannot be had in time. */
-  locked<T>(work: () => T): T {
-    if (this.#depth === 0) this.#acquire();
+  /** Runs `work` while no other instance does. May be nested. Throws `EAGAIN` when the lock is not free in time. */
+  locked<T>(work: () => T, timeoutMs: number = wasmLimits.fsLockMs): T {
+    if (this.#depth === 0) this.#acquire(timeoutMs);
     this.#depth++;
     try {
       return work();
     } finally {
       if (--this.#depth === 0) {
-        Atomics.store(this.#words, OWNER, 0);
+        Atomics.compareExchange(this.#words, OWNER, this.#owner, 0);
         Atomics.notify(this.#words, OWNER, 1);
       }
     }
   }
 
-  #acquire(): void {
+  #acquire(timeoutMs: number): void {
     let deadline: number | undefined;
     while (true) {
       const holder = Atomics.compareExchange(this.#words, OWNER, 0, this.#owner);
       if (holder === 0) return;
       const now = performance.now();
-      deadline ??= now + wasmLimits.fsLockMs;
+      deadline ??= now + timeoutMs;
       if (now >= deadline) fail("EAGAIN", "another instance holds the file system lock");
       Atomics.wait(this.#words, OWNER, holder, deadline - now);
     }

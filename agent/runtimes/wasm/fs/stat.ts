@@ -64,6 +64,10 @@ function fromDeno(info: Deno.FileInfo): RawStat {
   };
 }
 
+/** Whether two files are one. Where the platform numbers no files (`ino` 0), none are. */
+export const sameFile = (a: Pick<RawStat, "dev" | "ino">, b: Pick<RawStat, "dev" | "ino">): boolean =>
+  a.ino !== 0 && a.ino === b.ino && a.dev === b.dev;
+
 /** Attributes of a host path; a symlink at its end is not followed. Throws `FsError`. */
 export const lstat = (path: string): RawStat => fromDeno(platform(() => Deno.lstatSync(path)));
 

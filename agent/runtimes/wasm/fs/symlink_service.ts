@@ -9,10 +9,12 @@
 import { wasmLimits } from "../../../protocol/limits.ts";
 import type { RuntimeMount } from "../../runtime.ts";
 import { fail, fsErrorCodeOf, fsErrorCodes, platform } from "./errors.ts";
+import { withoutTrailingSlash } from "./mount.ts";
 import type { SymlinkMaker } from "./options.ts";
 import { lstat } from "./stat.ts";
 
-interface Request {
+/** One request: make `path` a symlink to `target` and answer in `reply`. */
+export interface SymlinkRequest {
   readonly target: string;
   readonly path: string;
   readonly reply: SharedArrayBuffer;
@@ -22,13 +24,16 @@ const DONE = 1;
 /** `FAILED + i`: refused with `fsErrorCodes[i]`. */
 const FAILED = 2;
 
-/** The worker's end: asks through `port` and blocks until it is done. Throws `FsError`. */
-export function symlinkClient(port: Pick<MessagePort, "postMessage">): SymlinkMaker {
+/** The worker's end: asks through `port` and blocks until it is done, for `timeoutMs` at most. Throws `FsError`. */
+export function symlinkClient(
+  port: { postMessage(message: SymlinkRequest): void },
+  timeoutMs: number = wasmLimits.symlinkServiceMs,
+): SymlinkMaker {
   return (target, path) => {
     const reply = new SharedArrayBuffer(4);
     const word = new Int32Array(reply);
-    port.postMessage({ target, path, reply } satisfies Request);
-    Atomics.wait(word, 0, PENDING, wasmLimits.symlinkServiceMs);
+    port.postMessage({ target, path, reply } satisfies SymlinkRequest);
+    Atomics.wait(word, 0, PENDING, timeoutMs);
     const answer = Atomics.load(word, 0);
     if (answer === PENDING) fail("EIO", "nobody makes symlinks");
     if (answer !== DONE) fail(fsErrorCodes[answer - FAILED] ?? "EIO");
@@ -37,7 +42,7 @@ export function symlinkClient(port: Pick<MessagePort, "postMessage">): SymlinkMa
 
 /** The trusted end: serves requests for symlinks below the writable ones of `mounts` until the port is closed. */
 export function serveSymlinks(port: MessagePort, mounts: readonly RuntimeMount[]): void {
-  port.onmessage = (event: MessageEvent<Request>) => {
+  port.onmessage = (event: MessageEvent<SymlinkRequest>) => {
     const { target, path, reply } = event.data;
     const word = new Int32Array(reply);
     let answer = DONE;
@@ -55,13 +60,14 @@ export function serveSymlinks(port: MessagePort, mounts: readonly RuntimeMount[]
 export function makeSymlink(target: string, path: string, mounts: readonly RuntimeMount[]): void {
   if (typeof target !== "string" || typeof path !== "string") fail("EINVAL");
   if (target === "" || target.startsWith("/") || target.includes("\0")) fail("EPERM");
-  const mount = mounts.find((m) => !m.readOnly && path.startsWith(`${m.host}/`));
-  if (mount === undefined) fail("EPERM", "not below a writable mount");
-  const names = path.slice(mount.host.length + 1).split("/");
+  const root = mounts.filter((m) => !m.readOnly).map((m) => withoutTrailingSlash(m.host))
+    .find((host) => path.startsWith(`${host}/`));
+  if (root === undefined) fail("EPERM", "not below a writable mount");
+  const names = path.slice(root.length + 1).split("/");
   if (names.some((name) => name === "" || name === "." || name === ".." || name.includes("\0"))) {
     fail("EPERM");
   }
-  let directory = mount.host;
+  let directory = root;
   for (const name of names.slice(0, -1)) {
     directory += `/${name}`;
     if (lstat(directory).type !== "directory") fail("ENOTDIR");

@@ -39,6 +39,7 @@ export class ExactTimes {
 
   /** Remembers what was just set; `after` is the file's state right after that. */
   remember(after: RawStat, atime: bigint | undefined, mtime: bigint | undefined): void {
+    if (after.ino === 0) return;
     const key = keyOf(after);
     const entry = this.#entries.get(key) ?? {};
     if (atime !== undefined) entry.atime = { ns: atime, seenMs: after.atimeMs };
