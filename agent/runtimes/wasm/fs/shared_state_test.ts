@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { createSharedState, FsError, GuestFs, OpenFile, releaseDeadOwner, SharedState } from "./mod.ts";
-import type { OpenDir } from "./mod.ts";
+import { createSharedState, FsError, GuestFs, releaseDeadOwner, SharedState } from "./mod.ts";
+import type { OpenDir, OpenFile } from "./mod.ts";
 
 /** Turns of the swapping worker: without the lock the first leak came within some hundred. */
 const TURNS = 4000;
