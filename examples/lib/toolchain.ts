@@ -144,6 +144,11 @@ export function componentFromJavaScript(wit: string, script: string, out: string
   return tool("js_component.ts", [wit, script, out]);
 }
 
+/** Bundles a script and what it imports into one minified file. */
+export async function bundleScript(script: string, out: string): Promise<void> {
+  await run(Deno.execPath(), ["bundle", "-q", "--platform", "browser", "--minify", "-o", out, script]);
+}
+
 /** What identifies the component tools in a cache key. */
 export async function toolsKey(): Promise<string> {
   const files = ["tools.lock", "component.ts", "js_component.ts"];
