@@ -33,6 +33,22 @@ export interface FaultyDisk extends Disk {
 
 const parentOf = (path: string) => path.slice(0, path.lastIndexOf("/")) || "/";
 
+const inside = (path: string, directory: string) => path === directory || path.startsWith(directory + "/");
+
+function moveBelow(names: Map<string, Inode>, from: string, to: string): void {
+  for (const [path, file] of [...names]) {
+    if (!inside(path, from)) continue;
+    names.delete(path);
+    names.set(to + path.slice(from.length), file);
+  }
+}
+
+function moveDirectories(directories: Set<string>, from: string, to: string): void {
+  for (const path of [...directories]) {
+    if (inside(path, from) && directories.delete(path)) directories.add(to + path.slice(from.length));
+  }
+}
+
 /** An empty disk. */
 export function createFaultyDisk(now: () => number = () => 0): FaultyDisk {
   return build(new Map(), new Set(["/"]), now);
@@ -43,6 +59,9 @@ function build(files: Map<string, Inode>, directories: Set<string>, now: () => n
   const durableNames = new Map(files);
   let changes = 0, dead = false, most = Number.POSITIVE_INFINITY;
   let fault: { readonly at: number; readonly code: "disk" | "no_space" | "power" } | undefined;
+
+  /** Directories renamed since the last flush of where they stand: a cut undoes each as one, or does not. */
+  let moved: { readonly from: string; readonly to: string }[] = [];
 
   const used = () => [...new Set(files.values())].reduce((n, f) => n + f.content.length, 0);
   async function access(): Promise<void> {
@@ -75,6 +94,11 @@ function build(files: Map<string, Inode>, directories: Set<string>, now: () => n
     return [...found].sort();
   };
   function syncNames(directory: string): void {
+    moved = moved.filter(({ from, to }) => {
+      const flushed = parentOf(from) === directory || parentOf(to) === directory;
+      if (flushed) moveBelow(durableNames, from, to);
+      return !flushed;
+    });
     for (const path of [...durableNames.keys()]) {
       if (parentOf(path) === directory && !files.has(path)) durableNames.delete(path);
     }
@@ -95,6 +119,14 @@ function build(files: Map<string, Inode>, directories: Set<string>, now: () => n
     files: () => [...files.keys()].sort(),
     afterPowerCut(random) {
       dead = true;
+      for (const { from, to } of moved.reverse()) {
+        if (random() < 0.5) moveBelow(durableNames, from, to);
+        else {
+          moveBelow(files, to, from);
+          moveDirectories(directories, to, from);
+        }
+      }
+      moved = [];
       const left = new Map<string, Inode>();
       for (const path of new Set([...files.keys(), ...durableNames.keys()])) {
         const before = durableNames.get(path), after = files.get(path);
@@ -165,10 +197,17 @@ function build(files: Map<string, Inode>, directories: Set<string>, now: () => n
     },
     async rename(from, to, options) {
       await change();
-      const file = fileAt(from);
+      const file = directories.has(from) ? undefined : fileAt(from);
       if (!directories.has(parentOf(to))) throw new RealmError("not_found", `${parentOf(to)} does not exist`);
-      files.delete(from);
-      files.set(to, file);
+      if (file) {
+        files.delete(from);
+        files.set(to, file);
+      } else {
+        if (names(to).length > 0) throw new RealmError("disk", `${to} is not empty`);
+        moveBelow(files, from, to);
+        moveDirectories(directories, from, to);
+        moved.push({ from, to });
+      }
       if (options?.durable === false) return;
       await disk.syncDirectory(parentOf(to));
       await disk.syncDirectory(parentOf(from));

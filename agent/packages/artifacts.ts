@@ -170,8 +170,8 @@ export function openArtifacts(world: PackageWorld, blobs: BlobSource, root: stri
         `package ${manifest.name} ${manifest.version} needs ${need} bytes, ${free} are free`,
       );
     }
-    const temporary = `${root}/${UNFINISHED}${digest}`;
-    await disk.remove(temporary);
+    // A name of its own: what an earlier attempt left must not come back into this tree after a power cut.
+    const temporary = `${root}/${UNFINISHED}${digest}-${crypto.randomUUID()}`;
     try {
       await disk.makeDirectory(temporary);
       const directories = directoriesOf(manifest.files);

@@ -44,7 +44,7 @@ const SEEDING = ".seeding-", REMOVED = ".removed-";
 /** One directory name that cannot lead elsewhere. */
 function name(kind: string, text: string): string {
   const fine = /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(text) && !text.endsWith(".") && !isWindowsDevice(text) &&
-    text.length <= limits.pathComponentBytes - SEEDING.length;
+    text.length <= limits.pathComponentBytes - 64;
   if (!fine) throw new RealmError("bad_request", `${JSON.stringify(text)} cannot name a ${kind} on disk`);
   return text;
 }
@@ -102,14 +102,16 @@ async function prepareVolume(
   const root = stateOf(place.dataDir, place.app), volume = name("volume", mount.volume);
   const host = `${root}/${volume}`;
   if (await expectDirectory(world, host)) return { host, created: false };
-  const temporary = `${root}/${SEEDING}${volume}`;
-  await disk.remove(temporary);
+  // A name of its own: what an earlier attempt left must not come back into this volume after a power cut.
+  const temporary = `${root}/${SEEDING}${volume}-${crypto.randomUUID()}`;
   try {
     await disk.makeDirectory(temporary);
     if (mount.seed !== undefined) await seedInto(world, manifest, mount.seed, place.packageDir, temporary);
     await disk.rename(temporary, host);
   } catch (error) {
     await disk.remove(temporary).catch(() => {});
+    // Another replica's start was first: a rename never replaces a directory that holds something.
+    if (await expectDirectory(world, host)) return { host, created: false };
     throw error;
   }
   return { host, created: true };
@@ -117,8 +119,8 @@ async function prepareVolume(
 
 /**
  * Prepares all mounts of a replica that is about to start, in the manifest's order: clears its work directories, makes
- * and seeds volumes that are new. Must not run twice at once for one app (two starts would seed one volume), nor while
- * the replica runs. Fails with `bad_package` (a seed file differs from the inventory), `no_space` or `disk`.
+ * and seeds volumes that are new (once, also when several replicas start at once). Must not run while the replica
+ * runs. Fails with `bad_package` (a seed file differs from the inventory), `no_space` or `disk`.
  */
 export async function prepareMounts(
   world: PackageWorld,

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { faultyDisk } from "./faulty_disk_test.ts";
+import { createFaultyDisk } from "../../tests/faulty_disk.ts";
+import { seeded } from "../../tests/content.ts";
+import type { Disk } from "../ports.ts";
 import { clearWork, listVolumes, prepareMounts, recoverVolumes, removeVolume } from "./mounts.ts";
 import { inTemporaryDirectory, realWorld, writeFiles } from "./package_fixture_test.ts";
 import { type PackageReader, readPackage } from "./reader.ts";
@@ -72,6 +74,17 @@ Deno.test("a work mount is empty at each start, a state volume keeps its data an
     );
   }));
 
+Deno.test("replicas that start at once share one seeding", () =>
+  setup(async ({ reader, place, dataDir }) => {
+    const starts = Array.from({ length: 6 }, (_, i) =>
+      prepareMounts(world, reader.manifest, { ...place, replica: `r${i}` }));
+    const created = (await Promise.all(starts)).map((mounts) =>
+      mounts[3].created
+    );
+    assert.equal(created.filter(Boolean).length, 1);
+    assert.deepEqual(await world.disk.list(`${dataDir}/state/components/demo`), ["app-data"]);
+  }));
+
 Deno.test("an empty volume that exists counts as seeded", () =>
   setup(async ({ reader, place, dataDir }) => {
     await Deno.mkdir(`${dataDir}/state/components/demo/app-data`, { recursive: true });
@@ -80,28 +93,43 @@ Deno.test("an empty volume that exists counts as seeded", () =>
   }));
 
 Deno.test("a power cut at any point of seeding leaves the volume whole or absent", () =>
-  setup(async ({ reader, place, dataDir }) => {
-    const all = faultyDisk(world.disk, Infinity);
-    await prepareMounts({ ...world, disk: all.disk }, reader.manifest, {
-      ...place,
-      dataDir: `${dataDir}/count`,
-    });
-    let absent = 0;
-    for (let step = 0; step < all.steps(); step++) {
-      const here = { ...place, dataDir: `${dataDir}/${step}` };
-      const faulty = faultyDisk(world.disk, step);
-      await prepareMounts({ ...world, disk: faulty.disk }, reader.manifest, here).catch(() => {});
-      await recoverVolumes(world, here.dataDir);
-      const volumes = await listVolumes(world, here.dataDir, "demo");
-      const root = `${here.dataDir}/state/components/demo`;
-      assert.deepEqual(await world.disk.list(root), volumes, `step ${step}: nothing else stays`);
+  setup(async ({ reader }) => {
+    const root = "/data/state/components/demo",
+      place = { dataDir: "/data", app: "demo", replica: "r1", packageDir: "/p" };
+    const start = (disk: Disk) => prepareMounts({ ...world, disk }, reader.manifest, place);
+    const prepared = async () => {
+      const disk = createFaultyDisk();
+      for (const { path } of reader.manifest.files) {
+        await disk.makeDirectory(`/p/${path}`.replace(/\/[^/]*$/, ""));
+        await disk.writeAtomic(`/p/${path}`, await new Response(reader.read(path) as BodyInit).bytes());
+      }
+      return disk;
+    };
+    const whole = async (disk: Disk, step: string) => {
+      const first = await disk.readFile(`${root}/app-data/db/first.txt`);
+      assert.equal(new TextDecoder().decode(first), "seed", step);
+      assert.deepEqual(await disk.list(`${root}/app-data`), ["db", "second.txt"], step);
+    };
+    const all = await prepared(), first = all.changes;
+    await start(all);
+    let absent = 0, present = 0;
+    for (let cut = 0; cut < 8 * (all.changes - first); cut++) {
+      const before = await prepared();
+      before.failAt(first + (cut >> 3), "power");
+      await start(before).catch(() => {});
+      const disk = before.afterPowerCut(seeded(cut));
+      await recoverVolumes({ ...world, disk }, "/data");
+      const volumes = await listVolumes({ ...world, disk }, "/data", "demo");
+      assert.deepEqual(await disk.list(root), volumes, `cut ${cut}: nothing else stays`);
       if (volumes.length === 0) absent++;
-      else assert.equal(await read(`${root}/app-data/db/first.txt`), "seed", `step ${step}`);
-      const after = await prepareMounts(world, reader.manifest, here);
-      assert.equal(await read(`${after[3].host}/db/first.txt`), "seed", `step ${step}: it starts afterwards`);
-      assert.equal(await read(`${after[3].host}/second.txt`), "", `step ${step}`);
+      else {
+        present++;
+        await whole(disk, `cut ${cut}`);
+      }
+      await start(disk);
+      await whole(disk, `cut ${cut}: it starts afterwards`);
     }
-    assert.ok(absent > 5, "cuts did hit the seeding");
+    assert.ok(absent > 20 && present > 0, `cuts hit the seeding (${absent}) and its end (${present})`);
   }));
 
 Deno.test("a seed file that differs from the inventory makes no volume", () =>
