@@ -1,0 +1,103 @@
+/** What each query answers: one function per entry of the capability table, so that none can be left out. */
+import {
+  apiLimits,
+  type CommandBody,
+  type Digest,
+  isDigest,
+  limits,
+  type QueryName,
+  type QueryParams,
+  RealmError,
+  type SignedCommand,
+  type SignedSession,
+  unwrap,
+} from "../protocol/mod.ts";
+import type { AgentService } from "../node/mod.ts";
+import { watchedUpload } from "./body.ts";
+import { openApi } from "./openapi.ts";
+import type { SessionTable } from "./session_table.ts";
+
+/** A request whose form, parameters, body and role were checked. */
+export interface Call {
+  /** From the path, decoded. */
+  readonly path: Readonly<Record<string, string>>;
+  readonly params: unknown;
+  readonly body: unknown;
+  readonly request: Request;
+  /** Aborted when the client is gone or time is up. */
+  readonly signal: AbortSignal;
+}
+
+/** An answer that is no plain JSON value. */
+export type Special =
+  | { readonly lines: AsyncIterable<unknown> }
+  | { readonly bytes: ReadableStream<Uint8Array>; readonly size?: number; readonly name: string };
+/** One query's answer: a JSON value, or a `Special` where the capability table says so. */
+export type Answer = (call: Call) => unknown;
+
+const found = <T>(value: T | undefined, what: string, name: string, list: string): T => {
+  if (value !== undefined) return value;
+  throw new RealmError("not_found", `there is no ${what} ${name.slice(0, 80)}; see '${list}'`);
+};
+const digestIn = (text: string): Digest => {
+  if (isDigest(text)) return text;
+  throw new RealmError("bad_request", "a digest has 64 lower-case hex digits");
+};
+const params = <N extends QueryName>(call: Call) => call.params as QueryParams<N>;
+
+async function upload(agent: AgentService, { path, request, signal }: Call) {
+  const digest = digestIn(path.digest);
+  const max = limits.packageFileBytes;
+  if (Number(request.headers.get("content-length") ?? 0) > max) {
+    throw new RealmError("too_large", `the upload exceeds ${max} bytes`);
+  }
+  const source = request.body ?? new Blob([]).stream();
+  const { size } = await agent.upload(digest, watchedUpload(source, max, apiLimits.uploadIdleMs), signal);
+  return { digest, size };
+}
+
+/** Answers of all queries. */
+export function createAnswers(
+  agent: AgentService,
+  sessions: SessionTable,
+): { readonly [N in QueryName]: Answer } {
+  const appOf = (name: string) => found(agent.app(name), "app", name, "realm app list");
+  return {
+    "session.open": ({ body }) => unwrap(sessions.open(body as SignedSession)),
+    "command.submit": ({ body }) => unwrap(agent.submit(body as SignedCommand)),
+    "openapi.show": () => openApi(agent.version),
+    "realm.show": () => agent.status(),
+    "node.list": () => agent.nodes(),
+    "node.show": ({ path }) => found(agent.node(path.node), "node", path.node, "realm node list"),
+    "app.list": () => agent.apps(),
+    "app.show": ({ path }) => appOf(path.app),
+    "app.history": ({ path }) => found(agent.history(path.app), "app", path.app, "realm app list"),
+    "app.logs": (call) => {
+      const { follow = false, tail = 100, since, grep } = params<"app.logs">(call);
+      appOf(call.path.app);
+      return { lines: agent.appLogs(call.path.app, { follow, tail, since, grep }, call.signal) };
+    },
+    "app.plan": ({ body }) => agent.plan(body as CommandBody<"app.deploy">),
+    "why.show": ({ path }) =>
+      found(agent.why(path.id), "app, node, blob or command", path.id, "realm status"),
+    "key.list": () => agent.keys(),
+    "audit.list": (call) => agent.audit({ limit: 100, ...params<"audit.list">(call) }),
+    "audit.verify": () => agent.auditVerify(),
+    "doctor.show": () => agent.doctor(),
+    "blob.list": () => agent.blobs(),
+    "blob.show": async ({ path }) =>
+      found(await agent.blob(path.blob), "blob", path.blob, "realm storage list"),
+    "blob.read": async ({ path, signal }) => {
+      const digest = digestIn(path.digest);
+      const blob = await agent.blob(digest);
+      return { bytes: await agent.readBlob(digest, signal), size: blob?.size, name: digest };
+    },
+    "upload.missing": async ({ body }) => ({
+      missing: await agent.missing((body as { digests: readonly Digest[] }).digests),
+    }),
+    "upload.put": (call) => upload(agent, call),
+    "events.follow": (call) => ({
+      lines: agent.events(params<"events.follow">(call).after, call.signal),
+    }),
+  };
+}

@@ -1,0 +1,264 @@
+/** A typed client of the API over `fetch`: for the command line, the dashboard and other programs. */
+import type { CommandBody, CommandKind, SignedCommand } from "../protocol/command.ts";
+import { sealCommand } from "../protocol/command.ts";
+import type { Envelope } from "../protocol/envelope.ts";
+import { type ErrorCode, errorTable, RealmError } from "../protocol/errors.ts";
+import type { Digest, RealmId, Signer } from "../protocol/identity.ts";
+import { sealSession } from "../protocol/session.ts";
+import type { SessionView } from "../protocol/session.ts";
+import type {
+  AppView,
+  AuditCheckView,
+  AuditView,
+  BlobView,
+  EventView,
+  FindingView,
+  KeyView,
+  LogLineView,
+  MissingView,
+  NodeView,
+  PlanView,
+  RealmView,
+  RevisionView,
+  SubmittedView,
+  UploadedView,
+  WhyView,
+} from "../protocol/views.ts";
+import { readLines } from "./line_reader.ts";
+
+/** Who a client is: a key, and the grants that lead to it from the owner. */
+export interface Credentials {
+  /** Realm that the key belongs to. */
+  readonly realm: RealmId;
+  /** Signs sessions and commands. */
+  readonly signer: Signer;
+  /** Empty for the owner's key and a node's. */
+  readonly grants: readonly Envelope[];
+  /** `node` for a node's own key, which may read at that node; default `key`. */
+  readonly as?: "key" | "node";
+}
+
+/** How to reach a node. */
+export interface ClientOptions {
+  /** Address of the API, for example `http://127.0.0.1:7481`. */
+  readonly url: string;
+  /** Asked only when something must be signed: a session when there is no valid token, and each command. */
+  readonly credentials?: () => Credentials | Promise<Credentials>;
+  /** Token of an earlier session. */
+  readonly token?: string;
+  /** Told of each new session, so that it can be kept. */
+  readonly onSession?: (session: SessionView) => void | Promise<void>;
+  /** Wished life of sessions, milliseconds. */
+  readonly sessionMs?: number;
+  /** For tests and browsers with their own; default the global `fetch`. */
+  readonly fetch?: (url: string, init?: RequestInit) => Promise<Response>;
+  /** Ends all requests. */
+  readonly signal?: AbortSignal;
+}
+
+/** Filters of audit entries. */
+export interface AuditQuery {
+  /** Not before, milliseconds since 1970. */
+  readonly since?: number;
+  /** Key or node that acted. */
+  readonly actor?: string;
+  /** What was done. */
+  readonly action?: string;
+  /** To what. */
+  readonly target?: string;
+  /** Entries at most. */
+  readonly limit?: number;
+}
+
+/** Which log lines. */
+export interface LogQuery {
+  /** Also the lines to come. */
+  readonly follow?: boolean;
+  /** Lines of the past. */
+  readonly tail?: number;
+  /** Not before, milliseconds since 1970. */
+  readonly since?: number;
+  /** Only lines that contain this. */
+  readonly grep?: string;
+}
+
+/** A node of a realm as a client sees it. Every call throws {@link RealmError}. */
+export interface RealmClient {
+  /** Signs a wish and submits it; the answer means accepted, not done. */
+  command<K extends CommandKind>(kind: K, body: CommandBody<K>): Promise<SubmittedView>;
+  /** Submits a command signed elsewhere. */
+  submit(command: SignedCommand): Promise<SubmittedView>;
+  /** The realm at a glance. */
+  realm(): Promise<RealmView>;
+  /** All nodes. */
+  nodes(): Promise<readonly NodeView[]>;
+  /** One node by id, short id or name. */
+  node(name: string): Promise<NodeView>;
+  /** All apps. */
+  apps(): Promise<readonly AppView[]>;
+  /** One app. */
+  app(name: string): Promise<AppView>;
+  /** Deploys and rollbacks of an app, newest first. */
+  history(app: string): Promise<readonly RevisionView[]>;
+  /** Log lines of an app. */
+  logs(app: string, query?: LogQuery, signal?: AbortSignal): AsyncIterable<LogLineView>;
+  /** What a deploy would do. */
+  plan(deploy: CommandBody<"app.deploy">): Promise<PlanView>;
+  /** Why something is as it is. */
+  why(id: string): Promise<WhyView>;
+  /** Keys with a role. */
+  keys(): Promise<readonly KeyView[]>;
+  /** Audit entries of the answering node, newest first. */
+  audit(query?: AuditQuery): Promise<readonly AuditView[]>;
+  /** Checks the audit chain of the answering node. */
+  auditVerify(): Promise<AuditCheckView>;
+  /** What the answering node can do. */
+  doctor(): Promise<readonly FindingView[]>;
+  /** Blobs that the answering node knows. */
+  blobs(): Promise<readonly BlobView[]>;
+  /** One blob by digest, short digest or name. */
+  blob(name: string): Promise<BlobView>;
+  /** Content of a blob. */
+  readBlob(digest: Digest, signal?: AbortSignal): Promise<ReadableStream<Uint8Array>>;
+  /** Which contents have to be uploaded. */
+  missing(digests: readonly Digest[]): Promise<readonly Digest[]>;
+  /** Uploads content. A stream can be sent only once: open the session before with any read. */
+  upload(digest: Digest, content: Uint8Array | Blob | ReadableStream<Uint8Array>): Promise<UploadedView>;
+  /** What happens from now on, or from event `after`. */
+  events(after?: number, signal?: AbortSignal): AsyncIterable<EventView>;
+}
+
+type Parameters = Readonly<Record<string, string | number | boolean | undefined>>;
+const q = (path: string, parameters: Parameters): string => {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== undefined) search.set(name, String(value));
+  }
+  return search.size === 0 ? path : `${path}?${search}`;
+};
+const segment = encodeURIComponent;
+
+/** The failure that a response tells. */
+async function failureOf(response: Response): Promise<RealmError> {
+  const text = await response.text().catch(() => "");
+  try {
+    const { code, detail, data } = JSON.parse(text.slice(0, 1 << 20));
+    if (typeof code === "string" && Object.hasOwn(errorTable, code) && typeof detail === "string") {
+      return new RealmError(code as ErrorCode, detail, { detail: data });
+    }
+  } catch { /* no problem JSON: something else answers at this address */ }
+  return new RealmError(
+    "failed",
+    `what answers at ${
+      new URL(response.url || "http://?").host
+    } is no node of Realm (HTTP ${response.status}); check the address`,
+  );
+}
+
+/** Makes a client. Nothing is sent before the first call. */
+export function createClient(options: ClientOptions): RealmClient {
+  const { url, credentials, onSession, sessionMs, signal } = options;
+  const send = options.fetch ?? ((at: string, init?: RequestInit) => fetch(at, init));
+  let token = options.token;
+
+  const reach = async (path: string, init: RequestInit): Promise<Response> => {
+    try {
+      return await send(url + path, { ...init, redirect: "error" });
+    } catch (cause) {
+      if (init.signal?.aborted) throw new RealmError("timed_out", "the request was given up", { cause });
+      throw new RealmError("unreachable", `no node answers at ${url}; start one with 'realm up'`, { cause });
+    }
+  };
+  const need = async (): Promise<Credentials> => {
+    if (credentials) return await credentials();
+    throw new RealmError("unauthenticated", "this needs a key; give one with --key FILE");
+  };
+  const authenticate = async (): Promise<string> => {
+    const { realm, signer, grants, as } = await need();
+    const nonce = crypto.getRandomValues(new Uint8Array(16));
+    const assertion = sealSession({ realm, at: Date.now(), nonce, ttlMs: sessionMs }, signer, grants, as);
+    const response = await reach("/api/session", post(assertion, signal));
+    if (!response.ok) throw await failureOf(response);
+    const session = await response.json() as SessionView;
+    token = session.token;
+    await onSession?.(session);
+    return session.token;
+  };
+  const ask = async (path: string, init: RequestInit = {}): Promise<Response> => {
+    const authorised = async (bearer: string) =>
+      await reach(path, {
+        ...init,
+        signal: both(init.signal, signal),
+        headers: { ...init.headers as Record<string, string>, authorization: `Bearer ${bearer}` },
+      });
+    const kept = token;
+    let response = await authorised(kept ?? await authenticate());
+    // The node was restarted or the session ended: prove the key again, once.
+    if (
+      response.status === 401 && kept !== undefined && credentials && !(init.body instanceof ReadableStream)
+    ) {
+      await response.body?.cancel();
+      response = await authorised(await authenticate());
+    }
+    if (!response.ok) throw await failureOf(response);
+    return response;
+  };
+  const get = async <T>(path: string): Promise<T> => await (await ask(path)).json() as T;
+  const postJson = async <T>(path: string, body: unknown): Promise<T> =>
+    await (await ask(path, post(body))).json() as T;
+  const lines = async function* <T>(path: string, until?: AbortSignal): AsyncIterable<T> {
+    const response = await ask(path, { signal: until, headers: { accept: "application/x-ndjson" } });
+    yield* readLines<T>(response.body!, until);
+  };
+  const submit = async (command: SignedCommand): Promise<SubmittedView> => {
+    const response = await reach("/api/commands", post(command, signal));
+    if (!response.ok) throw await failureOf(response);
+    return await response.json() as SubmittedView;
+  };
+
+  return {
+    async command(kind, body) {
+      const { realm, signer, grants } = await need();
+      const nonce = crypto.getRandomValues(new Uint8Array(16));
+      return await submit(sealCommand({ kind, body, realm, at: Date.now(), nonce }, signer, grants));
+    },
+    submit,
+    realm: () => get("/api/realm"),
+    nodes: () => get("/api/nodes"),
+    node: (name) => get(`/api/nodes/${segment(name)}`),
+    apps: () => get("/api/apps"),
+    app: (name) => get(`/api/apps/${segment(name)}`),
+    history: (app) => get(`/api/apps/${segment(app)}/history`),
+    logs: (app, query = {}, until) => lines(q(`/api/apps/${segment(app)}/logs`, { ...query }), until),
+    plan: (deploy) => postJson("/api/plan", deploy),
+    why: (id) => get(`/api/why/${segment(id)}`),
+    keys: () => get("/api/keys"),
+    audit: (query = {}) => get(q("/api/audit", { ...query })),
+    auditVerify: () => get("/api/audit/verify"),
+    doctor: () => get("/api/doctor"),
+    blobs: () => get("/api/blobs"),
+    blob: (name) => get(`/api/blobs/${segment(name)}`),
+    readBlob: async (digest, until) =>
+      (await ask(`/api/blobs/${segment(digest)}/content`, { signal: until })).body ?? new Blob([]).stream(),
+    missing: async (digests) => (await postJson<MissingView>("/api/uploads/missing", { digests })).missing,
+    async upload(digest, content) {
+      const body = content instanceof Uint8Array ? Uint8Array.from(content) : content;
+      const response = await ask(`/api/uploads/${segment(digest)}`, {
+        method: "PUT",
+        body,
+        headers: { "content-type": "application/octet-stream" },
+      });
+      return await response.json() as UploadedView;
+    },
+    events: (after, until) => lines(q("/api/events", { after }), until),
+  };
+}
+
+const post = (body: unknown, signal?: AbortSignal): RequestInit => ({
+  method: "POST",
+  body: JSON.stringify(body),
+  headers: { "content-type": "application/json" },
+  signal,
+});
+const both = (a: AbortSignal | null | undefined, b: AbortSignal | undefined): AbortSignal | undefined =>
+  a && b ? AbortSignal.any([a, b]) : a ?? b;

@@ -1,0 +1,10 @@
+/**
+ * The one surface: HTTP API, its description, and the typed client. Every check of a request stands here; the agent
+ * behind it trusts its calls. It knows nothing of how a realm works.
+ */
+export * from "./client.ts";
+export * from "./key_seal.ts";
+export * from "./listen.ts";
+export * from "./openapi.ts";
+export * from "./server.ts";
+export * from "./signing.ts";

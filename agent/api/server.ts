@@ -1,0 +1,226 @@
+/** The HTTP API: routes made from the capability table, with every check in front of the answers. */
+import { type Context, Hono } from "hono";
+import type * as v from "valibot";
+import {
+  apiLimits,
+  queries,
+  type Query,
+  type QueryName,
+  RealmError,
+  type Role,
+  roleCovers,
+  unwrap,
+} from "../protocol/mod.ts";
+import type { AgentService } from "../node/mod.ts";
+import { type Answer, createAnswers, type Special } from "./answers.ts";
+import { checked, readJson } from "./body.ts";
+import { serveSocket, socketToken, wantsSocket } from "./event_socket.ts";
+import { guard, type GuardOptions, securityHeaders } from "./guard.ts";
+import { lineStream, ndjson, sse } from "./line_stream.ts";
+import { problemResponse } from "./problem.ts";
+import { createRateTable } from "./rate.ts";
+import { createSessionTable } from "./session_table.ts";
+
+/** How the API is served. */
+export interface ApiOptions extends GuardOptions {
+  /** Answers of paths outside `/api`: the dashboard's assets. */
+  readonly assets?: (request: Request) => Response | undefined | Promise<Response | undefined>;
+  /** Told of failures that are not the client's. */
+  readonly onFailure?: (error: unknown) => void;
+  /** Bounds to change in tests. */
+  readonly bounds?: Partial<Record<keyof typeof apiLimits, number>>;
+}
+
+/** What the server tells with each request. */
+interface Env {
+  Bindings: Partial<Deno.ServeHandlerInfo<Deno.NetAddr>>;
+}
+/** The app of the API. */
+export type Api = Hono<Env>;
+
+const bearer = (request: Request): string | undefined => {
+  const match = /^Bearer ([A-Za-z0-9_-]{20,128})$/i.exec(request.headers.get("authorization") ?? "");
+  return match?.[1] ?? (wantsSocket(request) ? socketToken(request) : undefined);
+};
+
+/** Honours `Last-Event-ID`, by which a browser resumes an event stream. */
+function rawParams(url: URL, request: Request, query: Query): Record<string, string> {
+  const raw: Record<string, string> = {};
+  for (const [name, value] of url.searchParams) {
+    if (Object.hasOwn(raw, name)) throw new RealmError("bad_request", `the parameter ${name} is given twice`);
+    Object.defineProperty(raw, name, { value, enumerable: true, configurable: true, writable: true });
+  }
+  const last = request.headers.get("last-event-id");
+  if (query === queries["events.follow"] && last !== null && raw.after === undefined) raw.after = last;
+  return raw;
+}
+
+/** Makes the API of an agent; `serveApi` puts it on a port. */
+export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
+  const bounds = { ...apiLimits, ...options.bounds } as Record<keyof typeof apiLimits, number>;
+  const sessions = createSessionTable(agent, bounds);
+  const answers = createAnswers(agent, sessions);
+  const rate = createRateTable(bounds.requestsPerSecond, bounds.requestBurst, bounds.rateAddresses);
+  const sessionRate = createRateTable(bounds.sessionsPerSecond, bounds.sessionBurst, bounds.rateAddresses);
+  let streams = 0;
+  const app: Api = new Hono<Env>();
+
+  const authorise = (request: Request, needed: Role | undefined): void => {
+    if (needed === undefined) return;
+    const token = bearer(request);
+    if (token === undefined) {
+      throw new RealmError("unauthenticated", "this needs a session: sign one at POST /api/session");
+    }
+    const session = unwrap(sessions.find(token));
+    if (!roleCovers(session.role, needed)) {
+      throw new RealmError("role_too_low", `this needs the role ${needed}, the session has ${session.role}`);
+    }
+  };
+
+  const openStream = (stop: AbortController): () => void => {
+    if (streams >= bounds.streams) {
+      throw new RealmError(
+        "limit_reached",
+        `this node already serves ${bounds.streams} streams; try again later`,
+      );
+    }
+    streams++;
+    let open = true;
+    return () => {
+      if (!open) return;
+      open = false;
+      streams--;
+      stop.abort();
+    };
+  };
+
+  const stream = async (query: Query, answer: Answer, call: Parameters<Answer>[0], stop: AbortController) => {
+    const close = openStream(stop);
+    call.request.signal.addEventListener("abort", close, { once: true });
+    try {
+      const special = await answer(call) as Special;
+      if ("bytes" in special) {
+        close();
+        throw new Error("bytes are no stream of lines");
+      }
+      if (wantsSocket(call.request) && query === queries["events.follow"]) {
+        return serveSocket(call.request, special.lines, close);
+      }
+      const format = call.request.headers.get("accept")?.includes("text/event-stream") ? sse : ndjson;
+      return new Response(lineStream(special.lines, format, close, bounds.heartbeatMs), {
+        headers: {
+          "content-type": format.contentType,
+          "cache-control": "no-store, no-transform",
+          "x-accel-buffering": "no",
+        },
+      });
+    } catch (error) {
+      close();
+      throw error;
+    }
+  };
+
+  const bytes = async (answer: Answer, call: Parameters<Answer>[0]) => {
+    const special = await answer(call) as Special;
+    if (!("bytes" in special)) throw new Error("lines are no bytes");
+    return new Response(special.bytes, {
+      headers: {
+        "content-type": "application/octet-stream",
+        "content-disposition": `attachment; filename="${special.name}"`,
+        "cache-control": "private, immutable, max-age=31536000",
+        "content-security-policy": "sandbox; default-src 'none'",
+        ...(special.size !== undefined && { "content-length": String(special.size) }),
+      },
+    });
+  };
+
+  const json = async (name: QueryName, answer: Answer, call: Parameters<Answer>[0]) => {
+    const value = await inTime(
+      Promise.resolve(answer(call)),
+      name === "upload.put" ? undefined : bounds.queryMs,
+    );
+    return new Response(JSON.stringify(value), {
+      status: name === "command.submit" ? 202 : 200,
+      headers: { "content-type": "application/json", "cache-control": "no-store" },
+    });
+  };
+
+  const handle = async (name: QueryName, c: Context<Env>): Promise<Response> => {
+    const query: Query = queries[name], request = c.req.raw;
+    const address = c.env?.remoteAddr?.hostname ?? "local";
+    const slow = name === "session.open" && !sessionRate.take(address, agent.now());
+    if (slow || !rate.take(address, agent.now())) {
+      throw new RealmError("rate_limited", "too many requests from this address; wait a moment");
+    }
+    authorise(request, query.role);
+    const url = new URL(request.url);
+    const params = query.params &&
+      checked(query.params as v.GenericSchema, rawParams(url, request, query), "a parameter");
+    const body = query.body &&
+      await readJson(request, query.body, query.bodyBytes ?? bounds.jsonBodyBytes, bounds.bodyReadMs);
+    const stop = new AbortController();
+    const signal = AbortSignal.any([request.signal, stop.signal]);
+    const call = { path: c.req.param() as Record<string, string>, params, body, request, signal };
+    const answer = answers[name];
+    if (query.answer === "lines") return await stream(query, answer, call, stop);
+    if (query.answer === "bytes") return await bytes(answer, call);
+    try {
+      return await json(name, answer, call);
+    } catch (error) {
+      stop.abort();
+      throw error;
+    }
+  };
+
+  app.use("*", async (c, next) => {
+    guard(c.req.raw, options);
+    await next();
+    if (c.res.status === 101) return;
+    for (const [name, value] of Object.entries(securityHeaders)) {
+      if (!c.res.headers.has(name)) c.res.headers.set(name, value);
+    }
+  });
+  for (const name of Object.keys(queries) as QueryName[]) {
+    const { method, path } = queries[name];
+    app.on(method, path.replaceAll(/\{(\w+)\}/g, ":$1"), (c) => handle(name, c));
+  }
+  for (const path of new Set(Object.values(queries).map((q) => q.path))) {
+    app.all(path.replaceAll(/\{(\w+)\}/g, ":$1"), (c) => {
+      throw new RealmError(
+        "method_not_allowed",
+        `${c.req.method} is not possible here; see /api/openapi.json`,
+      );
+    });
+  }
+  app.notFound(async (c) => {
+    const asset = c.req.path.startsWith("/api") ? undefined : await options.assets?.(c.req.raw);
+    if (asset) return asset;
+    return problemResponse(
+      new RealmError("not_found", "there is nothing at this address; see /api/openapi.json"),
+    );
+  });
+  app.onError((error) => {
+    if (!(error instanceof RealmError)) options.onFailure?.(error);
+    const response = problemResponse(error);
+    for (const [name, value] of Object.entries(securityHeaders)) response.headers.set(name, value);
+    return response;
+  });
+  return app;
+}
+
+/** `timed_out` when `work` takes longer than `ms`. */
+async function inTime<T>(work: Promise<T>, ms: number | undefined): Promise<T> {
+  if (ms === undefined) return await work;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new RealmError("timed_out", "the node did not answer in time; try again")),
+      ms,
+    );
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
