@@ -1,1 +1,86 @@
+/**
+ * The public library of Realm: protocol types, keys and signing, and a typed client of a node's API.
+ *
+ * ```ts
+ * import { createClient, newSeed, signerFromSeed } from "./mod.ts";
+ *
+ * const signer = signerFromSeed(newSeed());
+ * const client = createClient({
+ *   url: "http://127.0.0.1:7481",
+ *   credentials: () => ({ realm: "z6Mk…", signer, grants: [] }),
+ * });
+ * // for (const app of await client.apps()) console.log(app.name, app.phase);
+ * console.log(typeof client.apps);
+ * ```
+ * @module
+ */
+export {
+  type AuditQuery,
+  type ClientOptions,
+  createClient,
+  type Credentials,
+  type LogQuery,
+  type RealmClient,
+} from "./agent/api/client.ts";
+export { makeKeyFile, signerOfKeyFile } from "./agent/api/key_seal.ts";
+export { newSeed, signerFromSeed, verifier } from "./agent/api/signing.ts";
+export { capabilities, type Capability } from "./agent/protocol/capability.ts";
+export {
+  type AppSpec,
+  type CommandBodies,
+  type CommandBody,
+  type CommandKind,
+  type DeployWish,
+  type Replicas,
+  sealCommand,
+  type SignedCommand,
+} from "./agent/protocol/command.ts";
+export {
+  type AgentFile,
+  dataFiles,
+  type GrantFile,
+  parseAgentFile,
+  parseGrantFile,
+  parseRealmFile,
+  type RealmFile,
+} from "./agent/protocol/data_dir.ts";
+export { fromBase64Url, toBase64Url, toHex, utf8 } from "./agent/protocol/encoding.ts";
+export { type Envelope, envelopeId } from "./agent/protocol/envelope.ts";
 export * from "./agent/protocol/errors.ts";
+export { type Grant, type Role, roles, sealGrant } from "./agent/protocol/grant.ts";
+export {
+  type Digest,
+  digestOf,
+  isDigest,
+  isKeyId,
+  isNodeId,
+  type KeyId,
+  keyIdOf,
+  type NodeId,
+  nodeIdOf,
+  type RealmId,
+  shortId,
+  type Signer,
+  type Verifier,
+} from "./agent/protocol/identity.ts";
+export {
+  type Invite,
+  inviteId,
+  inviteToken,
+  parseInviteToken,
+  sealInvite,
+  type SignedInvite,
+} from "./agent/protocol/invite.ts";
+export {
+  formatKeyFile,
+  type KeyFile,
+  keyFileId,
+  type KeyKind,
+  keyKinds,
+  parseKeyFile,
+  type SealedSeed,
+} from "./agent/protocol/key_file.ts";
+export { limits, timing } from "./agent/protocol/limits.ts";
+export { type NodeInfo, type ReplicaState, replicaStates } from "./agent/protocol/record.ts";
+export { sealSession, type SessionView, type SignedSession } from "./agent/protocol/session.ts";
+export type * from "./agent/protocol/views.ts";

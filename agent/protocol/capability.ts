@@ -296,3 +296,36 @@ export const commandLines: { readonly [K in CommandKind]: readonly string[] } = 
   "blob.pin": ["storage pin", "storage put", "apply"],
   "blob.unpin": ["storage unpin"],
 };
+
+/** One thing that Realm can do, as every surface shows it. */
+export interface Capability {
+  /** Name of the query or kind of the command. */
+  readonly name: string;
+  /** `command`: signed and submitted to `POST /api/commands`; `query`: a request of its own. */
+  readonly form: "query" | "command";
+  /** One line for people. */
+  readonly summary: string;
+  /** Role that it needs; `undefined` where none is needed. */
+  readonly role: Role | undefined;
+  /** The command lines that offer it. */
+  readonly cli: readonly string[];
+}
+
+/** All capabilities, queries first. */
+export function capabilities(): readonly Capability[] {
+  const asked = Object.entries(queries).map(([name, query]): Capability => ({
+    name,
+    form: "query",
+    summary: query.summary,
+    role: (query as Query).role,
+    cli: query.cli,
+  }));
+  const signed = Object.entries(commandKinds).map(([name, kind]): Capability => ({
+    name,
+    form: "command",
+    summary: kind.summary,
+    role: kind.role,
+    cli: commandLines[name as CommandKind],
+  }));
+  return [...asked, ...signed];
+}

@@ -1,7 +1,9 @@
 /** Files in a node's data directory that the agent and the command line share: their names and their content. */
 import * as v from "valibot";
+import { utf8 } from "./encoding.ts";
 import type { Envelope } from "./envelope.ts";
-import { GrantChainSchema, KeyIdSchema, TimeSchema } from "./grant.ts";
+import type { Result } from "./errors.ts";
+import { decodeJson, GrantChainSchema, KeyIdSchema, TimeSchema } from "./grant.ts";
 import type { RealmId } from "./identity.ts";
 import { type SignedInvite, SignedInviteSchema } from "./invite.ts";
 
@@ -63,3 +65,13 @@ export interface GrantFile {
   /** From the owner's towards the key's own. */
   grants: Envelope[];
 }
+
+/** Reads the text of `realm.json`. */
+export const parseRealmFile = (text: string): Result<RealmFile> =>
+  decodeJson(utf8(text), RealmFileSchema, dataFiles.realm);
+/** Reads the text of `agent.json`. */
+export const parseAgentFile = (text: string): Result<AgentFile> =>
+  decodeJson(utf8(text), AgentFileSchema, dataFiles.agent);
+/** Reads the text of a file of grants. */
+export const parseGrantFile = (text: string): Result<GrantFile> =>
+  decodeJson(utf8(text), GrantFileSchema, "the file of grants");

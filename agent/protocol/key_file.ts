@@ -15,6 +15,7 @@ export type KeyKind = (typeof keyKinds)[number];
 export interface SealedSeed {
   /** scrypt cost: 2 to this power. */
   readonly logN: number;
+  /** 16 bytes. */
   readonly salt: Uint8Array;
   /** GCM nonce, 12 bytes. */
   readonly iv: Uint8Array;
@@ -24,6 +25,7 @@ export interface SealedSeed {
 
 /** A key file's content. */
 export interface KeyFile {
+  /** What the key is for. */
   readonly kind: KeyKind;
   /** Key id, or node id for a node's key. */
   readonly id: KeyId | NodeId;

@@ -55,6 +55,7 @@ export interface SessionView {
   readonly token: string;
   /** Who it stands for. */
   readonly key: KeyId | NodeId;
+  /** What it may do. */
   readonly role: Role;
   /** Milliseconds since 1970. */
   readonly until: number;

@@ -10,15 +10,25 @@ export type NodeStateView = "alive" | "suspect" | "unreachable" | "left" | "remo
 
 /** One node. */
 export interface NodeView {
+  /** Node id. */
   readonly id: NodeId;
+  /** Name for people; unique names are not promised. */
   readonly name: string;
+  /** Whether it is the answering node. */
   readonly self: boolean;
+  /** As the answering node sees it. */
   readonly state: NodeStateView;
+  /** `cordoned`: no new work; `draining`: its work moves away too. */
   readonly scheduling: "open" | "cordoned" | "draining";
+  /** By which deploys select nodes. */
   readonly tags: readonly string[];
+  /** When it was admitted. */
   readonly joined_at: number;
+  /** What it says of itself; absent until heard. */
   readonly info?: NodeInfo;
+  /** Memory that decided replicas reserve, MiB. */
   readonly reserved_mb: number;
+  /** Replicas decided to run here. */
   readonly replicas: number;
   /** Connection from the answering node. */
   readonly connection?: { readonly rtt_ms?: number; readonly address: string; readonly since: number };
@@ -26,83 +36,126 @@ export interface NodeView {
 
 /** One replica. */
 export interface ReplicaView {
+  /** Unique for ever. */
   readonly id: string;
+  /** Place among the wished replicas, from 0. */
   readonly slot: number;
+  /** Where it runs. */
   readonly node: NodeId;
+  /** That node's name. */
   readonly node_name: string;
+  /** Deploy that it runs. */
   readonly revision: Digest;
+  /** That package's version. */
   readonly version: string;
   /** `pending`: decided, nothing heard yet; `node unreachable`: its node is gone. */
   readonly state: ReplicaState | "pending" | "node unreachable";
+  /** Why it is not healthy. */
   readonly reason?: string;
+  /** Since it was decided. */
   readonly restarts: number;
   /** Bytes fetched. */
   readonly progress?: { readonly done: number; readonly total: number } | undefined;
   /** Last log lines of a failed replica. */
   readonly log?: string;
+  /** In this state since. */
   readonly since: number;
 }
 
 /** One entry of an app's history. */
 export interface RevisionView {
+  /** Id of the command. */
   readonly id: Digest;
+  /** From 1, in order. */
   readonly number: number;
+  /** A rollback is a new revision with an old content. */
   readonly kind: "deploy" | "rollback";
+  /** The package's version. */
   readonly version: string;
+  /** The package's digest. */
   readonly package: Digest;
+  /** When it was signed. */
   readonly at: number;
+  /** Who signed it. */
   readonly by: KeyId;
+  /** The revision that a rollback returns to. */
   readonly of?: Digest;
   /** `current`: wished and standing; `rejected`: its rollout failed, see `reason`. */
   readonly state: "current" | "rolling" | "rejected" | "past";
+  /** Why it was rejected. */
   readonly reason?: string;
 }
 
 /** One app. */
 export interface AppView {
+  /** DNS label. */
   readonly name: string;
+  /** Of the standing package. */
   readonly version?: string;
+  /** What it is made of. */
   readonly kind?: AppSpec["kind"];
+  /** The standing or rolling deploy. */
   readonly revision?: Digest;
+  /** `pending`: no controller has decided yet. */
   readonly phase: "rolling" | "steady" | "rolled_back" | "failed" | "removed" | "pending";
+  /** Replicas wished. */
   readonly wanted: number | "all";
+  /** Replicas that are healthy. */
   readonly healthy: number;
+  /** All that are decided or not yet gone. */
   readonly replicas: readonly ReplicaView[];
+  /** Selector of nodes. */
   readonly tags: readonly string[];
+  /** How a new version replaces the old one. */
   readonly strategy?: string;
   /** `host[/path]` each. */
   readonly routes: readonly string[];
   /** Links that work from the answering node's gateway. */
   readonly links: readonly string[];
+  /** State volumes and where they are. */
   readonly volumes: readonly {
     readonly name: string;
     readonly slot: number;
     readonly node: NodeId;
     readonly node_name: string;
   }[];
+  /** Node that decides for it. */
   readonly controller?: NodeId;
+  /** Fencing token of its decisions. */
   readonly epoch: number;
+  /** In this phase since. */
   readonly since: number;
   /** The wish that failed last, while an older revision stands. */
   readonly rejected?: { readonly revision: Digest; readonly reason: string };
+  /** Figures at the answering node's gateway. */
   readonly metrics?: AppMetricsView;
 }
 
 /** Figures of an app at the answering node's gateway. */
 export interface AppMetricsView {
+  /** Since the node started. */
   readonly requests: number;
+  /** Answers of 500 and above. */
   readonly errors: number;
+  /** Now. */
   readonly in_flight: number;
+  /** Median latency. */
   readonly p50_ms: number;
+  /** 99th percentile of latency. */
   readonly p99_ms: number;
 }
 
 /** Why something is as it is: sentences first, then node by node. */
 export interface WhyView {
+  /** What was asked for, in full. */
   readonly id: string;
+  /** What it is. */
   readonly kind: "app" | "node" | "blob" | "command" | "key";
+  /** One word. */
   readonly state: string;
+  /** Sentences, the weightiest first. */
   readonly reasons: readonly string[];
+  /** Node by node. */
   readonly nodes: readonly {
     readonly id: NodeId;
     readonly name: string;
@@ -116,10 +169,15 @@ export interface WhyView {
 
 /** What a deploy would do. */
 export interface PlanView {
+  /** Name of the app. */
   readonly app: string;
+  /** `same`: this package already stands. */
   readonly change: "install" | "upgrade" | "same";
+  /** What stands now. */
   readonly from?: { readonly version: string; readonly package: Digest };
+  /** What would stand. */
   readonly to: { readonly version: string; readonly package: Digest };
+  /** Slot by slot. */
   readonly replicas: readonly {
     readonly slot: number;
     readonly node?: NodeId;
@@ -127,113 +185,172 @@ export interface PlanView {
     readonly action: "start" | "replace" | "keep" | "stop";
     readonly reason?: string;
   }[];
+  /** How it would be replaced. */
   readonly strategy: string;
+  /** What the deployer should know. */
   readonly notes: readonly string[];
+  /** Nodes that cannot take it, and why. */
   readonly rejected_nodes: WhyView["nodes"];
 }
 
 /** The realm at a glance. */
 export interface RealmView {
+  /** The realm's id. */
   readonly realm: RealmId;
+  /** The answering node. */
   readonly self: NodeId;
+  /** Of the answering executable. */
   readonly version: string;
+  /** The answering node's clock. */
   readonly now: number;
+  /** Nodes by state. */
   readonly nodes: {
     readonly total: number;
     readonly alive: number;
     readonly suspect: number;
     readonly unreachable: number;
   };
+  /** Apps by health. */
   readonly apps: { readonly total: number; readonly steady: number; readonly troubled: number };
+  /** Live records held. */
   readonly records: number;
+  /** Of the replicated state; equal on nodes that agree. */
   readonly digest: string;
+  /** What is wrong, why, and what to do. */
   readonly problems: readonly { readonly what: string; readonly why: string; readonly fix?: string }[];
 }
 
 /** One audit entry. */
 export interface AuditView {
+  /** Place in the chain, from 1. */
   readonly n: number;
+  /** When. */
   readonly at: number;
+  /** Key or node that acted. */
   readonly actor: string;
+  /** What was done. */
   readonly action: string;
+  /** To what. */
   readonly target: string;
+  /** Node that wrote the entry. */
   readonly node: NodeId;
+  /** `ok`, or what became of it. */
   readonly result: string;
+  /** Error code of a refusal. */
   readonly code?: string;
+  /** A sentence. */
   readonly detail?: string;
+  /** Id of the command. */
   readonly command?: Digest;
+  /** Of this entry and the one before it. */
   readonly hash: Digest;
 }
 
 /** A key that holds a role. */
 export interface KeyView {
+  /** Key id. */
   readonly key: KeyId;
+  /** What it may do. */
   readonly role: Role;
+  /** For people. */
   readonly name?: string;
+  /** Who granted it. */
   readonly issuer?: KeyId;
+  /** Valid from. */
   readonly from?: number;
+  /** Valid until, exclusive. */
   readonly until?: number;
+  /** When it was revoked. */
   readonly revoked_at?: number;
 }
 
 /** A blob at the answering node. */
 export interface BlobView {
+  /** SHA-256 of the content. */
   readonly digest: Digest;
+  /** Bytes. */
   readonly size: number;
+  /** For people. */
   readonly name?: string;
+  /** Of its manifest, when chunked. */
   readonly chunks?: number;
+  /** Nodes known to hold it. */
   readonly holders: readonly NodeId[];
+  /** What needs it. */
   readonly references: readonly string[];
+  /** Promise to keep it. */
   readonly pin?: { readonly copies: number; readonly tags: readonly string[] };
+  /** Whether the answering node holds all of it. */
   readonly here: boolean;
 }
 
 /** One finding of `realm doctor`. */
 export interface FindingView {
+  /** What was looked at. */
   readonly subject: string;
+  /** `missing`: something does not work without it. */
   readonly state: "ok" | "warning" | "missing";
+  /** What was found. */
   readonly detail: string;
+  /** What to do. */
   readonly fix?: string;
 }
 
 /** Something that happened in the realm, as the answering node noticed it. */
 export interface EventView {
+  /** Rises by one; what `after` counts. */
   readonly n: number;
+  /** When. */
   readonly at: number;
+  /** For example `app`, `node`, `command`. */
   readonly topic: string;
+  /** One sentence. */
   readonly what: string;
+  /** App, node or other thing that it is about. */
   readonly target?: string;
 }
 
 /** One line of a log. */
 export interface LogLineView {
+  /** Rises within one replica. */
   readonly seq: number;
+  /** When it was written. */
   readonly at: number;
+  /** `system` lines are by Realm. */
   readonly stream: "stdout" | "stderr" | "system";
+  /** Who wrote it. */
   readonly replica: string;
+  /** Where. */
   readonly node: string;
+  /** Without line end. */
   readonly text: string;
 }
 
 /** A command that was accepted; the realm now works on it. */
 export interface SubmittedView {
+  /** Id of the command. */
   readonly id: Digest;
 }
 
 /** Result of checking an audit chain. */
 export interface AuditCheckView {
+  /** Whether the whole chain holds. */
   readonly ok: boolean;
+  /** Entries checked. */
   readonly entries: number;
+  /** The first break. */
   readonly problem?: string;
 }
 
 /** Contents that have to be uploaded. */
 export interface MissingView {
+  /** Digests. */
   readonly missing: readonly Digest[];
 }
 
 /** Content that was stored. */
 export interface UploadedView {
+  /** SHA-256 of the content. */
   readonly digest: Digest;
   /** Bytes. */
   readonly size: number;
@@ -241,8 +358,11 @@ export interface UploadedView {
 
 /** An error as the API answers it (RFC 9457, `application/problem+json`). */
 export interface ProblemView {
+  /** `urn:realm:problem:CODE`. */
   readonly type: string;
+  /** The code in words. */
   readonly title: string;
+  /** HTTP status. */
   readonly status: number;
   /** One sentence: what, why, what to do. */
   readonly detail: string;
