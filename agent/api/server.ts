@@ -96,7 +96,6 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
 
   const stream = async (query: Query, answer: Answer, call: Parameters<Answer>[0], stop: AbortController) => {
     const close = openStream(stop);
-    call.request.signal.addEventListener("abort", close, { once: true });
     try {
       const special = await answer(call) as Special;
       if ("bytes" in special) {
@@ -159,8 +158,7 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
     const body = query.body &&
       await readJson(request, query.body, query.bodyBytes ?? bounds.jsonBodyBytes, bounds.bodyReadMs);
     const stop = new AbortController();
-    const signal = AbortSignal.any([request.signal, stop.signal]);
-    const call = { path: c.req.param() as Record<string, string>, params, body, request, signal };
+    const call = { path: c.req.param() as Record<string, string>, params, body, request, signal: stop.signal };
     const answer = answers[name];
     if (query.answer === "lines") return await stream(query, answer, call, stop);
     if (query.answer === "bytes") return await bytes(answer, call);

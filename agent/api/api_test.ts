@@ -1,0 +1,390 @@
+import assert from "node:assert/strict";
+import {
+  type Envelope,
+  keyIdOf,
+  queries,
+  type Query,
+  type QueryName,
+  type Role,
+  sealCommand,
+  sealGrant,
+  sealSession,
+  type SignedSession,
+} from "../protocol/mod.ts";
+import {
+  createFakeAgent,
+  type FakeAgent,
+  nodeKey,
+  owner,
+  realm,
+  testSigner,
+} from "../../tests/fake_agent.ts";
+import { type Api, type ApiOptions, createApi } from "./server.ts";
+
+const ORIGIN = "http://127.0.0.1:7481";
+const nonce = () => crypto.getRandomValues(new Uint8Array(16));
+const operator = testSigner(9), operatorId = keyIdOf(operator.publicKey);
+
+function grant(role: Exclude<Role, "owner">, change: { until?: number; realm?: string } = {}): Envelope {
+  const now = Date.now();
+  return sealGrant({
+    v: 1,
+    realm,
+    key: operatorId,
+    role,
+    from: now - 60_000,
+    until: now + 3_600_000,
+    ...change,
+  }, owner);
+}
+
+function setUp(options: ApiOptions = {}): { agent: FakeAgent; api: Api } {
+  const agent = createFakeAgent();
+  return { agent, api: createApi(agent, options) };
+}
+
+const ask = (api: Api, path: string, init: RequestInit = {}): Promise<Response> =>
+  Promise.resolve(api.request(ORIGIN + path, init));
+const post = (api: Api, path: string, body: unknown, token?: string) =>
+  ask(api, path, {
+    method: "POST",
+    body: JSON.stringify(body),
+    headers: {
+      "content-type": "application/json",
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    },
+  });
+const assertion = (change: { at?: number; realm?: string } = {}): SignedSession =>
+  sealSession({ realm, at: Date.now(), nonce: nonce(), ...change }, owner, []);
+
+async function tokenOf(api: Api, signed: SignedSession = assertion()): Promise<string> {
+  const response = await post(api, "/api/session", signed);
+  assert.equal(response.status, 200);
+  return (await response.json()).token;
+}
+async function refused(response: Response, code: string, status?: number): Promise<void> {
+  const problem = await response.json();
+  assert.equal(problem.code, code, JSON.stringify(problem));
+  assert.equal(response.headers.get("content-type"), "application/problem+json");
+  assert.equal(problem.status, response.status);
+  if (status !== undefined) assert.equal(response.status, status);
+}
+const withToken = (token: string, init: RequestInit = {}): RequestInit => ({
+  ...init,
+  headers: { ...init.headers as Record<string, string>, authorization: `Bearer ${token}` },
+});
+
+/** A request of each query, complete but for the session. */
+function sample(name: QueryName): { path: string; init: RequestInit } {
+  const query: Query = queries[name];
+  const path = query.path.replace("{app}", "site").replace("{node}", "node-2").replace("{id}", "site")
+    .replace(/\{(blob|digest)\}/, "0".repeat(64));
+  if (query.method === "GET") return { path, init: {} };
+  if (query.method === "PUT") return { path, init: { method: "PUT", body: "x" } };
+  const body = name === "upload.missing" ? { digests: [] } : name === "app.plan"
+    ? {
+      app: "site",
+      spec: {
+        package: "1".repeat(64),
+        version: "1",
+        kind: "static",
+        memory_mb: 0,
+        routes: ["site"],
+        volumes: [],
+        bytes: 1,
+      },
+      replicas: 1,
+      tags: [],
+      strategy: "rolling",
+    }
+    : {};
+  return {
+    path,
+    init: { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } },
+  };
+}
+const guarded = (Object.keys(queries) as QueryName[]).filter((n) => (queries[n] as Query).role !== undefined);
+
+for (const name of guarded) {
+  const needed = (queries[name] as Query).role!;
+  Deno.test(`${name} refuses whoever has no session, a made-up one, or one that ended`, async () => {
+    const { agent, api } = setUp();
+    const { path, init } = sample(name);
+    await refused(await ask(api, path, init), "unauthenticated", 401);
+    await refused(await ask(api, path, withToken("A".repeat(43), init)), "unauthenticated", 401);
+    const token = await tokenOf(api);
+    agent.skew = 3_600_000;
+    await refused(await ask(api, path, withToken(token, init)), "unauthenticated", 401);
+  });
+
+  Deno.test(`${name} refuses a session from the moment its key is revoked or its grant ends`, async () => {
+    const { agent, api } = setUp();
+    const { path, init } = sample(name);
+    const session = () => sealSession({ realm, at: Date.now(), nonce: nonce() }, operator, [grant("admin")]);
+    const first = await tokenOf(api, session());
+    agent.revoked.set(operatorId, Date.now() - 1);
+    await refused(await ask(api, path, withToken(first, init)), "grant_revoked", 403);
+    agent.revoked.clear();
+    const short = sealSession({ realm, at: Date.now(), nonce: nonce() }, operator, [
+      grant("admin", { until: Date.now() + 60_000 }),
+    ]);
+    const second = await tokenOf(api, short);
+    agent.skew = 120_000;
+    await refused(await ask(api, path, withToken(second, init)), "grant_expired", 403);
+  });
+
+  if (needed !== "viewer") {
+    Deno.test(`${name} refuses a session of a role below ${needed}`, async () => {
+      const { api } = setUp();
+      const { path, init } = sample(name);
+      const signed = sealSession({ realm, at: Date.now(), nonce: nonce() }, operator, [grant("viewer")]);
+      await refused(await ask(api, path, withToken(await tokenOf(api, signed), init)), "role_too_low", 403);
+    });
+  }
+
+  Deno.test(`${name} answers a session of role ${needed}`, async () => {
+    const { agent, api } = setUp();
+    agent.store.set("0".repeat(64), new Uint8Array([1]));
+    const { path, init } = sample(name);
+    const signed = sealSession({ realm, at: Date.now(), nonce: nonce() }, operator, [grant(needed)]);
+    const response = await ask(api, path, withToken(await tokenOf(api, signed), init));
+    if (name === "upload.put") await refused(response, "bad_digest");
+    else assert.equal(response.status, 200);
+    await response.body?.cancel().catch(() => {});
+  });
+}
+
+Deno.test("a session is opened once by one assertion, for this realm, at this time", async () => {
+  const { api, agent } = setUp();
+  const signed = assertion();
+  await tokenOf(api, signed);
+  await refused(await post(api, "/api/session", signed), "replayed", 409);
+  const other = keyIdOf(operator.publicKey);
+  await refused(await post(api, "/api/session", assertion({ realm: other })), "wrong_realm", 403);
+  await refused(await post(api, "/api/session", assertion({ at: Date.now() - 301_000 })), "stale_command");
+  await refused(await post(api, "/api/session", assertion({ at: Date.now() + 301_000 })), "stale_command");
+  const forged = { ...signed, envelope: { ...signed.envelope, keyid: other } };
+  await refused(await post(api, "/api/session", forged), "bad_signature", 401);
+  const stranger = sealSession({ realm, at: Date.now(), nonce: nonce() }, operator, []);
+  await refused(await post(api, "/api/session", stranger), "not_authorised", 403);
+  agent.skew = 20 * 60_000;
+  await refused(await post(api, "/api/session", signed), "stale_command");
+});
+
+Deno.test("sessions are bounded: the oldest gives way, and remembered assertions never do", async () => {
+  const { api } = setUp({ bounds: { sessions: 2, sessionNonces: 3 } });
+  const first = await tokenOf(api);
+  const second = await tokenOf(api);
+  await tokenOf(api);
+  await refused(await ask(api, "/api/realm", withToken(first)), "unauthenticated");
+  assert.equal((await ask(api, "/api/realm", withToken(second))).status, 200);
+  await refused(await post(api, "/api/session", assertion()), "rate_limited", 429);
+});
+
+Deno.test("the node's own key reads at its node and cannot upload; another node's key opens nothing", async () => {
+  const { api } = setUp();
+  const wish = () => ({ realm, at: Date.now(), nonce: nonce() });
+  const token = await tokenOf(api, sealSession(wish(), nodeKey, [], "node"));
+  assert.equal((await ask(api, "/api/realm", withToken(token))).status, 200);
+  const { path, init } = sample("upload.put");
+  await refused(await ask(api, path, withToken(token, init)), "role_too_low");
+  const other = sealSession(wish(), testSigner(3), [], "node");
+  await refused(await post(api, "/api/session", other), "not_authorised");
+});
+
+Deno.test("a command is accepted once by its signature, and each refusal changes nothing and names its rule", async () => {
+  const { agent, api } = setUp();
+  const body = { app: "site", replicas: 2 };
+  const wish = (change: { at?: number; realm?: string } = {}) => ({
+    kind: "app.scale" as const,
+    body,
+    realm,
+    at: Date.now(),
+    nonce: nonce(),
+    ...change,
+  });
+  const submit = (command: unknown) => post(api, "/api/commands", command);
+  const other = keyIdOf(operator.publicKey);
+  const good = sealCommand(wish(), owner, []);
+  const changed = sealCommand({ ...wish(), body: { app: "site", replicas: 9 } }, owner, []);
+  const forged = { ...good, envelope: { ...good.envelope, payload: changed.envelope.payload } };
+  const cases: [string, unknown][] = [
+    ["bad_signature", forged],
+    ["bad_signature", { ...good, envelope: { ...good.envelope, payloadType: "text/plain" } }],
+    ["wrong_realm", sealCommand(wish({ realm: other }), owner, [])],
+    ["not_authorised", sealCommand(wish(), operator, [])],
+    ["role_too_low", sealCommand(wish(), operator, [grant("viewer")])],
+    ["grant_expired", sealCommand(wish(), operator, [grant("operator", { until: Date.now() - 1 })])],
+    ["wrong_realm", sealCommand(wish(), operator, [grant("operator", { realm: other })])],
+    ["stale_command", sealCommand(wish({ at: Date.now() - 301_000 }), owner, [])],
+    ["bad_request", { envelope: 1 }],
+    ["bad_request", { ...good, more: 1 }],
+  ];
+  for (const [code, command] of cases) await refused(await submit(command), code);
+  agent.revoked.set(operatorId, Date.now() - 1);
+  await refused(await submit(sealCommand(wish(), operator, [grant("operator")])), "grant_revoked");
+  assert.deepEqual(agent.commands, []);
+  assert.equal((await submit(good)).status, 202);
+  await refused(await submit(good), "replayed", 409);
+  assert.equal(agent.commands.length, 1);
+});
+
+Deno.test("other hosts and other sites are refused on every route", async () => {
+  const { api } = setUp({ hosts: ["realm.example"], origins: ["https://dash.example"] });
+  const token = await tokenOf(api);
+  for (const name of Object.keys(queries) as QueryName[]) {
+    const { path, init } = sample(name);
+    for (
+      const headers of [
+        { host: "evil.example" },
+        { host: "site.localhost" },
+        { host: "a b" },
+        { origin: "https://evil.example" },
+        { origin: "null" },
+        { origin: "http://127.0.0.1:9999" },
+        { "sec-fetch-site": "cross-site" },
+        { "sec-fetch-site": "same-site" },
+        { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" },
+      ] as Record<string, string>[]
+    ) {
+      const all = { host: "127.0.0.1:7481", ...init.headers as Record<string, string>, ...headers };
+      await refused(await ask(api, path, withToken(token, { ...init, headers: all })), "bad_origin", 403);
+    }
+  }
+  for (
+    const headers of [
+      { host: "127.0.0.1:7481", origin: "http://127.0.0.1:7481", "sec-fetch-site": "same-origin" },
+      { host: "localhost:1" },
+      { host: "[::1]:1" },
+      { host: "10.0.0.7:7481" },
+      { host: "REALM.example:443" },
+      { host: "realm.example", origin: "https://dash.example" },
+    ] as Record<string, string>[]
+  ) assert.equal((await ask(api, "/api/realm", withToken(token, { headers }))).status, 200);
+});
+
+Deno.test("bodies above their bound are refused, whether or not their length is told", async () => {
+  const { api } = setUp();
+  const big = "x".repeat(300_000);
+  const headers = { "content-type": "application/json" };
+  for (const path of ["/api/session", "/api/commands"]) {
+    await refused(await ask(api, path, { method: "POST", body: big, headers }), "too_large", 413);
+    const body = new Blob([big]).stream();
+    await refused(await ask(api, path, { method: "POST", body, headers }), "too_large", 413);
+  }
+});
+
+Deno.test("a body that never ends is given up", async () => {
+  const { api } = setUp({ bounds: { bodyReadMs: 20 } });
+  const body = new ReadableStream({ start() {} });
+  const headers = { "content-type": "application/json" };
+  await refused(await ask(api, "/api/commands", { method: "POST", body, headers }), "timed_out", 504);
+});
+
+Deno.test("what is no JSON, has an unknown parameter or a wrong one is refused", async () => {
+  const { api } = setUp();
+  const token = await tokenOf(api);
+  const form = {
+    method: "POST",
+    body: "a=b",
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+  };
+  await refused(await ask(api, "/api/commands", form), "bad_request", 400);
+  for (
+    const path of [
+      "/api/audit?nope=1",
+      "/api/audit?limit=x",
+      "/api/audit?limit=1&limit=2",
+      "/api/audit?limit=99999999",
+    ]
+  ) {
+    await refused(await ask(api, path, withToken(token)), "bad_request", 400);
+  }
+  await refused(await ask(api, "/api/apps/none", withToken(token)), "not_found", 404);
+  await refused(await ask(api, "/api/nothing"), "not_found", 404);
+  await refused(await ask(api, "/api/realm", { method: "DELETE" }), "method_not_allowed", 405);
+  await refused(await ask(api, "/api/blobs/zz/content", withToken(token)), "bad_request", 400);
+});
+
+Deno.test("one address is slowed down, others are not", async () => {
+  const { api } = setUp({ bounds: { requestBurst: 3, requestsPerSecond: 0 } });
+  const from = (hostname: string) =>
+    Promise.resolve(api.fetch(new Request(`${ORIGIN}/api/openapi.json`), {
+      remoteAddr: { transport: "tcp", hostname, port: 1 },
+    }));
+  for (let i = 0; i < 3; i++) assert.equal((await from("10.0.0.1")).status, 200);
+  const slowed = await from("10.0.0.1");
+  assert.equal(slowed.headers.get("retry-after"), "1");
+  await refused(slowed, "rate_limited", 429);
+  assert.equal((await from("10.0.0.2")).status, 200);
+});
+
+Deno.test("standing streams are bounded and given back when readers go", async () => {
+  const { api } = setUp({ bounds: { streams: 2 } });
+  const token = await tokenOf(api);
+  const open = () => ask(api, "/api/events", withToken(token));
+  const a = await open(), b = await open();
+  await refused(await open(), "limit_reached");
+  await a.body!.cancel();
+  const c = await open();
+  assert.equal(c.status, 200);
+  await b.body!.cancel();
+  await c.body!.cancel();
+});
+
+Deno.test("every answer carries the security headers, failures included", async () => {
+  const { api } = setUp();
+  for (const path of ["/api/openapi.json", "/api/realm", "/nothing"]) {
+    const { headers } = await ask(api, path);
+    assert.equal(headers.get("x-content-type-options"), "nosniff");
+    assert.equal(headers.get("x-frame-options"), "DENY");
+    assert.match(headers.get("content-security-policy")!, /frame-ancestors 'none'/);
+  }
+});
+
+Deno.test("an unexpected failure reveals nothing and is told to the node", async () => {
+  const told: unknown[] = [];
+  const { agent, api } = setUp({ onFailure: (e) => told.push(e) });
+  agent.status = () => {
+    throw new Error("secret path /var/lib");
+  };
+  const response = await ask(api, "/api/realm", withToken(await tokenOf(api)));
+  const text = await response.text();
+  assert.equal(response.status, 500);
+  assert.doesNotMatch(text, /secret/);
+  assert.equal(told.length, 1);
+});
+
+Deno.test("a query that takes too long is answered with timed_out", async () => {
+  const { agent, api } = setUp({ bounds: { queryMs: 10 } });
+  agent.doctor = () => new Promise(() => {});
+  await refused(await ask(api, "/api/doctor", withToken(await tokenOf(api))), "timed_out", 504);
+});
+
+Deno.test("logs come as JSON lines or as server-sent events", async () => {
+  const { api } = setUp();
+  const token = await tokenOf(api);
+  const plain = await ask(api, "/api/apps/site/logs", withToken(token));
+  assert.equal(plain.headers.get("content-type"), "application/x-ndjson");
+  const lines = (await plain.text()).split("\n").filter((l) => l !== "").map((l) => JSON.parse(l).text);
+  assert.deepEqual(lines, ["hello", "world"]);
+  const sse = await ask(
+    api,
+    "/api/apps/site/logs",
+    withToken(token, { headers: { accept: "text/event-stream" } }),
+  );
+  assert.match(await sse.text(), /^: alive\n\ndata: \{.*"hello".*\}\n\ndata: /);
+});
+
+Deno.test("the OpenAPI document lists every query and every command with its role", async () => {
+  const { api } = setUp();
+  const document = await (await ask(api, "/api/openapi.json")).json();
+  for (const [name, q] of Object.entries(queries) as [string, Query][]) {
+    const operation = document.paths[q.path][q.method.toLowerCase()];
+    assert.equal(operation.operationId, name);
+    assert.equal(operation["x-realm-role"], q.role ?? null);
+    assert.equal(operation.security.length, q.role === undefined ? 0 : 1);
+  }
+  assert.equal(document["x-realm-commands"]["app.scale"].properties.app.type, "string");
+  assert.equal(document["x-realm-commands"]["node.remove"]["x-realm-role"], "admin");
+});

@@ -1,0 +1,260 @@
+/** An agent in memory behind the API's interface: real signatures, a few apps and nodes, no mesh. For tests only. */
+import {
+  type AppView,
+  type AuditView,
+  type CommandKind,
+  type Digest,
+  digestOf,
+  keyIdOf,
+  limits,
+  type LogLineView,
+  nodeIdOf,
+  type NodeView,
+  ok,
+  openCommand,
+  RealmError,
+  refuse,
+  type Signer,
+} from "../agent/protocol/mod.ts";
+import type { AgentService } from "../agent/node/mod.ts";
+import { createSigner, createVerifier } from "../agent/platform/mod.ts";
+
+/** A signer from a number, the same each time. */
+export const testSigner = (n: number): Signer => createSigner(new Uint8Array(32).fill(n));
+/** The fake's owner and node. */
+export const owner = testSigner(1);
+export const nodeKey = testSigner(2);
+export const realm = keyIdOf(owner.publicKey);
+export const self = nodeIdOf(nodeKey.publicKey);
+
+/** What a test can look at and change. */
+export interface FakeAgent extends AgentService {
+  readonly commands: { readonly kind: CommandKind; readonly body: unknown; readonly id: Digest }[];
+  readonly store: Map<Digest, Uint8Array>;
+  readonly revoked: Map<string, number>;
+  readonly appViews: Map<string, AppView>;
+  readonly nodeViews: NodeView[];
+  /** Milliseconds that the fake's clock is ahead. */
+  skew: number;
+  /** What happens on a command, after it was accepted. */
+  onCommand?: (kind: CommandKind, body: unknown, id: Digest) => void;
+}
+
+const EPOCH = Date.UTC(2026, 0, 2, 3, 4, 5);
+
+/** A node for lists. */
+export function testNode(n: number, change: Partial<NodeView> = {}): NodeView {
+  return {
+    id: nodeIdOf(testSigner(n).publicKey),
+    name: `node-${n}`,
+    self: n === 2,
+    state: "alive",
+    scheduling: "open",
+    tags: ["production"],
+    joined_at: EPOCH,
+    reserved_mb: 64,
+    replicas: 1,
+    info: {
+      name: `node-${n}`,
+      incarnation: 1,
+      addresses: [`/ip4/127.0.0.1/tcp/${7000 + n}`],
+      platform: "linux/amd64",
+      version: "0.1.0",
+      tags: [],
+      cpu_cores: 4,
+      memory_mb: 8192,
+      disk_mb: 100_000,
+      runtimes: ["wasm"],
+      started_at: EPOCH,
+    },
+    ...change,
+  };
+}
+
+/** An app for lists. */
+export function testApp(name: string, change: Partial<AppView> = {}): AppView {
+  return {
+    name,
+    version: "1.0.0",
+    kind: "static",
+    revision: digestOf(new TextEncoder().encode(name)),
+    phase: "steady",
+    wanted: 1,
+    healthy: 1,
+    replicas: [{
+      id: `${name}-0`,
+      slot: 0,
+      node: self,
+      node_name: "node-2",
+      revision: digestOf(new TextEncoder().encode(name)),
+      version: "1.0.0",
+      state: "healthy",
+      restarts: 0,
+      since: EPOCH,
+    }],
+    tags: [],
+    strategy: "rolling",
+    routes: [name],
+    links: [`http://${name}.localhost:7480/`],
+    volumes: [],
+    epoch: 1,
+    since: EPOCH,
+    ...change,
+  };
+}
+
+async function collect(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** Makes one with two nodes and one app, `site`. */
+export function createFakeAgent(): FakeAgent {
+  const verifier = createVerifier();
+  const commands: FakeAgent["commands"] = [];
+  const store = new Map<Digest, Uint8Array>();
+  const revoked = new Map<string, number>();
+  const appViews = new Map([["site", testApp("site")]]);
+  const nodeViews = [testNode(2), testNode(3, { tags: ["edge"], scheduling: "cordoned" })];
+  const seen = new Set<Digest>();
+  const entry: AuditView = {
+    n: 1,
+    at: EPOCH,
+    actor: realm,
+    action: "app.deploy",
+    target: "site",
+    node: self,
+    result: "ok",
+    hash: "0".repeat(64),
+  };
+  const view = (digest: Digest) => ({
+    digest,
+    size: store.get(digest)!.length,
+    holders: [self],
+    references: [],
+    here: true,
+  });
+  const fake: FakeAgent = {
+    commands,
+    store,
+    revoked,
+    appViews,
+    nodeViews,
+    skew: 0,
+    self,
+    realm,
+    version: "0.1.0",
+    verifier,
+    now: () => Date.now() + fake.skew,
+    revokedAt: (key) => revoked.get(key),
+    submit(signed) {
+      const opened = openCommand(signed, realm, verifier, fake.revokedAt);
+      if (!opened.ok) return opened;
+      if (!opened.value.known) return refuse("bad_request", "unknown kind of command");
+      const { id, at, kind, body, by } = opened.value.command;
+      if (Math.abs(at - fake.now()) > limits.commandSkewMs) {
+        return refuse("stale_command", "the command is too old or too new; check both clocks");
+      }
+      if (seen.has(id)) return refuse("replayed", "this command was accepted before");
+      seen.add(id);
+      if (kind === "key.revoke") revoked.set(body.key, at);
+      void by;
+      commands.push({ kind, body, id });
+      fake.onCommand?.(kind, body, id);
+      return ok({ id });
+    },
+    status: () => ({
+      realm,
+      self,
+      version: "0.1.0",
+      now: fake.now(),
+      nodes: { total: 2, alive: 2, suspect: 0, unreachable: 0 },
+      apps: { total: 1, steady: 1, troubled: 0 },
+      records: 7,
+      digest: "abc",
+      problems: [],
+    }),
+    nodes: () => nodeViews,
+    node: (name) => nodeViews.find((n) => n.id === name || n.name === name || n.id.slice(8).startsWith(name)),
+    apps: () => [...appViews.values()],
+    app: (name) => appViews.get(name),
+    history: (name) =>
+      appViews.has(name)
+        ? [{
+          id: "a".repeat(64),
+          number: 1,
+          kind: "deploy",
+          version: "1.0.0",
+          package: "b".repeat(64),
+          at: EPOCH,
+          by: realm,
+          state: "current",
+        }]
+        : undefined,
+    plan: (wish) => ({
+      app: wish.app,
+      change: "install",
+      to: { version: wish.spec.version, package: wish.spec.package },
+      replicas: [{ slot: 0, node: self, node_name: "node-2", action: "start" }],
+      strategy: wish.strategy,
+      notes: [],
+      rejected_nodes: [{
+        id: nodeViews[1].id,
+        name: "node-3",
+        able: false,
+        reasons: ["it is cordoned"],
+        fix: "realm node uncordon node-3",
+      }],
+    }),
+    why: (id) =>
+      id === "site"
+        ? { id, kind: "app", state: "steady", reasons: ["all replicas are healthy"], nodes: [] }
+        : undefined,
+    keys: () => [{ key: realm, role: "owner" }],
+    doctor: () => Promise.resolve([{ subject: "clock", state: "ok", detail: "in step with its peers" }]),
+    blobs: () => Promise.resolve([...store.keys()].map(view)),
+    blob: (name) => {
+      const digest = [...store.keys()].find((d) => d.startsWith(name));
+      return Promise.resolve(digest === undefined ? undefined : view(digest));
+    },
+    readBlob(digest) {
+      const bytes = store.get(digest);
+      if (!bytes) return Promise.reject(new RealmError("not_found", "no holder has this blob"));
+      return Promise.resolve(new Blob([Uint8Array.from(bytes)]).stream());
+    },
+    missing: (digests) => Promise.resolve(digests.filter((d) => !store.has(d))),
+    async upload(digest, content) {
+      const bytes = await collect(content);
+      if (digestOf(bytes) !== digest) {
+        throw new RealmError("bad_digest", "the content is not what its digest says; upload it again");
+      }
+      store.set(digest, bytes);
+      return { size: bytes.length };
+    },
+    audit: () => [entry],
+    auditVerify: () => ({ ok: true, entries: 1 }),
+    async *appLogs(name, { follow }, signal) {
+      const line = (seq: number, text: string): LogLineView => ({
+        seq,
+        at: EPOCH + seq,
+        stream: "stdout",
+        replica: `${name}-0`,
+        node: "node-2",
+        text,
+      });
+      yield line(1, "hello");
+      yield line(2, "world");
+      if (follow) await untilAborted(signal);
+    },
+    async *events(after, signal) {
+      yield { n: (after ?? 0) + 1, at: EPOCH, topic: "app", what: "site is healthy", target: "site" };
+      await untilAborted(signal);
+    },
+  };
+  return fake;
+}
+
+const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
