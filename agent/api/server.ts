@@ -158,7 +158,13 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
     const body = query.body &&
       await readJson(request, query.body, query.bodyBytes ?? bounds.jsonBodyBytes, bounds.bodyReadMs);
     const stop = new AbortController();
-    const call = { path: c.req.param() as Record<string, string>, params, body, request, signal: stop.signal };
+    const call = {
+      path: c.req.param() as Record<string, string>,
+      params,
+      body,
+      request,
+      signal: stop.signal,
+    };
     const answer = answers[name];
     if (query.answer === "lines") return await stream(query, answer, call, stop);
     if (query.answer === "bytes") return await bytes(answer, call);
