@@ -58,15 +58,19 @@ export function gated(inner: ConnectionEncrypter, options: GateOptions): Connect
 
   async function answer(
     stream: Stream,
-    from: NodeId,
-    address: string,
-    signal: AbortSignal,
-    join: JoinHandler,
-  ) {
+    { from, address, signal, join, asked }: {
+      readonly from: NodeId;
+      readonly address: string;
+      readonly signal: AbortSignal;
+      readonly join: JoinHandler;
+      readonly asked: () => void;
+    },
+  ): Promise<void> {
     await mss.handle(stream, [JOIN_PROTOCOL], { signal });
     const pair = toPeerStream(stream, from);
     const request = await readFrame(pair.readable, meshLimits.joinRequestBytes);
     if (!request) throw new RealmError("bad_request", "no join request");
+    asked();
     await writeFrame(pair.writable, await join(from, request, { address, signal }));
   }
 
@@ -77,17 +81,23 @@ export function gated(inner: ConnectionEncrypter, options: GateOptions): Connect
     }
     const muxer = options.strangerMuxer.createStreamMuxer(secured.connection);
     const over = closed(secured.connection, signal);
+    const silence = setTimeout(
+      () => secured.connection.abort(new Error("silent")),
+      meshLimits.strangerSilenceMs,
+    );
+    const asked = () => clearTimeout(silence);
     let served = false;
     muxer.addEventListener("stream", ({ detail: stream }) => {
       if (served) return stream.abort(new Error("one stream only"));
       served = true;
-      answer(stream, from, address, signal, join).catch((error) => {
+      answer(stream, { from, address, signal, join, asked }).catch((error) => {
         log.debug("a stranger was turned away", { from, address, why: String(error) });
         muxer.abort(new Error("refused"));
         secured.connection.abort(new Error("refused"));
       });
     });
     await over;
+    asked();
     muxer.abort(new Error("over"));
   }
 

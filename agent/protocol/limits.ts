@@ -275,6 +275,8 @@ export const meshLimits = {
   pendingInbound: 64,
   /** Strangers served at once: each holds a socket and a cipher state, none may crowd out members. */
   strangers: 32,
+  /** A stranger that has not asked to join by then is cut off. */
+  strangerSilenceMs: 3_000,
   /** A stranger's join request: an invite, a key and some facts about the machine. */
   joinRequestBytes: 64 * 1024,
   /** Addresses whose join attempts are remembered for rate limiting. */
