@@ -28,22 +28,34 @@ Deno.test({
       add("traps", "exit", { args: ["trap"] });
       Deno.mkdirSync(`${directory}/dir`);
       Deno.mkdirSync(`${directory}/dir/left.cleanup`);
-      add("no_dirs", "paths");
-      // paths.c wants its preopen to be named /rw: a directory is preopened under the name it has in the suite.
+      // paths.c wants a preopen named /rw, and a directory is preopened under the name it has in the suite.
       add("dirs", "paths", { dirs: ["dir"] });
       add("root", "root", { root: "dir" });
+      add("root_by_default", "root");
+      add("operations", "echo", {
+        operations: [
+          { type: "run", args: [] },
+          { type: "write", id: "stdin", payload: "text" },
+          { type: "read", id: "stdout", payload: "text" },
+          { type: "wait", exit_code: 0 },
+        ],
+      });
+      add("unknown_operation", "echo", { operations: [{ type: "connect" }] });
       const results = await runSuite(directory);
       assert.deepEqual(results.filter((r) => r.failures.length === 0).map((r) => r.name), [
         "default",
         "echo",
         "exit_code",
+        "operations",
         "root",
+        "root_by_default",
       ]);
       const failures = new Map(results.map((r) => [r.name, r.failures]));
       assert.match(failures.get("wrong_stdout")![0]!, /^stdout: expected "other", got "text"/);
       assert.match(failures.get("wrong_stderr")![0]!, /^stderr/);
       assert.match(failures.get("wrong_code")![0]!, /expected 0, got 7/);
       assert.match(failures.get("traps")![0]!, /expected 0, got trap/);
+      assert.match(failures.get("unknown_operation")![0]!, /connect/);
       assert.deepEqual((await runSuite(directory, "wrong_")).map((r) => r.name).length, 3);
     } finally {
       Deno.removeSync(directory, { recursive: true });
