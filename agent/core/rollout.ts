@@ -195,6 +195,13 @@ export function decideApp(facts: AppFacts): Verdict {
         }
       }
     }
+    if (target.spec.volumes.length > 0) {
+      // One volume of a name per node: two replicas would write to the same files.
+      for (const other of [...draft.replicas, ...draft.volumes]) {
+        if (other.slot !== slot) excluded.set(other.node, "holds the volumes of another replica");
+      }
+      for (const node of tentative.values()) excluded.set(node, "is being asked for another replica");
+    }
     const placement = place(
       {
         key: `${app.name}/${slot}`,
@@ -276,7 +283,7 @@ function stamp(facts: AppFacts, standing: Decision | undefined): { epoch: number
 class Draft {
   replicas: readonly DecidedReplica[];
   #rejected: Decision["rejected"];
-  #volumes: Decision["volumes"];
+  volumes: Decision["volumes"];
   readonly #facts: AppFacts;
   readonly #standing: Decision | undefined;
 
@@ -285,7 +292,7 @@ class Draft {
     this.#standing = standing;
     this.replicas = standing?.replicas ?? [];
     this.#rejected = standing?.rejected ?? [];
-    this.#volumes = desired.revision.spec.volumes.length > 0 || standing?.volumes.length
+    this.volumes = desired.revision.spec.volumes.length > 0 || standing?.volumes.length
       ? standing?.volumes ?? []
       : [];
   }
@@ -296,7 +303,7 @@ class Draft {
     this.replicas = this.replicas.filter((r) => r !== replica);
   }
   boundNode(slot: number): NodeId | undefined {
-    return this.#volumes.find((v) => v.slot === slot)?.node;
+    return this.volumes.find((v) => v.slot === slot)?.node;
   }
   isBound(slot: number): boolean {
     return this.boundNode(slot) !== undefined;
@@ -316,7 +323,7 @@ class Draft {
       revision: target.id,
       ...(good === undefined ? {} : { good }),
       replicas: [...this.replicas],
-      volumes: [...this.#volumes],
+      volumes: [...this.volumes],
       rejected: [...this.#rejected],
       since: changedPhase ? this.#facts.now : standing.since,
       ...stamp(this.#facts, standing),
