@@ -1,0 +1,419 @@
+/** Views of the core's state for people and programs. Pure reads. */
+import {
+  type AppState,
+  candidates,
+  controllerOf,
+  type Core,
+  decideApp,
+  factsFor,
+  keptRevisions,
+  knownGrants,
+  nodeState,
+  reservedMb,
+  revisionOf,
+  schedulingOf,
+  storeDigest,
+  tagsOf,
+} from "../core/mod.ts";
+import {
+  type AppMetricsView,
+  type AppView,
+  type CommandBody,
+  type KeyView,
+  type NodeId,
+  type NodeView,
+  type PlanView,
+  type RealmView,
+  type ReplicaView,
+  type RevisionView,
+  shortId,
+  type WhyView,
+} from "../protocol/mod.ts";
+
+/** What the core does not know but the node does. */
+export interface Surroundings {
+  readonly version: string;
+  now(): number;
+  /** Connected members. */
+  peers(): readonly {
+    readonly id: NodeId;
+    readonly address: string;
+    readonly rttMs?: number;
+    readonly since: number;
+  }[];
+  /** `http://host:port` of the gateway. */
+  gateway(): string | undefined;
+  metrics(app: string): AppMetricsView | undefined;
+}
+
+const nameOf = (core: Core, id: NodeId): string =>
+  core.infos.get(id)?.name ?? core.members.admitted.get(id)?.name ?? shortId(id);
+
+/** All members, those removed too, by name. */
+export function nodeViews(core: Core, around: Surroundings): NodeView[] {
+  const reserved = reservedMb(core);
+  const peers = new Map(around.peers().map((p) => [p.id, p]));
+  const replicas = new Map<NodeId, number>();
+  for (const app of core.apps.values()) {
+    for (const r of app.decision?.value.replicas ?? []) replicas.set(r.node, (replicas.get(r.node) ?? 0) + 1);
+  }
+  return [...core.members.admitted.values()].map((member): NodeView => {
+    const peer = peers.get(member.id);
+    const info = core.infos.get(member.id);
+    return {
+      id: member.id,
+      name: nameOf(core, member.id),
+      self: member.id === core.config.self,
+      state: nodeState(core, member.id),
+      scheduling: schedulingOf(core, member.id),
+      tags: tagsOf(core, member),
+      joined_at: member.joinedAt,
+      ...(info ? { info } : {}),
+      reserved_mb: reserved.get(member.id) ?? 0,
+      replicas: replicas.get(member.id) ?? 0,
+      ...(peer
+        ? {
+          connection: {
+            address: peer.address,
+            since: peer.since,
+            ...(peer.rttMs === undefined ? {} : { rtt_ms: peer.rttMs }),
+          },
+        }
+        : {}),
+    };
+  }).sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : a.id < b.id ? -1 : 1);
+}
+
+/** A node by id, name or unique beginning of its short id. */
+export function findNode(core: Core, name: string): NodeId | undefined {
+  if (core.members.admitted.has(name)) return name;
+  const ids = [...core.members.admitted.keys()];
+  const byName = ids.filter((id) => nameOf(core, id) === name);
+  if (byName.length === 1) return byName[0];
+  const byShort = ids.filter((id) => name.length >= 4 && (shortId(id).startsWith(name) || id.endsWith(name)));
+  return byShort.length === 1 ? byShort[0] : undefined;
+}
+
+function replicaViews(core: Core, app: AppState): ReplicaView[] {
+  return (app.decision?.value.replicas ?? []).map((r) => {
+    const status = app.statuses.get(r.id);
+    const heard = status?.author === r.node ? status.value : undefined;
+    const node = nodeState(core, r.node);
+    const lost = node === "unreachable" || node === "left" || node === "removed";
+    return {
+      id: r.id,
+      slot: r.slot,
+      node: r.node,
+      node_name: nameOf(core, r.node),
+      revision: r.revision,
+      version: revisionOf(app, r.revision)?.spec.version ?? "?",
+      state: lost ? "node unreachable" as const : heard?.state ?? "pending" as const,
+      ...(heard?.reason === undefined ? {} : { reason: heard.reason }),
+      restarts: heard?.restarts ?? 0,
+      ...(heard?.progress === undefined ? {} : { progress: heard.progress }),
+      since: heard?.since ?? r.at,
+    };
+  });
+}
+
+function linksOf(routes: readonly string[], gateway: string | undefined): string[] {
+  if (!gateway) return [];
+  const port = new URL(gateway).port;
+  return routes.map((route) => {
+    const slash = route.indexOf("/");
+    const host = slash < 0 ? route : route.slice(0, slash);
+    const path = slash < 0 ? "/" : route.slice(slash);
+    return `http://${host.includes(".") ? host : `${host}.localhost`}${port ? `:${port}` : ""}${path}`;
+  });
+}
+
+/** One app; `undefined` when nothing was ever wished of it or it is gone. */
+export function appView(core: Core, app: AppState, around: Surroundings): AppView | undefined {
+  const decision = app.decision?.value;
+  const running = (decision?.replicas.length ?? 0) > 0;
+  if (!app.desired && !running) return undefined;
+  const standing = decision && revisionOf(app, decision.revision);
+  const shown = standing ?? app.desired?.revision;
+  const replicas = replicaViews(core, app);
+  const rejected = app.desired && decision?.rejected.find((r) => r.revision === app.desired!.revision.id);
+  const routes = shown?.spec.routes ?? [];
+  const controller = controllerOf(core, `app/${app.name}`);
+  const metrics = around.metrics(app.name);
+  return {
+    name: app.name,
+    ...(shown ? { version: shown.spec.version, kind: shown.spec.kind, revision: shown.id } : {}),
+    phase: decision?.phase ?? "pending",
+    wanted: app.desired?.replicas ?? 0,
+    healthy: replicas.filter((r) => r.state === "healthy").length,
+    replicas,
+    tags: app.desired?.tags ?? [],
+    ...(app.desired ? { strategy: app.desired.strategy } : {}),
+    routes,
+    links: linksOf(routes, around.gateway()),
+    volumes: (decision?.volumes ?? []).flatMap((v) =>
+      (shown?.spec.volumes ?? []).map((name) => ({
+        name,
+        slot: v.slot,
+        node: v.node,
+        node_name: nameOf(core, v.node),
+      }))
+    ),
+    ...(controller === undefined ? {} : { controller }),
+    epoch: decision?.epoch ?? 0,
+    since: decision?.since ?? shown?.at ?? 0,
+    ...(rejected ? { rejected: { revision: rejected.revision, reason: rejected.reason } } : {}),
+    ...(metrics ? { metrics } : {}),
+  };
+}
+
+/** All apps, by name. */
+export function appViews(core: Core, around: Surroundings): AppView[] {
+  return [...core.apps.values()].flatMap((app) => appView(core, app, around) ?? []).sort((a, b) =>
+    a.name < b.name ? -1 : 1
+  );
+}
+
+/** Deploys and rollbacks of an app, newest first. */
+export function historyView(app: AppState): RevisionView[] {
+  const decision = app.decision?.value;
+  return [...keptRevisions(app)].reverse().map((r): RevisionView => {
+    const rejected = decision?.rejected.find((x) => x.revision === r.id);
+    const state = rejected
+      ? "rejected"
+      : decision?.revision === r.id
+      ? decision.phase === "rolling" ? "rolling" : "current"
+      : app.desired?.revision.id === r.id && !decision
+      ? "rolling"
+      : "past";
+    return {
+      id: r.id,
+      number: r.number,
+      kind: r.kind,
+      version: r.spec.version,
+      package: r.spec.package,
+      at: r.at,
+      by: r.by,
+      ...(r.of === undefined ? {} : { of: r.of }),
+      state,
+      ...(rejected ? { reason: rejected.reason } : {}),
+    };
+  });
+}
+
+/** What a deploy would do, by the same function that will decide it. */
+export function planView(core: Core, deploy: CommandBody<"app.deploy">, now: number): PlanView {
+  const standing = core.apps.get(deploy.app);
+  const revision = {
+    id: "0".repeat(64),
+    number: (standing?.revisions.length ?? 0) + 1,
+    kind: "deploy" as const,
+    spec: deploy.spec,
+    at: now,
+    by: "",
+  };
+  const app: AppState = {
+    name: deploy.app,
+    commands: new Map(),
+    revisions: [...standing?.revisions ?? [], revision],
+    desired: { revision, replicas: deploy.replicas, tags: deploy.tags, strategy: deploy.strategy },
+    ...(standing?.decision ? { decision: standing.decision } : {}),
+    statuses: standing?.statuses ?? new Map(),
+  };
+  // Every slot at once: a plan shows the end, the rollout takes its steps towards it.
+  const whole: AppState = { ...app, desired: { ...app.desired!, strategy: "all" } };
+  const verdict = decideApp(factsFor(core, whole, now));
+  const before = standing?.desired?.revision;
+  const old = standing?.decision?.value.replicas ?? [];
+  const same = before?.spec.package === deploy.spec.package;
+  const kept = new Set((verdict.next ?? standing?.decision?.value)?.replicas.map((r) => r.id) ?? []);
+  const replicas: PlanView["replicas"][number][] = verdict.wants.map((w) => {
+    const node = w.placement.ranked[0];
+    const replaces = old.some((r) => r.slot === w.slot);
+    return node === undefined
+      ? { slot: w.slot, action: "start", reason: "no node can take it" }
+      : { slot: w.slot, node, node_name: nameOf(core, node), action: replaces ? "replace" : "start" };
+  });
+  for (const r of old) {
+    if (!kept.has(r.id)) {
+      replicas.push({ slot: r.slot, node: r.node, node_name: nameOf(core, r.node), action: "stop" });
+    }
+  }
+  const notes: string[] = [];
+  if (deploy.spec.volumes.length > 0 && deploy.replicas !== 1) {
+    notes.push("each replica gets a state volume of its own; an app that needs shared data runs one replica");
+  }
+  if (same) notes.push("the package is the one that runs now; its replicas are replaced all the same");
+  const unable = verdict.wants.find((w) => w.placement.ranked.length === 0) ?? verdict.wants[0];
+  return {
+    app: deploy.app,
+    change: before === undefined ? "install" : same ? "same" : "upgrade",
+    ...(before ? { from: { version: before.spec.version, package: before.spec.package } } : {}),
+    to: { version: deploy.spec.version, package: deploy.spec.package },
+    replicas: replicas.sort((a, b) => a.slot - b.slot),
+    strategy: deploy.strategy,
+    notes,
+    rejected_nodes: (unable?.placement.verdicts ?? []).filter((v) => v.reasons.length > 0).map((v) => ({
+      id: v.id,
+      name: v.name,
+      able: false,
+      reasons: v.reasons,
+      ...(v.fix === undefined ? {} : { fix: v.fix }),
+    })),
+  };
+}
+
+/** Why an app is in its state, node by node, with the nearest fix. */
+export function whyApp(core: Core, app: AppState, around: Surroundings): WhyView {
+  const view = appView(core, app, around);
+  const decision = app.decision?.value;
+  const reasons: string[] = [];
+  let nodes: WhyView["nodes"] = [];
+  let fix: string | undefined;
+  if (!app.desired) {
+    reasons.push(app.removed ? `removed at ${new Date(app.removed.at).toISOString()}` : "nobody deployed it");
+  }
+  const controller = controllerOf(core, `app/${app.name}`);
+  if (controller) reasons.push(`decided by ${nameOf(core, controller)} (epoch ${decision?.epoch ?? 0})`);
+  for (const r of view?.replicas ?? []) {
+    reasons.push(
+      `replica ${r.id} (slot ${r.slot}) on ${r.node_name} is ${r.state}${r.reason ? `: ${r.reason}` : ""}`,
+    );
+  }
+  if (view?.rejected) {
+    reasons.push(`the wished version was rolled back: ${view.rejected.reason.split("\n")[0]}`);
+    fix = `realm app logs ${app.name}`;
+  }
+  const verdict = app.desired ? decideApp(factsFor(core, app, around.now())) : undefined;
+  for (const want of verdict?.wants ?? []) {
+    const able = want.placement.verdicts.filter((v) => v.reasons.length === 0);
+    reasons.push(
+      able.length === 0
+        ? `slot ${want.slot} waits: no node can take it`
+        : `slot ${want.slot} is being offered to ${able.map((v) => v.name).slice(0, 3).join(", ")}`,
+    );
+    if (nodes.length === 0 || able.length === 0) {
+      nodes = want.placement.verdicts.map((v) => ({
+        id: v.id,
+        name: v.name,
+        able: v.reasons.length === 0,
+        reasons: v.reasons,
+        ...(v.fix === undefined ? {} : { fix: v.fix }),
+      }));
+    }
+  }
+  const fewest = nodes.filter((n) => !n.able && n.fix).sort((a, b) => a.reasons.length - b.reasons.length)[0];
+  if (nodes.length > 0 && nodes.every((n) => !n.able)) fix ??= fewest?.fix;
+  return {
+    id: app.name,
+    kind: "app",
+    state: view?.phase ?? "removed",
+    reasons,
+    nodes,
+    ...(fix === undefined ? {} : { fix }),
+  };
+}
+
+/** Why a node is in its state. */
+export function whyNode(core: Core, id: NodeId, around: Surroundings): WhyView {
+  const view = nodeViews(core, around).find((n) => n.id === id)!;
+  const reasons: string[] = [];
+  let fix: string | undefined;
+  if (view.state === "unreachable") {
+    const witnesses = [...core.verdicts.get(id)?.entries() ?? []].filter(([, v]) => v.state === "unreachable")
+      .map(([w]) => nameOf(core, w));
+    reasons.push(
+      `did not answer ${witnesses.join(", ") || "its neighbours"}, neither directly nor through others`,
+    );
+    fix = `start it again there: realm up`;
+  }
+  if (view.state === "left") reasons.push("was stopped on purpose");
+  if (view.state === "removed") reasons.push("an admin ended its membership");
+  if (view.scheduling !== "open") {
+    reasons.push(`is ${view.scheduling}: takes no new work`);
+    fix ??= `realm node uncordon ${view.name}`;
+  }
+  if (view.state === "alive") {
+    reasons.push(view.self ? "this is the node that answers" : "answers its neighbours' probes");
+  }
+  if (!view.info) reasons.push("has not said yet what it can do");
+  return { id, kind: "node", state: view.state, reasons, nodes: [], ...(fix === undefined ? {} : { fix }) };
+}
+
+/** Keys that hold or held a role; the owner first. */
+export function keyViews(core: Core): KeyView[] {
+  const owner: KeyView = { key: core.config.realm, role: "owner" };
+  const granted = knownGrants(core).map(({ grant, issuer, revokedAt }): KeyView => ({
+    key: grant.key,
+    role: grant.role,
+    issuer,
+    from: grant.from,
+    until: grant.until,
+    ...(grant.name === undefined ? {} : { name: grant.name }),
+    ...(revokedAt === undefined ? {} : { revoked_at: revokedAt }),
+  }));
+  return [owner, ...granted.sort((a, b) => (a.from ?? 0) - (b.from ?? 0))];
+}
+
+/** The realm at a glance, with what is wrong and what would mend it. */
+export function realmView(core: Core, around: Surroundings): RealmView {
+  const nodes = nodeViews(core, around).filter((n) => n.state !== "removed");
+  const apps = appViews(core, around);
+  const problems: { what: string; why: string; fix?: string }[] = [];
+  for (const n of nodes) {
+    if (n.state === "unreachable") {
+      problems.push({ what: `node ${n.name}`, why: "is unreachable", fix: `realm why ${n.name}` });
+    }
+  }
+  for (const a of apps) {
+    const wanted = a.wanted === "all" ? a.replicas.length : a.wanted;
+    if (a.rejected) {
+      problems.push({
+        what: `app ${a.name}`,
+        why: `a new version was rolled back: ${a.rejected.reason.split("\n")[0]}`,
+        fix: `realm app logs ${a.name}`,
+      });
+    } else if (a.healthy < wanted) {
+      problems.push({
+        what: `app ${a.name}`,
+        why: `${a.healthy} of ${wanted} replicas are healthy`,
+        fix: `realm why ${a.name}`,
+      });
+    }
+  }
+  for (const key of keyViews(core)) {
+    const left = (key.until ?? Infinity) - around.now();
+    if (key.revoked_at === undefined && left > 0 && left < 14 * 24 * 3_600_000) {
+      problems.push({
+        what: `key ${key.name ?? shortId(key.key)}`,
+        why: `its grant ends in ${Math.ceil(left / 86_400_000)} days`,
+        fix: `realm key grant ${key.key} --role ${key.role}`,
+      });
+    }
+  }
+  const steady =
+    apps.filter((a) =>
+      a.phase === "steady" && a.healthy >= (a.wanted === "all" ? a.replicas.length : a.wanted)
+    ).length;
+  let records = 0;
+  for (const log of core.store.authors.values()) records += log.live.size;
+  const count = (state: string) => nodes.filter((n) => n.state === state).length;
+  return {
+    realm: core.config.realm,
+    self: core.config.self,
+    version: around.version,
+    now: around.now(),
+    nodes: {
+      total: nodes.length,
+      alive: count("alive"),
+      suspect: count("suspect"),
+      unreachable: count("unreachable"),
+    },
+    apps: { total: apps.length, steady, troubled: apps.length - steady },
+    records,
+    digest: storeDigest(core.store),
+    problems,
+  };
+}
+
+/** Whether this node could take anything at all; for `realm doctor`. */
+export const selfCandidate = (core: Core) => candidates(core).find((c) => c.id === core.config.self);
