@@ -7,3 +7,4 @@ export * from "./database.ts";
 export * from "./log.ts";
 export { createDisk } from "./disk.ts";
 export { createHasher } from "./hash.ts";
+export * from "./self.ts";
