@@ -1,0 +1,411 @@
+/**
+ * The agent: one node's parts put together. Events of the world go to the core; its effects are carried out here.
+ * Start: database → core → mesh → content → gateway → orders. Stop: tell the others, then the reverse.
+ */
+import {
+  admits,
+  type Core,
+  createCore,
+  type Effect,
+  isMember,
+  type RunOrder,
+  type Topic,
+} from "../core/mod.ts";
+import { createGateway, createStaticSite, type Gateway, type LocalReplica } from "../gateway/mod.ts";
+import { createMesh, type Mesh } from "../mesh/mod.ts";
+import { clearWork, prepareMounts, removeVolume } from "../packages/mod.ts";
+import {
+  createDisk,
+  createHasher,
+  createSigner,
+  createVerifier,
+  type Database,
+  openDatabase,
+  systemClock,
+  systemRandom,
+} from "../platform/mod.ts";
+import type { Log } from "../ports.ts";
+import {
+  channelOf,
+  decodeMessage,
+  encodeMessage,
+  type NodeId,
+  nodeIdOf,
+  type NodeInfo,
+  RealmError,
+  type RealmFile,
+  shortId,
+} from "../protocol/mod.ts";
+import type { Runtime } from "../runtimes/mod.ts";
+import { type AuditLog, createAuditLog } from "./audit_log.ts";
+import { type Contents, openContents } from "./contents.ts";
+import { CoreLoop } from "./core_loop.ts";
+import { Events } from "./event_stream.ts";
+import { admissionOf, answerJoin, askToJoin, inviteOf, isFounder } from "./joining.ts";
+import { serveLogs } from "./log_stream.ts";
+import { createRecordTable } from "./record_table.ts";
+import { ReplicaLogs } from "./replica_log.ts";
+import type { Replica } from "./replica.ts";
+import { Replicas } from "./replicas.ts";
+import { routeTable } from "./routing.ts";
+
+/** How a node is started. */
+export interface AgentOptions {
+  readonly dataDir: string;
+  /** 32-byte seed of the node key. */
+  readonly seed: Uint8Array;
+  readonly realmFile: RealmFile;
+  readonly name: string;
+  readonly tags: readonly string[];
+  /** Multiaddrs. */
+  readonly listen: readonly string[];
+  readonly announce?: readonly string[];
+  readonly gateway: { readonly hostname: string; readonly port: number };
+  readonly mdns: boolean;
+  readonly relay: boolean;
+  readonly version: string;
+  readonly log: Log;
+  /** Engines by kind; those that work are published. */
+  readonly runtimes: readonly Runtime[];
+  /** Called when an invariant broke: the process must end. */
+  readonly onCrash: (error: unknown) => void;
+  /** MiB of memory that may be reserved; default 80 % of the machine's. */
+  readonly memoryMb?: number;
+}
+
+/** How often the audit chain's head is published when it grew. */
+const AUDIT_HEAD_MS = 60_000;
+/** Replicas get this long to finish requests when the agent stops. */
+const STOP_GRACE_MS = 5_000;
+
+/** Parts that a running agent is made of; {@link startAgent} returns them wired. */
+export interface Agent extends AsyncDisposable {
+  readonly self: NodeId;
+  readonly options: AgentOptions;
+  readonly core: Core;
+  readonly loop: CoreLoop;
+  readonly mesh: Mesh;
+  readonly contents: Contents;
+  readonly gateway: Gateway;
+  readonly replicas: Replicas;
+  readonly logs: ReplicaLogs;
+  readonly audit: AuditLog;
+  readonly events: Events;
+  readonly database: Database;
+  /** `http://host:port`. */
+  readonly gatewayUrl: string;
+  /** The API's address, once it listens: published to the others. */
+  announceApi(address: string): void;
+}
+
+/** Starts a node. Throws `RealmError` when it cannot: address in use, refused by the realm, database of a later version. */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { dataDir, log } = options;
+  const clock = systemClock;
+  const signer = createSigner(options.seed);
+  const verifier = createVerifier();
+  const self = nodeIdOf(signer.publicKey);
+  await Deno.mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const database = openDatabase(`${dataDir}/realm.db`, clock.now());
+  if (database.damaged) {
+    log.error("realm.db was damaged and set aside; this node re-syncs from its peers", {
+      file: database.damaged,
+    });
+  }
+  const table = createRecordTable(database);
+  const audit = createAuditLog(database, self);
+  const core = createCore({ self, realm: options.realmFile.realm, signer, verifier });
+  const events = new Events();
+  const logs = new ReplicaLogs(`${dataDir}/logs`, () => options.name);
+  const disk = createDisk();
+  const hasher = createHasher();
+  const world = { disk, hasher };
+
+  let mesh: Mesh | undefined,
+    contents: Contents | undefined,
+    gateway: Gateway | undefined,
+    replicas: Replicas | undefined;
+  let orders: readonly RunOrder[] = [];
+  let neighbours: readonly NodeId[] = [];
+  let routesQueued = false;
+  let info: Omit<NodeInfo, "incarnation"> | undefined;
+
+  const sinks = {
+    persist: (effect: Extract<Effect, { t: "persist" }>) => table.store(effect.records),
+    send: (effect: Extract<Effect, { t: "send" }>) =>
+      mesh?.send(effect.to, encodeMessage(effect.message), channelOf(effect.message)),
+    publish: (effect: Extract<Effect, { t: "publish" }>) => mesh?.publish(encodeMessage(effect.message)),
+    connect: (effect: Extract<Effect, { t: "connect" }>) => {
+      neighbours = effect.neighbours;
+      mesh?.setNeighbours(neighbours);
+    },
+    run: (effect: Extract<Effect, { t: "run" }>) => {
+      orders = effect.orders;
+      replicas?.reconcile(orders);
+      queueRoutes();
+    },
+    prefetch: (effect: Extract<Effect, { t: "prefetch" }>) =>
+      effect.packages.forEach((p) => contents?.prefetch(p)),
+    audit: (entry: Parameters<AuditLog["append"]>[0]) => {
+      audit.append(entry, clock.now());
+      events.emit("audit", `${entry.action} ${entry.result}`, entry.target);
+    },
+    misbehaved: (effect: Extract<Effect, { t: "misbehaved" }>) => {
+      log.warn("a member misbehaved", { peer: shortId(effect.peer), why: effect.why });
+    },
+    changed: (topics: ReadonlySet<Topic>) => {
+      if (topics.has("members") && mesh) {
+        mesh.membershipChanged();
+        contents?.exchange.membersChanged();
+      }
+      if (topics.has("nodes") || topics.has("apps") || topics.has("members")) queueRoutes();
+      if (topics.has("apps")) dropVolumes();
+      for (const topic of topics) events.emit(topic, "changed");
+    },
+  };
+  const loop = new CoreLoop(core, sinks, clock, log, options.onCrash);
+
+  function localOf(id: string): LocalReplica | undefined {
+    const replica = replicas?.get(id);
+    return replica ? localReplica(replica) : undefined;
+  }
+  /** One table for many changes: built once at the end of the present turn. */
+  function queueRoutes(): void {
+    if (routesQueued || !gateway) return;
+    routesQueued = true;
+    queueMicrotask(() => {
+      routesQueued = false;
+      const rtts = new Map(mesh?.peers().map((p) => [p.id, p.rttMs]) ?? []);
+      gateway?.setRoutes(routeTable(core, localOf, (node) => rtts.get(node)));
+    });
+  }
+  /** Volumes go only when their app was removed with them, by a person's explicit wish. */
+  function dropVolumes(): void {
+    for (const app of core.apps.values()) {
+      if (
+        !app.removed?.volumes || app.desired ||
+        database.meta(`dropped/${app.name}`) === String(app.removed.at)
+      ) continue;
+      if (replicas?.list().some((r) => r.order.app === app.name)) continue;
+      database.setMeta(`dropped/${app.name}`, String(app.removed.at));
+      const names = new Set(
+        [...app.commands.values()].flatMap((c) => c.kind === "app.deploy" ? c.body.spec.volumes : []),
+      );
+      for (const volume of names) {
+        removeVolume(world, dataDir, app.name, volume).catch((error) =>
+          log.error("a volume could not be removed", { app: app.name, volume, error: String(error) })
+        );
+      }
+    }
+  }
+
+  // What this node knew; it is a member already, or becomes one now.
+  loop.feed({ t: "load", records: table.load() });
+  const invite = inviteOf(options.realmFile);
+  const admission = () => admissionOf(options.realmFile, self, signer, options.name, clock.now());
+  if (!isMember(core.members, self)) {
+    if (isFounder(invite) && invite.until > clock.now()) {
+      const reply = loop.ask((ref) => ({ t: "join", ref, admission: admission() }));
+      if (!reply.ok) throw new RealmError(reply.code, reply.message);
+    } else {
+      const known = JSON.parse(database.meta("addresses") ?? "[]") as string[];
+      const addresses = [...new Set([...invite.bootstrap, ...known])];
+      const records = await askToJoin({ addresses, seed: options.seed, admission: admission(), verifier });
+      loop.feed({ t: "load", records, fresh: true });
+      if (!isMember(core.members, self)) {
+        throw new RealmError(
+          "not_member",
+          "the realm let this node in but its proof does not hold; update Realm on all nodes",
+        );
+      }
+    }
+  }
+
+  mesh = await createMesh({
+    privateKey: options.seed,
+    realm: options.realmFile.realm,
+    listen: options.listen,
+    ...(options.announce ? { announce: options.announce } : {}),
+    bootstrap: invite.bootstrap,
+    isMember: (id) => admits(core, id),
+    addressesOf: (id) => core.infos.get(id)?.addresses ?? [],
+    onMessage: (from, bytes) => receive(from, bytes),
+    onGossip: (from, bytes) => receive(from, bytes),
+    onPeer: (id, state) => loop.feed({ t: "peer", id, connected: state === "connected" }),
+    onMisbehaviour: (id, what, cutOff) =>
+      sinks.audit({
+        actor: id,
+        action: "misbehaviour",
+        target: self,
+        result: "refused",
+        detail: `${JSON.stringify(what)}${cutOff ? "; cut off" : ""}`,
+      }),
+    join: (from, request) =>
+      Promise.resolve(
+        answerJoin(request, from, (asked) => loop.ask((ref) => ({ t: "join", ref, admission: asked }))),
+      ),
+    relay: options.relay,
+    mdns: options.mdns,
+    clock,
+    log,
+  });
+  function receive(from: NodeId, bytes: Uint8Array): boolean {
+    const message = decodeMessage(bytes);
+    if (!message.ok) return false;
+    loop.feed({ t: "message", from, message: message.value });
+    return true;
+  }
+
+  contents = await openContents({
+    dataDir,
+    disk,
+    hasher,
+    clock,
+    random: systemRandom,
+    log,
+    streams: mesh.streams,
+    members: () => [...core.members.admitted.keys()].filter((id) => isMember(core.members, id)),
+    onDamaged: (digest) =>
+      sinks.audit({ actor: self, action: "blob damaged", target: digest, result: "refused" }),
+    onMisbehaviour: (peer, why) => log.warn("a member sent wrong content", { peer: shortId(peer), why }),
+  });
+  serveLogs(mesh.streams, logs);
+  gateway = await createGateway({ listen: [options.gateway], streams: mesh.streams, disk, clock, log });
+  const address = gateway.addresses()[0];
+  const gatewayUrl = `http://${
+    address.hostname === "0.0.0.0" ? "127.0.0.1" : address.hostname
+  }:${address.port}`;
+
+  const runtimes = new Map(options.runtimes.map((r) => [r.kind, r]));
+  const preparing = new Map<string, Promise<unknown>>();
+  const held = contents;
+  replicas = new Replicas({
+    ensurePackage: held.ensurePackage,
+    // Two starts of one app must not seed one volume at the same time.
+    prepareMounts(manifest, order, dir) {
+      const before = preparing.get(order.app) ?? Promise.resolve();
+      const mounts = before.then(() =>
+        prepareMounts(world, manifest, { dataDir, app: order.app, replica: order.replica, packageDir: dir })
+      );
+      preparing.set(order.app, mounts.catch(() => {}));
+      return mounts;
+    },
+    clearWork: (order) => clearWork(world, dataDir, order.app, order.replica),
+    startRun(spec, onLog, signal) {
+      const runtime = runtimes.get("wasm");
+      if (!runtime) throw new RealmError("unavailable", "this node has no wasm runtime");
+      return runtime.start(spec, onLog, signal);
+    },
+    cacheDir: `${dataDir}/cache/wasm`,
+    report: (status) => loop.feed({ t: "replica", status }),
+    log: (order, chunk) => logs.write(order.app, order.replica, chunk),
+    note: (order, text) => logs.note(order.app, order.replica, text),
+    lastLines: (order) => logs.tail(order.app, 20, order.replica).map((l) => l.text).join("\n"),
+    changed: queueRoutes,
+  }, (replica) => {
+    loop.feed({ t: "gone", replica });
+    dropVolumes();
+    queueRoutes();
+  });
+
+  const probes = await Promise.all(options.runtimes.map((r) => r.probe()));
+  const memory = Math.floor(Deno.systemMemoryInfo().total / 1024 / 1024 * 0.8);
+  const space = await disk.space(dataDir);
+  info = {
+    name: options.name,
+    addresses: [...mesh.addresses()],
+    platform: `${Deno.build.os}/${Deno.build.arch === "x86_64" ? "amd64" : "arm64"}`,
+    version: options.version,
+    tags: [...options.tags],
+    cpu_cores: navigator.hardwareConcurrency,
+    memory_mb: options.memoryMb ?? memory,
+    disk_mb: Math.floor(space.free / 1024 / 1024),
+    runtimes: probes.filter((p) => p.available).map((p) => p.kind),
+    gateway: gatewayUrl,
+    started_at: clock.now(),
+  };
+  loop.feed({ t: "info", info });
+  mesh.setNeighbours(neighbours);
+  replicas.reconcile(orders);
+  queueRoutes();
+
+  let published = audit.head().count;
+  const auditTimer = setInterval(() => {
+    const head = audit.head();
+    if (head.count !== published) loop.feed({ t: "audited", ...head });
+    published = head.count;
+    const addresses = [...core.infos].filter(([id]) => id !== self && isMember(core.members, id)).flatMap((
+      [, i],
+    ) => i.addresses.slice(0, 2)).slice(0, 64);
+    if (addresses.length > 0) database.setMeta("addresses", JSON.stringify(addresses));
+  }, AUDIT_HEAD_MS);
+  log.info("node is up", {
+    node: shortId(self),
+    name: options.name,
+    gateway: gatewayUrl,
+    addresses: mesh.addresses(),
+  });
+
+  const parts = { mesh, contents, gateway, replicas };
+  return {
+    self,
+    options,
+    core,
+    loop,
+    ...parts,
+    logs,
+    audit,
+    events,
+    database,
+    gatewayUrl,
+    announceApi(api) {
+      info = { ...info!, api };
+      loop.feed({ t: "info", info });
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(auditTimer);
+      loop.feed({ t: "leave" });
+      loop.feed({ t: "tick" });
+      await parts.gateway.close(STOP_GRACE_MS);
+      await parts.replicas.stopAll(STOP_GRACE_MS);
+      loop[Symbol.dispose]();
+      await parts.contents[Symbol.asyncDispose]();
+      await parts.mesh.stop();
+      for (const runtime of options.runtimes) await runtime[Symbol.asyncDispose]();
+      logs[Symbol.dispose]();
+      database[Symbol.dispose]();
+    },
+  };
+}
+
+const sites = new WeakMap<Replica, LocalReplica["static"]>();
+
+/** How the gateway calls a replica here; `undefined` while it cannot be called. */
+function localReplica(replica: Replica): LocalReplica | undefined {
+  const ready = replica.package;
+  if (!ready || (replica.state !== "healthy" && replica.state !== "stopping")) return undefined;
+  const { manifest, dir } = ready;
+  let site = sites.get(replica);
+  const config = manifest.http?.static;
+  if (config && !site) {
+    const prefix = `${config.source}/`;
+    site = createStaticSite({
+      dir: `${dir}/${config.source}`,
+      files: manifest.files.filter((f) => f.path.startsWith(prefix)).map((f) => ({
+        path: f.path.slice(prefix.length),
+        digest: f.sha256,
+        size: f.size,
+      })),
+      modifiedAt: replica.order.revision.at,
+      ...(config.spa ? { fallback: config.index } : {}),
+      ...(config.notFound ? { notFound: config.notFound.slice(prefix.length) } : {}),
+    });
+    sites.set(replica, site);
+  }
+  const handle = replica.handle;
+  if (manifest.component && !handle) return undefined;
+  return {
+    ...(site ? { static: site } : {}),
+    ...(handle ? { fetch: (request: Request) => handle.fetch(request) } : {}),
+  };
+}

@@ -1,0 +1,121 @@
+/** Content on this node: the blob store, fetching from other nodes, and packages made from both. */
+import { type BlobExchange, type BlobStore, createBlobExchange, openBlobStore } from "../storage/mod.ts";
+import { type Artifacts, openArtifacts, recoverVolumes } from "../packages/mod.ts";
+import type { RunOrder } from "../core/mod.ts";
+import type { Clock, Disk, Hasher, Log, PeerStreams, Random } from "../ports.ts";
+import { type Digest, limits, type NodeId, parsePackageManifest, RealmError } from "../protocol/mod.ts";
+import type { ReadyPackage } from "./replica.ts";
+
+/** What contents are made of. */
+export interface ContentsOptions {
+  readonly dataDir: string;
+  readonly disk: Disk;
+  readonly hasher: Hasher;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly streams: PeerStreams;
+  readonly members: () => readonly NodeId[];
+  readonly onDamaged: (digest: Digest) => void;
+  readonly onMisbehaviour: (peer: NodeId, why: string) => void;
+}
+
+/** See the module's text. */
+export interface Contents extends AsyncDisposable {
+  readonly store: BlobStore;
+  readonly exchange: BlobExchange;
+  readonly artifacts: Artifacts;
+  /** The package of an order, fetched as far as it is not here, verified, extracted. */
+  ensurePackage(
+    order: RunOrder,
+    onProgress: (done: number, total: number, verifying: boolean) => void,
+    signal: AbortSignal,
+  ): Promise<ReadyPackage>;
+  /** Begins to fetch a package that will likely be needed. Failures do not matter here. */
+  prefetch(digest: Digest): void;
+}
+
+/** Opens what is on disk and mends what a crash left. */
+export async function openContents(options: ContentsOptions): Promise<Contents> {
+  const { disk, hasher, dataDir, log } = options;
+  const store = await openBlobStore({
+    disk,
+    hasher,
+    root: `${dataDir}/blobs`,
+    clock: options.clock,
+    log,
+    onDamaged: options.onDamaged,
+  });
+  const exchange = createBlobExchange({
+    store,
+    streams: options.streams,
+    members: options.members,
+    clock: options.clock,
+    random: options.random,
+    log,
+    onMisbehaviour: options.onMisbehaviour,
+  });
+  const artifacts = openArtifacts({ disk, hasher }, store, `${dataDir}/artifacts/packages`);
+  const report = await artifacts.recover();
+  for (const { digest, reason } of report.damaged) {
+    log.warn("a damaged package was removed", { digest, reason });
+  }
+  await recoverVolumes({ disk, hasher }, dataDir);
+
+  async function fetchPackage(
+    digest: Digest,
+    onProgress: (done: number, total: number) => void,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const options = signal ? { signal } : {};
+    if (!await store.has(digest)) await exchange.fetch(digest, options);
+    const size = await store.size(digest) ?? 0;
+    if (size > limits.manifestBytes) {
+      throw new RealmError("bad_manifest", `the package's manifest is ${size} bytes; that is no manifest`);
+    }
+    const bytes = new Uint8Array(await new Response(store.read(digest)).arrayBuffer());
+    const parsed = parsePackageManifest(bytes);
+    if (!parsed.ok) throw new RealmError(parsed.code, parsed.message);
+    const missing: Digest[] = [];
+    let have = 0;
+    const total = parsed.value.files.reduce((n, f) => n + f.size, 0);
+    for (const file of parsed.value.files) {
+      if (await store.has(file.sha256)) have += file.size;
+      else missing.push(file.sha256);
+    }
+    onProgress(have, total);
+    if (missing.length === 0) return;
+    await exchange.fetchMany([...new Set(missing)], {
+      ...options,
+      onProgress: (p) => onProgress(Math.min(total, have + p.doneBytes), total),
+    });
+  }
+
+  const prefetching = new Set<Digest>();
+  return {
+    store,
+    exchange,
+    artifacts,
+    async ensurePackage(order, onProgress, signal) {
+      const { package: digest } = order.revision.spec;
+      let ready = await artifacts.get(digest);
+      if (!ready) {
+        await fetchPackage(digest, (done, total) => onProgress(done, total, false), signal);
+        onProgress(order.revision.spec.bytes, order.revision.spec.bytes, true);
+        ready = await artifacts.materialise(digest, signal);
+      }
+      return { dir: ready.directory, manifest: ready.manifest };
+    },
+    prefetch(digest) {
+      if (prefetching.has(digest) || prefetching.size > 16) return;
+      prefetching.add(digest);
+      fetchPackage(digest, () => {})
+        .catch((error) => log.debug("prefetch failed", { digest, error: String(error) }))
+        .finally(() => prefetching.delete(digest));
+    },
+    async [Symbol.asyncDispose]() {
+      await exchange.stop();
+      await store[Symbol.asyncDispose]();
+    },
+  };
+}
