@@ -8,6 +8,7 @@ import {
   createCore,
   type Effect,
   isMember,
+  nodeState,
   type RunOrder,
   type Topic,
 } from "../core/mod.ts";
@@ -28,6 +29,7 @@ import type { Log } from "../ports.ts";
 import {
   channelOf,
   decodeMessage,
+  type Digest,
   encodeMessage,
   type NodeId,
   nodeIdOf,
@@ -145,7 +147,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       queueRoutes();
     },
     prefetch: (effect: Extract<Effect, { t: "prefetch" }>) =>
-      effect.packages.forEach((p) => contents?.prefetch(p)),
+      effect.packages.forEach((p) => contents?.prefetch(p, holdersOf(p))),
     audit: (entry: Parameters<AuditLog["append"]>[0]) => {
       audit.append(entry, clock.now());
       events.emit("audit", `${entry.action} ${entry.result}`, entry.target);
@@ -165,6 +167,24 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   };
   const loop = new CoreLoop(core, sinks, clock, log, options.onCrash);
 
+  /** Who surely has a package: the node that took its upload, and those that run it. */
+  function holdersOf(digest: Digest): NodeId[] {
+    const holders = new Set<NodeId>();
+    for (const app of core.apps.values()) {
+      for (const revision of app.revisions) {
+        if (revision.spec.package !== digest) continue;
+        const via = core.commands.get(revision.of ?? revision.id)?.via;
+        if (via) holders.add(via);
+        for (const [id, status] of app.statuses) {
+          if (status.value.state === "healthy" && status.value.revision === revision.id && id) {
+            holders.add(status.author);
+          }
+        }
+      }
+    }
+    holders.delete(self);
+    return [...holders].filter((id) => nodeState(core, id) === "alive");
+  }
   function localOf(id: string): LocalReplica | undefined {
     const replica = replicas?.get(id);
     return replica ? localReplica(replica) : undefined;
@@ -271,7 +291,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   });
   serveLogs(mesh.streams, logs);
   gateway = await createGateway({ listen: [options.gateway], streams: mesh.streams, disk, clock, log });
-  const address = gateway.addresses()[0];
+  const address = gateway.addresses[0];
   const gatewayUrl = `http://${
     address.hostname === "0.0.0.0" ? "127.0.0.1" : address.hostname
   }:${address.port}`;
@@ -280,7 +300,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const preparing = new Map<string, Promise<unknown>>();
   const held = contents;
   replicas = new Replicas({
-    ensurePackage: held.ensurePackage,
+    ensurePackage: (order, onProgress, signal) =>
+      held.ensurePackage(order, holdersOf(order.revision.spec.package), onProgress, signal),
     // Two starts of one app must not seed one volume at the same time.
     prepareMounts(manifest, order, dir) {
       const before = preparing.get(order.app) ?? Promise.resolve();

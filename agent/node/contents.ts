@@ -1,10 +1,19 @@
 /** Content on this node: the blob store, fetching from other nodes, and packages made from both. */
-import { type BlobExchange, type BlobStore, createBlobExchange, openBlobStore } from "../storage/mod.ts";
+import {
+  type BlobExchange,
+  type BlobStore,
+  createBlobExchange,
+  defaultQuota,
+  openBlobStore,
+} from "../storage/mod.ts";
 import { type Artifacts, openArtifacts, recoverVolumes } from "../packages/mod.ts";
 import type { RunOrder } from "../core/mod.ts";
 import type { Clock, Disk, Hasher, Log, PeerStreams, Random } from "../ports.ts";
 import { type Digest, limits, type NodeId, parsePackageManifest, RealmError } from "../protocol/mod.ts";
 import type { ReadyPackage } from "./replica.ts";
+
+/** How often the quota is measured anew: free space changes by others' doing. */
+const QUOTA_MS = 60_000;
 
 /** What contents are made of. */
 export interface ContentsOptions {
@@ -25,28 +34,40 @@ export interface Contents extends AsyncDisposable {
   readonly store: BlobStore;
   readonly exchange: BlobExchange;
   readonly artifacts: Artifacts;
-  /** The package of an order, fetched as far as it is not here, verified, extracted. */
+  /** The package of an order, fetched as far as it is not here (from `holders` first), verified, extracted. */
   ensurePackage(
     order: RunOrder,
+    holders: readonly NodeId[],
     onProgress: (done: number, total: number, verifying: boolean) => void,
     signal: AbortSignal,
   ): Promise<ReadyPackage>;
   /** Begins to fetch a package that will likely be needed. Failures do not matter here. */
-  prefetch(digest: Digest): void;
+  prefetch(digest: Digest, holders: readonly NodeId[]): void;
 }
 
 /** Opens what is on disk and mends what a crash left. */
 export async function openContents(options: ContentsOptions): Promise<Contents> {
   const { disk, hasher, dataDir, log } = options;
-  const store = await openBlobStore({
+  let exchange: BlobExchange | undefined;
+  let quota = 0;
+  const measure = async () => {
+    const held = store ? (await store.usage()).usedBytes : 0;
+    quota = defaultQuota(await disk.space(dataDir), held);
+  };
+  let store: BlobStore | undefined;
+  await measure();
+  store = await openBlobStore({
     disk,
     hasher,
-    root: `${dataDir}/blobs`,
-    clock: options.clock,
+    directory: `${dataDir}/blobs`,
+    now: options.clock.now,
     log,
+    quotaBytes: () => quota,
     onDamaged: options.onDamaged,
+    onStored: (digest) => exchange?.noteStored(digest),
+    onRemoved: (digest) => exchange?.noteRemoved(digest),
   });
-  const exchange = createBlobExchange({
+  exchange = createBlobExchange({
     store,
     streams: options.streams,
     members: options.members,
@@ -62,12 +83,18 @@ export async function openContents(options: ContentsOptions): Promise<Contents> 
   }
   await recoverVolumes({ disk, hasher }, dataDir);
 
+  await measure();
+  const quotaTimer = setInterval(() => void measure().catch(() => {}), QUOTA_MS);
+  const opened = { store, exchange };
+
   async function fetchPackage(
     digest: Digest,
+    holders: readonly NodeId[],
     onProgress: (done: number, total: number) => void,
     signal?: AbortSignal,
   ): Promise<void> {
-    const options = signal ? { signal } : {};
+    const { store, exchange } = opened;
+    const options = { holders, ...(signal ? { signal } : {}) };
     if (!await store.has(digest)) await exchange.fetch(digest, options);
     const size = await store.size(digest) ?? 0;
     if (size > limits.manifestBytes) {
@@ -93,29 +120,29 @@ export async function openContents(options: ContentsOptions): Promise<Contents> 
 
   const prefetching = new Set<Digest>();
   return {
-    store,
-    exchange,
+    ...opened,
     artifacts,
-    async ensurePackage(order, onProgress, signal) {
+    async ensurePackage(order, holders, onProgress, signal) {
       const { package: digest } = order.revision.spec;
       let ready = await artifacts.get(digest);
       if (!ready) {
-        await fetchPackage(digest, (done, total) => onProgress(done, total, false), signal);
+        await fetchPackage(digest, holders, (done, total) => onProgress(done, total, false), signal);
         onProgress(order.revision.spec.bytes, order.revision.spec.bytes, true);
         ready = await artifacts.materialise(digest, signal);
       }
       return { dir: ready.directory, manifest: ready.manifest };
     },
-    prefetch(digest) {
+    prefetch(digest, holders) {
       if (prefetching.has(digest) || prefetching.size > 16) return;
       prefetching.add(digest);
-      fetchPackage(digest, () => {})
+      fetchPackage(digest, holders, () => {})
         .catch((error) => log.debug("prefetch failed", { digest, error: String(error) }))
         .finally(() => prefetching.delete(digest));
     },
     async [Symbol.asyncDispose]() {
-      await exchange.stop();
-      await store[Symbol.asyncDispose]();
+      clearInterval(quotaTimer);
+      await opened.exchange[Symbol.asyncDispose]();
+      await opened.store[Symbol.asyncDispose]();
     },
   };
 }

@@ -2,4 +2,6 @@
  * The agent: events from the world go to the core, its effects are carried out by the parts. It owns start, stop and
  * recovery; it decides nothing itself.
  */
+export { type Agent, type AgentOptions, startAgent } from "./agent.ts";
+export { serviceOf } from "./agent_service.ts";
 export * from "./service.ts";

@@ -1,0 +1,324 @@
+/** The running agent as its API sees it. */
+import { controllerOf, isMember, nodeState, schedulingOf } from "../core/mod.ts";
+import { createVerifier } from "../platform/mod.ts";
+import { latencyBounds } from "../gateway/mod.ts";
+import {
+  type AppMetricsView,
+  type BlobView,
+  type Digest,
+  type FindingView,
+  isDigest,
+  type LogLineView,
+  type NodeId,
+  RealmError,
+  shortId,
+  type WhyView,
+} from "../protocol/mod.ts";
+import type { Agent } from "./agent.ts";
+import { mergeLogs, readRemoteLogs } from "./log_stream.ts";
+import {
+  appView,
+  appViews,
+  findNode,
+  historyView,
+  keyViews,
+  nodeViews,
+  planView,
+  realmView,
+  selfCandidate,
+  type Surroundings,
+  whyApp,
+  whyNode,
+} from "./queries.ts";
+import type { AgentService } from "./service.ts";
+
+/** See {@link AgentService}. */
+export function serviceOf(agent: Agent): AgentService {
+  const { core, loop, contents, self } = agent;
+  const verifier = createVerifier();
+  const around: Surroundings = {
+    version: agent.options.version,
+    now: () => Date.now(),
+    peers: () => agent.mesh.peers(),
+    gateway: () => agent.gatewayUrl,
+    metrics: (app) => metricsOf(agent, app),
+  };
+  const nameOf = (id: NodeId) => core.infos.get(id)?.name ?? shortId(id);
+
+  /** Names that pins and packages give to digests. */
+  function namesOf(): Map<Digest, { name?: string; references: string[] }> {
+    const names = new Map<Digest, { name?: string; references: string[] }>();
+    const entry = (digest: Digest) => {
+      let found = names.get(digest);
+      if (!found) names.set(digest, found = { references: [] });
+      return found;
+    };
+    for (const [digest, { pin }] of core.pins) if (pin?.name) entry(digest).name = pin.name;
+    for (const app of core.apps.values()) {
+      for (const r of app.revisions) entry(r.spec.package).references.push(`${app.name} ${r.spec.version}`);
+    }
+    return names;
+  }
+
+  async function blobView(
+    digest: Digest,
+    names: ReturnType<typeof namesOf>,
+    size: number,
+    here: boolean,
+    chunks?: number,
+  ): Promise<BlobView> {
+    const known = names.get(digest);
+    const pin = core.pins.get(digest)?.pin;
+    const holders = await contents.exchange.findHolders(digest).catch(() => []);
+    return {
+      digest,
+      size,
+      ...(known?.name ? { name: known.name } : {}),
+      ...(chunks ? { chunks } : {}),
+      holders: [...new Set([...(here ? [self] : []), ...holders])],
+      references: known?.references ?? [],
+      ...(pin ? { pin: { copies: pin.copies, tags: pin.tags } } : {}),
+      here,
+    };
+  }
+
+  function whyOf(id: string): WhyView | undefined {
+    const app = core.apps.get(id);
+    if (app) return whyApp(core, app, around);
+    const node = findNode(core, id);
+    if (node) return whyNode(core, node, around);
+    const commands = [...core.commands.keys()].filter((c) => id.length >= 6 && c.startsWith(id));
+    if (commands.length === 1) {
+      const { command, via, at } = core.commands.get(commands[0])!;
+      return {
+        id: commands[0],
+        kind: "command",
+        state: "applied",
+        reasons: [
+          `${command?.kind ?? "a command of a later version"} signed by ${command?.by ?? "?"} at ${
+            new Date(at).toISOString()
+          }, accepted by ${nameOf(via)}`,
+        ],
+        nodes: [],
+      };
+    }
+    const key = keyViews(core).find((k) => k.key === id);
+    if (!key) return undefined;
+    const state = key.revoked_at !== undefined
+      ? "revoked"
+      : (key.until ?? Infinity) < Date.now()
+      ? "expired"
+      : "valid";
+    return {
+      id,
+      kind: "key",
+      state,
+      reasons: [`holds the role ${key.role}${key.issuer ? ` by the word of ${key.issuer}` : ""}`],
+      nodes: [],
+    };
+  }
+
+  return {
+    self,
+    realm: core.config.realm,
+    version: agent.options.version,
+    verifier,
+    now: () => Date.now(),
+    revokedAt: (key) => core.authority.revoked.get(key),
+    submit(command) {
+      const reply = loop.ask((ref) => ({ t: "submit", ref, command }));
+      return reply.ok ? { ok: true, value: { id: reply.value.id } } : reply;
+    },
+    status: () => realmView(core, around),
+    nodes: () => nodeViews(core, around),
+    node(name) {
+      const id = findNode(core, name);
+      return id === undefined ? undefined : nodeViews(core, around).find((n) => n.id === id);
+    },
+    apps: () => appViews(core, around),
+    app(name) {
+      const app = core.apps.get(name);
+      return app && appView(core, app, around);
+    },
+    history(name) {
+      const app = core.apps.get(name);
+      return app && app.revisions.length > 0 ? historyView(app) : undefined;
+    },
+    plan: (deploy) => planView(core, deploy, Date.now()),
+    why: whyOf,
+    keys: () => keyViews(core),
+    doctor: () => examine(agent),
+    async blobs() {
+      const names = namesOf();
+      const views: BlobView[] = [];
+      for (const blob of (await contents.store.list()).slice(0, 10_000)) {
+        const known = names.get(blob.digest);
+        const pin = core.pins.get(blob.digest)?.pin;
+        views.push({
+          digest: blob.digest,
+          size: blob.size,
+          ...(known?.name ? { name: known.name } : {}),
+          holders: [self],
+          references: known?.references ?? [],
+          ...(pin ? { pin: { copies: pin.copies, tags: pin.tags } } : {}),
+          here: true,
+        });
+      }
+      return views;
+    },
+    async blob(nameOrDigest) {
+      const names = namesOf();
+      let digest = isDigest(nameOrDigest) ? nameOrDigest : undefined;
+      digest ??= [...core.pins].find(([, { pin }]) => pin?.name === nameOrDigest)?.[0];
+      if (!digest && /^[0-9a-f]{8,}$/.test(nameOrDigest)) {
+        const found = (await contents.store.list()).filter((b) => b.digest.startsWith(nameOrDigest));
+        if (found.length === 1) digest = found[0].digest;
+      }
+      if (!digest) return undefined;
+      const size = await contents.store.size(digest);
+      const view = await blobView(
+        digest,
+        names,
+        size ?? core.pins.get(digest)?.pin?.size ?? 0,
+        size !== undefined,
+      );
+      return size === undefined && view.holders.length === 0 && !view.pin ? undefined : view;
+    },
+    async readBlob(digest, signal) {
+      if (!await contents.store.has(digest)) await contents.exchange.fetch(digest, { signal });
+      return contents.store.read(digest);
+    },
+    async missing(digests) {
+      const lacking: Digest[] = [];
+      for (const digest of digests) if (!await contents.store.has(digest)) lacking.push(digest);
+      return lacking;
+    },
+    upload: (digest, content, signal) => contents.store.write(content, { expected: digest, signal }),
+    audit: (filter) => agent.audit.list(filter),
+    auditVerify: () => agent.audit.verify(),
+    async *appLogs(name, options, signal) {
+      const query = {
+        app: name,
+        follow: options.follow,
+        tail: options.tail,
+        ...(options.since === undefined ? {} : { since: options.since }),
+      };
+      const app = core.apps.get(name);
+      const nodes = new Set<NodeId>([self]);
+      for (const r of app?.decision?.value.replicas ?? []) nodes.add(r.node);
+      for (const s of app?.statuses.values() ?? []) nodes.add(s.author);
+      const alive = [...nodes].filter((id) => id === self || nodeState(core, id) === "alive");
+      const end = new AbortController();
+      const either = AbortSignal.any([signal, end.signal]);
+      const sources = alive.map((id) => ({
+        node: nameOf(id),
+        lines: id === self
+          ? agent.logs.read(name, query, either)
+          : readRemoteLogs(agent.mesh.streams, id, query, either),
+      }));
+      const wanted = options.grep?.toLowerCase();
+      const lines: AsyncIterable<LogLineView> = mergeLogs(sources, !options.follow);
+      try {
+        for await (const line of lines) if (!wanted || line.text.toLowerCase().includes(wanted)) yield line;
+      } finally {
+        end.abort();
+      }
+    },
+    events: (after, signal) => agent.events.read(after, signal),
+  };
+}
+
+function metricsOf(agent: Agent, app: string): AppMetricsView | undefined {
+  const found = agent.gateway.metrics()[app];
+  if (!found) return undefined;
+  const { counts } = found.latency;
+  return {
+    requests: found.requests,
+    errors: Object.entries(found.errors).reduce(
+      (n, [kind, count]) => kind === "client" || kind === "aborted" ? n : n + count,
+      0,
+    ),
+    in_flight: found.inFlight,
+    p50_ms: percentile(counts, 0.5),
+    p99_ms: percentile(counts, 0.99),
+  };
+}
+
+/** Upper bound in milliseconds of the bucket that holds the given share of all requests. */
+function percentile(counts: readonly number[], share: number): number {
+  const total = counts.reduce((n, c) => n + c, 0);
+  let seen = 0;
+  for (let i = 0; i < counts.length; i++) {
+    seen += counts[i];
+    if (total > 0 && seen >= share * total) return latencyBounds[Math.min(i, latencyBounds.length - 1)];
+  }
+  return 0;
+}
+
+/** What this machine can do, and what is missing. */
+async function examine(agent: Agent): Promise<FindingView[]> {
+  const { core, options } = agent;
+  const findings: FindingView[] = [];
+  for (const runtime of options.runtimes) {
+    const probe = await runtime.probe();
+    findings.push({
+      subject: `runtime ${probe.kind}`,
+      state: probe.available ? "ok" : "missing",
+      detail: `${probe.detail}${probe.features.length > 0 ? ` (${probe.features.join(", ")})` : ""}`,
+    });
+  }
+  const usage = await agent.contents.store.usage();
+  const free = core.infos.get(agent.self)?.disk_mb ?? 0;
+  const mib = (bytes: number) => `${Math.round(bytes / 1024 / 1024)} MiB`;
+  findings.push({
+    subject: "disk",
+    state: free < 1_024 ? "warning" : "ok",
+    detail: `${free} MiB free, blobs take ${mib(usage.usedBytes)} of a quota of ${mib(usage.quotaBytes)}`,
+    ...(free < 1_024 ? { fix: "free some disk space, or use --data-dir on a larger disk" } : {}),
+  });
+  const candidate = selfCandidate(core);
+  if (candidate) {
+    findings.push({
+      subject: "memory",
+      state: "ok",
+      detail: `${candidate.memoryMb - candidate.reservedMb} of ${candidate.memoryMb} MiB are free for work`,
+    });
+  }
+  const scheduling = schedulingOf(core, agent.self);
+  findings.push({
+    subject: "scheduling",
+    state: scheduling === "open" ? "ok" : "warning",
+    detail: scheduling === "open" ? "takes new work" : `is ${scheduling}`,
+    ...(scheduling === "open" ? {} : { fix: `realm node uncordon ${options.name}` }),
+  });
+  const peers = agent.mesh.peers();
+  const members =
+    [...core.members.admitted.keys()].filter((id) => id !== agent.self && isMember(core.members, id)).length;
+  findings.push({
+    subject: "mesh",
+    state: members > 0 && peers.length === 0 ? "warning" : "ok",
+    detail: `connected to ${peers.length} of ${members} other members; reachable at ${
+      agent.mesh.addresses().join(", ") || "no address"
+    }`,
+  });
+  const chain = agent.audit.verify();
+  findings.push({
+    subject: "audit",
+    state: chain.ok ? "ok" : "warning",
+    detail: chain.ok ? `${chain.entries} entries, the chain holds` : chain.problem ?? "the chain is broken",
+  });
+  if (agent.database.damaged) {
+    findings.push({
+      subject: "database",
+      state: "warning",
+      detail: `realm.db was damaged; the old file is ${agent.database.damaged}`,
+    });
+  }
+  const deciding = [...core.apps.keys()].filter((name) => controllerOf(core, `app/${name}`) === agent.self);
+  findings.push({
+    subject: "control",
+    state: "ok",
+    detail: deciding.length === 0 ? "decides for no app at the moment" : `decides for ${deciding.join(", ")}`,
+  });
+  return findings;
+}
