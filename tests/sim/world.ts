@@ -122,6 +122,8 @@ export class World {
   /** Every command id that some node accepted from a person. */
   readonly accepted = new Set<Digest>();
   readonly replies = new Map<number, Reply>();
+  /** Whether gossip arrives at all. */
+  gossip = true;
   messages = 0;
   bytes = 0;
   /** Side of a partition by node; messages cross only within a side. */
@@ -442,6 +444,7 @@ export class World {
           this.#send(node.id, effect.to, effect.message);
           break;
         case "publish":
+          if (!this.gossip) break;
           for (const other of this.nodes.keys()) {
             if (other !== node.id) this.#send(node.id, other, effect.message, 2);
           }

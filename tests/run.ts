@@ -1,0 +1,127 @@
+/**
+ * Every suite, one after the other: `deno task test [suite…]`. Installs the system packages that suites need where it
+ * may (Debian, root) and says so. A suite whose needs are not met is left out with a line that says so; with `CI=true`
+ * that counts as a failure. The last line is `N passed, N failed`.
+ */
+import { missingFiles, type SuiteName, systemPackages } from "./system_packages.ts";
+
+interface Suite {
+  readonly name: string;
+  /** Arguments of Deno; output of `deno test` is counted, any other command counts as one. */
+  readonly args: readonly string[];
+  /** Which of {@link systemPackages} it needs. */
+  readonly packages?: SuiteName;
+  readonly minutes: number;
+}
+
+const test = (...paths: string[]) => ["test", "-A", "--no-check", "--quiet", ...paths];
+const suites: readonly Suite[] = [
+  { name: "check", args: ["run", "-A", "tests/tidy/check.ts"], minutes: 5 },
+  { name: "examples", args: ["run", "-A", "examples/build_all.ts"], packages: "wasi", minutes: 15 },
+  {
+    name: "unit",
+    args: test("agent", "cli", "ui", "targets", "tests/tidy", "tests/contract", "examples"),
+    packages: "wasi",
+    minutes: 20,
+  },
+  { name: "sim", args: test("tests/sim"), minutes: 20 },
+  { name: "wasi", args: test("tests/wasi"), packages: "wasi", minutes: 10 },
+  { name: "integration", args: test("tests/integration"), packages: "wasi", minutes: 20 },
+  { name: "demo", args: ["run", "-A", "tests/demo.ts", "--check"], packages: "wasi", minutes: 10 },
+];
+
+const ci = Deno.env.get("CI") === "true";
+let passed = 0, failed = 0;
+const failures: string[] = [];
+
+/** Installs what is missing of a suite's needs; whether it is all there in the end. */
+async function provide(name: SuiteName): Promise<boolean> {
+  if (missingFiles(name).length === 0) return true;
+  const { packages } = systemPackages[name];
+  try {
+    Deno.statSync("/usr/bin/apt-get");
+  } catch {
+    return false;
+  }
+  if (Deno.uid() !== 0) return false;
+  console.log(`installing Debian packages: ${packages.join(" ")}`);
+  const apt = (...args: string[]) =>
+    new Deno.Command("apt-get", {
+      args,
+      env: { DEBIAN_FRONTEND: "noninteractive" },
+      stdout: "null",
+      stderr: "inherit",
+    }).output();
+  await apt("update", "-q");
+  await apt("install", "-y", "-q", "--no-install-recommends", ...packages);
+  return missingFiles(name).length === 0;
+}
+
+async function run(suite: Suite): Promise<void> {
+  const started = performance.now();
+  console.log(`\n=== ${suite.name}`);
+  if (suite.packages && !await provide(suite.packages)) {
+    const needs = systemPackages[suite.packages].packages.join(" ");
+    console.log(`${suite.name} is left out: it needs the Debian packages ${needs}`);
+    if (ci) {
+      failed++;
+      failures.push(`${suite.name}: left out`);
+    }
+    return;
+  }
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...suite.args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1" },
+  }).spawn();
+  const timer = setTimeout(() => child.kill("SIGKILL"), suite.minutes * 60_000);
+  let text = "";
+  const follow = async (stream: ReadableStream<Uint8Array>) => {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) {
+      const piece = decoder.decode(chunk, { stream: true });
+      text = (text + piece).slice(-200_000);
+      await Deno.stdout.write(new TextEncoder().encode(piece));
+    }
+  };
+  const [status] = await Promise.all([child.status, follow(child.stdout), follow(child.stderr)]);
+  clearTimeout(timer);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const counted = [...text.matchAll(/(\d+) passed(?: \(\d+ steps?\))? \| (\d+) failed/g)].at(-1);
+  const isTest = suite.args[0] === "test";
+  const [good, bad] = isTest && counted
+    ? [Number(counted[1]), Number(counted[2])]
+    : status.success
+    ? [1, 0]
+    : [0, 1];
+  passed += good;
+  failed += bad;
+  const silent = !status.success && bad === 0;
+  if (silent) failed++;
+  if (bad > 0 || silent) {
+    failures.push(
+      `${suite.name}: ${
+        bad > 0
+          ? `${bad} failed`
+          : status.signal === "SIGKILL"
+          ? `ran past ${suite.minutes} minutes`
+          : `ended with ${status.code}`
+      }`,
+    );
+  }
+  console.log(`=== ${suite.name}: ${good} passed, ${bad + (silent ? 1 : 0)} failed in ${seconds} s`);
+}
+
+const wanted = Deno.args.filter((a) => !a.startsWith("-"));
+for (const name of wanted) {
+  if (!suites.some((s) => s.name === name)) {
+    console.error(`no suite ${name}; there are: ${suites.map((s) => s.name).join(", ")}`);
+    Deno.exit(2);
+  }
+}
+for (const suite of suites) if (wanted.length === 0 || wanted.includes(suite.name)) await run(suite);
+if (failures.length > 0) console.log(`\nfailures:\n  ${failures.join("\n  ")}`);
+console.log(`\n${passed} passed, ${failed} failed`);
+Deno.exit(failed === 0 ? 0 : 1);
