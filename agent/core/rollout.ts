@@ -148,8 +148,12 @@ export function decideApp(facts: AppFacts): Verdict {
       });
       return { ...after, next: { ...(after.next ?? rejected), ...stamp(facts, standing) } };
     }
-    exhausted.set(replica.node, `its replica failed: ${reason.split("\n")[0]}`);
-    if (!draft.isBound(replica.slot)) draft.drop(replica);
+    // A slot with volumes has no other place to go; an older revision's failure says nothing about this one.
+    if (draft.isBound(replica.slot)) continue;
+    if (replica.revision === target.id) {
+      exhausted.set(replica.node, `its replica failed: ${reason.split("\n")[0]}`);
+    }
+    draft.drop(replica);
   }
 
   const slots = slotsOf(desired, facts.nodes, draft.replicas);
