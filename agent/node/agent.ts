@@ -123,10 +123,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const hasher = createHasher();
   const world = { disk, hasher };
 
-  let mesh: Mesh | undefined,
-    contents: Contents | undefined,
-    gateway: Gateway | undefined,
-    replicas: Replicas | undefined;
+  // Filled in while starting; effects that come earlier find nothing to act on, and the whole state is set at the end.
+  const late: { mesh?: Mesh; contents?: Contents; gateway?: Gateway; replicas?: Replicas } = {};
   let orders: readonly RunOrder[] = [];
   let neighbours: readonly NodeId[] = [];
   let routesQueued = false;
@@ -135,19 +133,19 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const sinks = {
     persist: (effect: Extract<Effect, { t: "persist" }>) => table.store(effect.records),
     send: (effect: Extract<Effect, { t: "send" }>) =>
-      mesh?.send(effect.to, encodeMessage(effect.message), channelOf(effect.message)),
-    publish: (effect: Extract<Effect, { t: "publish" }>) => mesh?.publish(encodeMessage(effect.message)),
+      late.mesh?.send(effect.to, encodeMessage(effect.message), channelOf(effect.message)),
+    publish: (effect: Extract<Effect, { t: "publish" }>) => late.mesh?.publish(encodeMessage(effect.message)),
     connect: (effect: Extract<Effect, { t: "connect" }>) => {
       neighbours = effect.neighbours;
-      mesh?.setNeighbours(neighbours);
+      late.mesh?.setNeighbours(neighbours);
     },
     run: (effect: Extract<Effect, { t: "run" }>) => {
       orders = effect.orders;
-      replicas?.reconcile(orders);
+      late.replicas?.reconcile(orders);
       queueRoutes();
     },
     prefetch: (effect: Extract<Effect, { t: "prefetch" }>) =>
-      effect.packages.forEach((p) => contents?.prefetch(p, holdersOf(p))),
+      effect.packages.forEach((p) => late.contents?.prefetch(p, holdersOf(p))),
     audit: (entry: Parameters<AuditLog["append"]>[0]) => {
       audit.append(entry, clock.now());
       events.emit("audit", `${entry.action} ${entry.result}`, entry.target);
@@ -156,9 +154,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       log.warn("a member misbehaved", { peer: shortId(effect.peer), why: effect.why });
     },
     changed: (topics: ReadonlySet<Topic>) => {
-      if (topics.has("members") && mesh) {
-        mesh.membershipChanged();
-        contents?.exchange.membersChanged();
+      if (topics.has("members") && late.mesh) {
+        late.mesh.membershipChanged();
+        late.contents?.exchange.membersChanged();
       }
       if (topics.has("nodes") || topics.has("apps") || topics.has("members")) queueRoutes();
       if (topics.has("apps")) dropVolumes();
@@ -186,17 +184,17 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     return [...holders].filter((id) => nodeState(core, id) === "alive");
   }
   function localOf(id: string): LocalReplica | undefined {
-    const replica = replicas?.get(id);
+    const replica = late.replicas?.get(id);
     return replica ? localReplica(replica) : undefined;
   }
   /** One table for many changes: built once at the end of the present turn. */
   function queueRoutes(): void {
-    if (routesQueued || !gateway) return;
+    if (routesQueued || !late.gateway) return;
     routesQueued = true;
     queueMicrotask(() => {
       routesQueued = false;
-      const rtts = new Map(mesh?.peers().map((p) => [p.id, p.rttMs]) ?? []);
-      gateway?.setRoutes(routeTable(core, localOf, (node) => rtts.get(node)));
+      const rtts = new Map(late.mesh?.peers().map((p) => [p.id, p.rttMs]) ?? []);
+      late.gateway?.setRoutes(routeTable(core, localOf, (node) => rtts.get(node)));
     });
   }
   /** Volumes go only when their app was removed with them, by a person's explicit wish. */
@@ -206,7 +204,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         !app.removed?.volumes || app.desired ||
         database.meta(`dropped/${app.name}`) === String(app.removed.at)
       ) continue;
-      if (replicas?.list().some((r) => r.order.app === app.name)) continue;
+      if (late.replicas?.list().some((r) => r.order.app === app.name)) continue;
       database.setMeta(`dropped/${app.name}`, String(app.removed.at));
       const names = new Set(
         [...app.commands.values()].flatMap((c) => c.kind === "app.deploy" ? c.body.spec.volumes : []),
@@ -241,7 +239,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     }
   }
 
-  mesh = await createMesh({
+  const mesh = late.mesh = await createMesh({
     privateKey: options.seed,
     realm: options.realmFile.realm,
     listen: options.listen,
@@ -276,7 +274,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     return true;
   }
 
-  contents = await openContents({
+  const contents = late.contents = await openContents({
     dataDir,
     disk,
     hasher,
@@ -290,7 +288,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     onMisbehaviour: (peer, why) => log.warn("a member sent wrong content", { peer: shortId(peer), why }),
   });
   serveLogs(mesh.streams, logs);
-  gateway = await createGateway({ listen: [options.gateway], streams: mesh.streams, disk, clock, log });
+  const gateway = late.gateway = await createGateway({
+    listen: [options.gateway],
+    streams: mesh.streams,
+    disk,
+    clock,
+    log,
+  });
   const address = gateway.addresses[0];
   const gatewayUrl = `http://${
     address.hostname === "0.0.0.0" ? "127.0.0.1" : address.hostname
@@ -298,10 +302,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 
   const runtimes = new Map(options.runtimes.map((r) => [r.kind, r]));
   const preparing = new Map<string, Promise<unknown>>();
-  const held = contents;
-  replicas = new Replicas({
+  const replicas = late.replicas = new Replicas({
     ensurePackage: (order, onProgress, signal) =>
-      held.ensurePackage(order, holdersOf(order.revision.spec.package), onProgress, signal),
+      contents.ensurePackage(order, holdersOf(order.revision.spec.package), onProgress, signal),
     // Two starts of one app must not seed one volume at the same time.
     prepareMounts(manifest, order, dir) {
       const before = preparing.get(order.app) ?? Promise.resolve();

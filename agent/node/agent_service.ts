@@ -10,7 +10,6 @@ import {
   isDigest,
   type LogLineView,
   type NodeId,
-  RealmError,
   shortId,
   type WhyView,
 } from "../protocol/mod.ts";

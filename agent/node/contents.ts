@@ -48,15 +48,14 @@ export interface Contents extends AsyncDisposable {
 /** Opens what is on disk and mends what a crash left. */
 export async function openContents(options: ContentsOptions): Promise<Contents> {
   const { disk, hasher, dataDir, log } = options;
-  let exchange: BlobExchange | undefined;
+  const late: { exchange?: BlobExchange; store?: BlobStore } = {};
   let quota = 0;
   const measure = async () => {
-    const held = store ? (await store.usage()).usedBytes : 0;
+    const held = late.store ? (await late.store.usage()).usedBytes : 0;
     quota = defaultQuota(await disk.space(dataDir), held);
   };
-  let store: BlobStore | undefined;
   await measure();
-  store = await openBlobStore({
+  const store = late.store = await openBlobStore({
     disk,
     hasher,
     directory: `${dataDir}/blobs`,
@@ -64,10 +63,10 @@ export async function openContents(options: ContentsOptions): Promise<Contents> 
     log,
     quotaBytes: () => quota,
     onDamaged: options.onDamaged,
-    onStored: (digest) => exchange?.noteStored(digest),
-    onRemoved: (digest) => exchange?.noteRemoved(digest),
+    onStored: (digest) => late.exchange?.noteStored(digest),
+    onRemoved: (digest) => late.exchange?.noteRemoved(digest),
   });
-  exchange = createBlobExchange({
+  const exchange = late.exchange = createBlobExchange({
     store,
     streams: options.streams,
     members: options.members,
