@@ -1,0 +1,65 @@
+/** The agent as a process: the node's parts and its API started together, found by `agent.json`, stopped by a signal. */
+import { type Agent, type AgentOptions, serviceOf, startAgent } from "../node/mod.ts";
+import { dataFiles } from "../protocol/mod.ts";
+import { type ApiServer, serveApi } from "./listen.ts";
+
+/** How the process is started. */
+export interface AgentProcessOptions extends AgentOptions {
+  readonly api: { readonly hostname: string; readonly port: number };
+  readonly tls?: { readonly cert: string; readonly key: string };
+}
+
+/** A running agent process. */
+export interface AgentProcess extends AsyncDisposable {
+  readonly agent: Agent;
+  readonly api: ApiServer;
+}
+
+/** Starts node and API and writes `agent.json`; throws `RealmError` when it cannot. */
+export async function startAgentProcess(options: AgentProcessOptions): Promise<AgentProcess> {
+  const agent = await startAgent(options);
+  let api: ApiServer;
+  try {
+    api = serveApi(serviceOf(agent), {
+      host: options.api.hostname,
+      port: options.api.port,
+      ...(options.tls ? { tls: options.tls } : {}),
+      onFailure: (error) =>
+        options.log.error("a request failed", {
+          error: String(error instanceof Error ? error.stack : error),
+        }),
+    });
+  } catch (error) {
+    await agent[Symbol.asyncDispose]();
+    throw error;
+  }
+  agent.announceApi(api.url);
+  const path = `${options.dataDir}/${dataFiles.agent}`;
+  const content = { pid: Deno.pid, api: api.url, gateway: agent.gatewayUrl, started_at: Date.now() };
+  await Deno.writeTextFile(`${path}.new`, JSON.stringify(content) + "\n", { mode: 0o600 });
+  await Deno.rename(`${path}.new`, path);
+  return {
+    agent,
+    api,
+    async [Symbol.asyncDispose]() {
+      await Deno.remove(path).catch(() => {});
+      await api[Symbol.asyncDispose]();
+      await agent[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Runs until SIGINT or SIGTERM, then stops in order. */
+export async function runAgentProcess(options: AgentProcessOptions): Promise<void> {
+  const process = await startAgentProcess(options);
+  await new Promise<void>((resolve) => {
+    for (
+      const signal of Deno.build.os === "windows"
+        ? ["SIGINT" as const]
+        : ["SIGINT" as const, "SIGTERM" as const]
+    ) {
+      Deno.addSignalListener(signal, resolve);
+    }
+  });
+  await process[Symbol.asyncDispose]();
+}
