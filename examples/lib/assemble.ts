@@ -83,8 +83,13 @@ export async function cachedFile(
   }
   await Deno.mkdir(dirname(path), { recursive: true });
   const made = `${path}.${Deno.pid}.new`;
-  await make(made);
-  await Deno.rename(made, path);
+  try {
+    await make(made);
+    await Deno.rename(made, path);
+  } catch (cause) {
+    await Deno.remove(made).catch(() => {});
+    throw cause;
+  }
   await Deno.writeTextFile(stamp, key);
   return { path, cached: false };
 }
