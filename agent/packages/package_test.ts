@@ -4,7 +4,7 @@ import { unpackTar } from "modern-tar";
 import { FILES, inTemporaryDirectory, MANIFEST, realWorld, writeFiles } from "./package_fixture_test.ts";
 import { createPackage } from "./create.ts";
 import { inspectPackage, verifyPackage } from "./verify.ts";
-import { readPackage } from "./reader.ts";
+import { packageBlobs, readPackage } from "./reader.ts";
 import { createTestKeys } from "./keys_test.ts";
 
 const world = realWorld();
@@ -103,6 +103,19 @@ Deno.test("readPackage() reads the file and the directory form alike", () =>
     }
     assert.equal(await text(a.read("static/index.html")), "<h1>1</h1>");
     assert.throws(() => a.read("static/absent"), { code: "not_found" });
+  }));
+
+Deno.test("packageBlobs() names every content once, by its digest, the manifest last", () =>
+  made(async (dir, file) => {
+    await writeFiles(dir, { "static/same.html": FILES["static/index.html"] });
+    await createPackage(world, dir, file);
+    const reader = await readPackage(world, file), blobs = packageBlobs(reader);
+    assert.equal(blobs.length, reader.manifest.files.length, "one content twice, and the manifest");
+    assert.equal(blobs.at(-1)!.digest, reader.digest);
+    for (const blob of blobs) {
+      const bytes = await new Response(blob.open() as BodyInit).bytes();
+      assert.deepEqual([sha256(bytes), bytes.length], [blob.digest, blob.size], blob.path);
+    }
   }));
 
 Deno.test("inspect lists files, sizes, what nothing uses, and what was left out", () =>

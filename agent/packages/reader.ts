@@ -53,6 +53,32 @@ export async function readPackage(world: PackageWorld, path: string): Promise<Pa
   return readArchive(world, path, info.size);
 }
 
+/** A blob that a package needs: its manifest or one of its files. */
+export interface PackageBlob {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  /** Path in the package, for messages; of several files with the same content the first. */
+  readonly path: string;
+  /** Its content; a stream that errors when it does not agree with `digest`. */
+  open(): ReadableStream<Uint8Array>;
+}
+
+/** All blobs of a package, each once: the files in the inventory's order, the manifest last (it makes the rest usable). */
+export function packageBlobs(reader: PackageReader): readonly PackageBlob[] {
+  const blobs = new Map<Digest, PackageBlob>();
+  for (const { path, size, sha256 } of reader.manifest.files) {
+    if (!blobs.has(sha256)) blobs.set(sha256, { digest: sha256, size, path, open: () => reader.read(path) });
+  }
+  blobs.set(reader.digest, {
+    digest: reader.digest,
+    size: reader.manifestBytes.length,
+    path: packageNames.manifest,
+    open: () => new Response(reader.manifestBytes.slice() as BodyInit).body!,
+  });
+  return [...blobs.values()];
+}
+
 /** Names every difference between a directory and an inventory that can be seen without reading. */
 function compare(tree: Tree, manifest: AppManifest): void {
   const there = new Map(tree.files.map((f) => [f.path, f]));

@@ -101,6 +101,8 @@ export const limits = {
   packageBytes: 64 * 1024 ** 3,
   /** Mounts of one package. */
   packageMounts: 64,
+  /** State volumes of one package: as many as a deploy command can name. */
+  packageVolumes: 16,
   /** Environment variables of one package, and their bytes together. */
   envNames: 256,
   /** See `envNames`. */
@@ -119,6 +121,8 @@ export const limits = {
   pathComponentBytes: 255,
   /** A TOML manifest given to `realm apply`. */
   tomlBytes: 1024 * 1024,
+  /** Tables of one kind in a realm manifest. */
+  manifestTables: 1_000,
   /** Nesting of lists and tables in a TOML manifest: far more than any schema has. */
   tomlDepth: 32,
   /** Problems listed when a manifest is refused; the rest is counted. */

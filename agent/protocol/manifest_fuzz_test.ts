@@ -4,6 +4,7 @@ import { fuzz } from "../../tests/fuzz.ts";
 import { limits } from "./limits.ts";
 import { parsePackageManifest } from "./package_manifest.ts";
 import { findCollision, pathProblem } from "./package_path.ts";
+import { parseRealmManifest, RealmManifestSchema } from "./realm_manifest.ts";
 import { checkData } from "./schema_problems.ts";
 import { PackageManifestSchema } from "./package_schema.ts";
 import { showProblem, type TomlResult } from "./toml.ts";
@@ -92,6 +93,7 @@ Deno.test("fuzz: arbitrary text is a manifest or a list of problems", async () =
   await fuzz(fc.array(pieces, { maxLength: 40 }), (parts) => {
     const text = parts.join("");
     sound(text, parsePackageManifest(text));
+    sound(text, parseRealmManifest(text, { file: "realm.toml" }));
     keyPositions(text).find(["component", "name"]);
   });
 });
@@ -158,6 +160,8 @@ Deno.test("fuzz: arbitrary data never makes the schema check throw, nor pass wit
   await fuzz(values, (value) => {
     const result = checkData(PackageManifestSchema, value);
     if (!result.ok) assert.ok(result.problems.length > 0);
+    const realm = checkData(RealmManifestSchema, value);
+    if (!realm.ok) assert.ok(realm.problems.length > 0);
   });
 });
 

@@ -148,6 +148,9 @@ function checkMounts(m: PackageManifest, report: Report): void {
       if (mount.seed !== undefined) checkDirectory(mount.seed, ["mounts", i, "seed"], report);
     } else if (mount.kind !== "work") checkDirectory(mount.source, ["mounts", i, "source"], report);
   });
+  if (volumes.size > limits.packageVolumes) {
+    report(["mounts"], `have more than ${limits.packageVolumes} volumes`);
+  }
 }
 
 const checkDirectory = (path: string, key: KeyPath, report: Report) =>

@@ -26,6 +26,7 @@ interface Walkable {
   readonly wrapped?: Walkable;
   readonly key?: unknown;
   readonly options?: readonly unknown[];
+  readonly getter?: (input: unknown) => Walkable;
 }
 
 type Table = Readonly<Record<string, unknown>>;
@@ -40,7 +41,11 @@ const LISTED_KEYS = 14;
 /** The schema that applies to `input`: wrappers removed, the variant or union member chosen. */
 function resolve(schema: Walkable, input: unknown): Walkable | undefined {
   let at: Walkable = schema;
-  while (at.wrapped) at = at.wrapped;
+  for (;;) {
+    if (at.wrapped) at = at.wrapped;
+    else if (at.getter) at = at.getter(input);
+    else break;
+  }
   if (at.type === "variant" && isTable(input)) {
     const key = String(at.key);
     return (at.options as Walkable[]).find((option) => {
@@ -122,6 +127,7 @@ function findUnknown(
 function expectation(schema: Walkable | undefined): string {
   if (!schema) return "a value";
   if (schema.wrapped) return expectation(schema.wrapped);
+  if (schema.getter) return expectation(schema.getter(undefined));
   if (typeof schema.message === "string") return schema.message;
   switch (schema.type) {
     case "string":

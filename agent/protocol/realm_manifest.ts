@@ -1,0 +1,246 @@
+/**
+ * Realm manifests: what `realm apply` and the dashboard take. One text holds one or more tables, each a wish that
+ * becomes one or more commands; a table may stand once (`[app]`) or often (`[[app]]`).
+ */
+import * as v from "valibot";
+import {
+  DigestSchema,
+  NameSchema,
+  NodeIdSchema,
+  type Replicas,
+  ReplicasSchema,
+  StrategySchema,
+  TagSchema,
+} from "./command.ts";
+import { KeyIdSchema, LabelSchema, type Role } from "./grant.ts";
+import type { Digest, KeyId, NodeId } from "./identity.ts";
+import { limits } from "./limits.ts";
+import type { DataProblem } from "./schema_problems.ts";
+import { parseToml, type TomlResult } from "./toml.ts";
+import type { KeyPath } from "./toml_positions.ts";
+
+/** Deploy a package. */
+export interface AppWish {
+  /** Path of a package, relative to the manifest, or the digest of one that the realm has. */
+  readonly package: string;
+  /** Name of the app; the package's own when absent. */
+  readonly name?: string | undefined;
+  readonly replicas: Replicas;
+  /** Node tags, or `!tag` to exclude. */
+  readonly tags: readonly string[];
+  readonly strategy: "rolling" | "all" | "canary";
+}
+/** Set a node's tags, or its willingness to take work; what is absent stays as it is. */
+export interface NodeWish {
+  readonly node: NodeId;
+  readonly tags?: readonly string[] | undefined;
+  readonly cordon?: boolean | undefined;
+}
+/** Grant a role to a key until a time, or revoke the key. */
+export type KeyWish =
+  | {
+    readonly key: KeyId;
+    readonly role: Exclude<Role, "owner">;
+    readonly until: number;
+    readonly name?: string | undefined;
+  }
+  | { readonly key: KeyId; readonly revoke: true };
+/** Keep a blob. */
+export interface PinWish {
+  readonly digest: Digest;
+  readonly name?: string | undefined;
+  readonly copies: number;
+  readonly tags: readonly string[];
+}
+
+/** A realm manifest, checked. Lists keep the order of the text. */
+export interface RealmManifest {
+  readonly apps: readonly AppWish[];
+  readonly nodes: readonly NodeWish[];
+  readonly keys: readonly KeyWish[];
+  readonly pins: readonly PinWish[];
+}
+
+/** One table, or a list of them. */
+const tables = <S extends v.GenericSchema>(table: S) => {
+  const list = v.pipe(
+    v.array(table, "a table, or a list of tables"),
+    v.maxLength(limits.manifestTables, `at most ${limits.manifestTables} tables`),
+  );
+  return v.optional(
+    v.lazy((input): v.GenericSchema<v.InferOutput<S> | v.InferOutput<S>[]> =>
+      (Array.isArray(input) ? list : table) as unknown as v.GenericSchema<
+        v.InferOutput<S> | v.InferOutput<S>[]
+      >
+    ),
+  );
+};
+
+const selector = v.pipe(
+  v.array(
+    v.pipe(
+      v.string("a tag, or !tag to exclude"),
+      v.regex(/^!?[A-Za-z0-9_.-]{1,63}(=[A-Za-z0-9_.-]{0,63})?$/, "a tag, or !tag to exclude"),
+    ),
+    "a list of tags",
+  ),
+  v.maxLength(64, "at most 64 tags"),
+);
+
+/** Milliseconds of a TOML date or its text; a time without zone is UTC. */
+function timeOf(value: unknown): number | undefined {
+  const text = value instanceof Date ? value.toISOString() : value;
+  if (typeof text !== "string") return undefined;
+  const match = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?$/.exec(text);
+  if (!match) return undefined;
+  const whole = text.length === 10 ? `${text}T00:00:00Z` : match[1] ? text : `${text}Z`;
+  const time = Date.parse(whole.replace(" ", "T"));
+  return Number.isNaN(time) ? undefined : time;
+}
+const DATE = "a date such as 2027-01-31 or 2027-01-31T12:00:00Z";
+
+const App = v.strictObject({
+  package: v.pipe(
+    v.string("the path or digest of a package"),
+    v.nonEmpty("the path or digest of a package"),
+    v.maxLength(4096, "a path of at most 4096 characters"),
+  ),
+  name: v.optional(NameSchema),
+  replicas: v.optional(v.union(ReplicasSchema.options, `a number from 0 to ${limits.replicas}, or "all"`), 1),
+  tags: v.optional(selector, []),
+  strategy: v.optional(v.picklist(StrategySchema.options, '"rolling", "all" or "canary"'), "rolling"),
+});
+const Node = v.strictObject({
+  node: NodeIdSchema,
+  tags: v.optional(v.pipe(v.array(TagSchema, "a list of tags"), v.maxLength(64, "at most 64 tags"))),
+  cordon: v.optional(v.boolean("true or false")),
+});
+const Key = v.strictObject({
+  key: KeyIdSchema,
+  role: v.optional(v.picklist(["viewer", "operator", "admin"], '"viewer", "operator" or "admin"')),
+  until: v.optional(v.custom<Date | string>((x) => timeOf(x) !== undefined, DATE)),
+  name: v.optional(LabelSchema),
+  revoke: v.optional(v.boolean("true or false"), false),
+});
+const Pin = v.strictObject({
+  digest: DigestSchema,
+  name: v.optional(LabelSchema),
+  copies: v.optional(
+    v.pipe(
+      v.number("a whole number from 1 to 100"),
+      v.integer("a whole number from 1 to 100"),
+      v.minValue(1, "a whole number from 1 to 100"),
+      v.maxValue(100, "a whole number from 1 to 100"),
+    ),
+    2,
+  ),
+  tags: v.optional(selector, []),
+});
+
+/** Tables of the specification that this version does not take yet. */
+const RESERVED = ["job", "upgrade", "policy", "volume", "secret", "alert"] as const;
+
+/** A realm manifest as written. */
+export const RealmManifestSchema = v.strictObject({
+  app: tables(App),
+  node: tables(Node),
+  key: tables(Key),
+  pin: tables(Pin),
+  job: v.optional(v.unknown()),
+  upgrade: v.optional(v.unknown()),
+  policy: v.optional(v.unknown()),
+  volume: v.optional(v.unknown()),
+  secret: v.optional(v.unknown()),
+  alert: v.optional(v.unknown()),
+});
+type Written = v.InferOutput<typeof RealmManifestSchema>;
+
+const listOf = <T>(value: T | T[] | undefined): T[] =>
+  value === undefined ? [] : Array.isArray(value) ? value : [value];
+
+/** Calls `visit` with each table and its path. */
+function eachTable<T>(
+  name: string,
+  value: T | T[] | undefined,
+  visit: (table: T, path: KeyPath) => void,
+): void {
+  listOf(value).forEach((table, i) => visit(table, Array.isArray(value) ? [name, i] : [name]));
+}
+
+function problemsOf(m: Written): readonly DataProblem[] {
+  const problems: DataProblem[] = [];
+  const report = (path: KeyPath, message: string, hint?: string) =>
+    problems.push({ path, message, ...(hint !== undefined && { hint }) });
+  for (const name of RESERVED) {
+    if (m[name] !== undefined) report([name], "is not supported by this version", "remove the table");
+  }
+  if (Object.values(m).every((table) => table === undefined || listOf(table).length === 0)) {
+    report([], "has no table", "write [app], [node], [key] or [pin]");
+  }
+  const seen = new Set<string>();
+  const once = (path: KeyPath, what: string, id: string) => {
+    if (seen.has(`${what} ${id}`)) report(path, `is the second wish for this ${what}`, "keep one");
+    seen.add(`${what} ${id}`);
+  };
+  eachTable(
+    "app",
+    m.app,
+    (app, path) =>
+      once([...path, app.name === undefined ? "package" : "name"], "app", app.name ?? app.package),
+  );
+  eachTable("pin", m.pin, (pin, path) => once([...path, "digest"], "blob", pin.digest));
+  eachTable("node", m.node, (node, path) => {
+    once([...path, "node"], "node", node.node);
+    if (node.tags === undefined && node.cordon === undefined) {
+      report(path, "changes nothing", "set `tags` or `cordon`");
+    }
+  });
+  eachTable("key", m.key, (key, path) => {
+    once([...path, "key"], "key", key.key);
+    if (key.revoke) {
+      for (const other of ["role", "until", "name"] as const) {
+        if (key[other] !== undefined) {
+          report([...path, other], "stands with `revoke = true`", "remove one of the two");
+        }
+      }
+      return;
+    }
+    if (key.role === undefined) {
+      report([...path, "role"], 'missing, expected "viewer", "operator" or "admin"');
+    }
+    if (key.until === undefined) report([...path, "until"], `missing, expected ${DATE}`);
+  });
+  return problems;
+}
+
+function keyOf(k: v.InferOutput<typeof Key>): KeyWish {
+  if (k.revoke) return { key: k.key, revoke: true };
+  return {
+    key: k.key,
+    role: k.role!,
+    until: timeOf(k.until)!,
+    ...(k.name !== undefined && { name: k.name }),
+  };
+}
+
+/**
+ * Reads a realm manifest. Refuses whole, with every problem by line and key. Never throws; bounded by
+ * {@link limits.tomlBytes}.
+ */
+export function parseRealmManifest(
+  source: string | Uint8Array,
+  options: { readonly file: string },
+): TomlResult<RealmManifest> {
+  const parsed = parseToml(source, RealmManifestSchema, { file: options.file, check: problemsOf });
+  if (!parsed.ok) return parsed;
+  const m = parsed.value;
+  return {
+    ok: true,
+    value: {
+      apps: listOf(m.app),
+      nodes: listOf(m.node),
+      keys: listOf(m.key).map(keyOf),
+      pins: listOf(m.pin),
+    },
+  };
+}
