@@ -2,6 +2,7 @@
  * The one surface: HTTP API, its description, and the typed client. Every check of a request stands here; the agent
  * behind it trusts its calls. It knows nothing of how a realm works.
  */
+export * from "./agent_launch.ts";
 export * from "./agent_process.ts";
 export * from "./client.ts";
 export * from "./key_seal.ts";

@@ -1,0 +1,103 @@
+/** From the wish `realm up` to a running agent: reads keys and realm of the data directory, chooses the real parts. */
+import { createLog, type LogLevel, selfCommand } from "../platform/mod.ts";
+import { dataFiles, parseKeyFile, parseRealmFile, RealmError, unwrap } from "../protocol/mod.ts";
+import type { Runtime } from "../runtimes/mod.ts";
+import { FATAL_EXIT } from "../node/mod.ts";
+import { runAgentProcess } from "./agent_process.ts";
+
+/** What `realm up` passes to the agent's process, as JSON in the environment variable {@link LAUNCH_VARIABLE}. */
+export interface LaunchOptions {
+  readonly dataDir: string;
+  readonly name: string;
+  readonly tags: readonly string[];
+  /** Multiaddrs, or `host:port`. */
+  readonly listen: readonly string[];
+  /** Addresses to announce in place of those listened on. */
+  readonly announce?: readonly string[];
+  readonly gateway: { readonly hostname: string; readonly port: number };
+  readonly api: { readonly hostname: string; readonly port: number };
+  readonly mdns: boolean;
+  readonly relay: boolean;
+  readonly logLevel: LogLevel;
+  /** MiB of memory that work may take; default 80 % of the machine's. */
+  readonly memoryMb?: number;
+}
+
+/** See {@link LaunchOptions}. */
+export const LAUNCH_VARIABLE = "REALM_LAUNCH";
+
+/** `host:port` as a multiaddr; a multiaddr stays as it is. */
+export function toMultiaddr(listen: string): string {
+  if (listen.startsWith("/")) return listen;
+  const colon = listen.lastIndexOf(":");
+  const host = listen.slice(0, colon).replace(/^\[|\]$/g, "") || "0.0.0.0";
+  return `/${host.includes(":") ? "ip6" : "ip4"}/${host}/tcp/${listen.slice(colon + 1)}`;
+}
+
+/** Reads a file that `realm init` or `realm join` wrote. */
+async function readSetup(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) {
+      throw new RealmError(
+        "not_found",
+        `${path} is missing: run 'realm init' for a new realm or 'realm join TOKEN' for an existing one`,
+      );
+    }
+    throw new RealmError(
+      "disk",
+      `${path} cannot be read: ${cause instanceof Error ? cause.message : cause}`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * Runs the agent until a signal. `createRuntimes` makes the engines, given the command line of this program. Returns
+ * the exit code: {@link FATAL_EXIT} when starting again cannot help.
+ */
+export async function runAgent(
+  launch: LaunchOptions,
+  version: string,
+  createRuntimes: (self: typeof selfCommand) => readonly Runtime[],
+): Promise<number> {
+  const log = createLog({ level: launch.logLevel });
+  let crashed = false;
+  try {
+    const key = unwrap(
+      parseKeyFile(await readSetup(`${launch.dataDir}/${dataFiles.nodeKey}`), dataFiles.nodeKey),
+    );
+    if (!("seed" in key.secret)) {
+      throw new RealmError(
+        "usage",
+        `${dataFiles.nodeKey} is sealed; a node's key must be plain, in a file that only its user can read`,
+      );
+    }
+    const realmFile = unwrap(parseRealmFile(await readSetup(`${launch.dataDir}/${dataFiles.realm}`)));
+    await runAgentProcess({
+      ...launch,
+      listen: launch.listen.map(toMultiaddr),
+      seed: key.secret.seed,
+      realmFile,
+      version,
+      log,
+      runtimes: createRuntimes(selfCommand),
+      onCrash: () => {
+        crashed = true;
+        Deno.exit(70);
+      },
+    });
+    return 0;
+  } catch (error) {
+    if (crashed) return 70;
+    log.error(
+      error instanceof Error ? error.message : String(error),
+      error instanceof RealmError ? { code: error.code } : {},
+    );
+    // Peers that cannot be reached and ports that are still taken may be there a moment later; a refusal will not change.
+    const again = !(error instanceof RealmError) || error.code === "unreachable" ||
+      error.code === "unavailable" || error.code === "failed";
+    return again ? 69 : FATAL_EXIT;
+  }
+}
