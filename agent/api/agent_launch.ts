@@ -1,5 +1,5 @@
 /** From the wish `realm up` to a running agent: reads keys and realm of the data directory, chooses the real parts. */
-import { createLog, type LogLevel, selfCommand } from "../platform/mod.ts";
+import type { Log } from "../ports.ts";
 import { dataFiles, parseKeyFile, parseRealmFile, RealmError, unwrap } from "../protocol/mod.ts";
 import type { Runtime } from "../runtimes/mod.ts";
 import { FATAL_EXIT } from "../node/mod.ts";
@@ -18,7 +18,7 @@ export interface LaunchOptions {
   readonly api: { readonly hostname: string; readonly port: number };
   readonly mdns: boolean;
   readonly relay: boolean;
-  readonly logLevel: LogLevel;
+  readonly logLevel: "debug" | "info" | "warn" | "error";
   /** MiB of memory that work may take; default 80 % of the machine's. */
   readonly memoryMb?: number;
 }
@@ -53,16 +53,16 @@ async function readSetup(path: string): Promise<string> {
   }
 }
 
-/**
- * Runs the agent until a signal. `createRuntimes` makes the engines, given the command line of this program. Returns
- * the exit code: {@link FATAL_EXIT} when starting again cannot help.
- */
-export async function runAgent(
-  launch: LaunchOptions,
-  version: string,
-  createRuntimes: (self: typeof selfCommand) => readonly Runtime[],
-): Promise<number> {
-  const log = createLog({ level: launch.logLevel });
+/** Real parts that the composition root chooses. */
+export interface LaunchWorld {
+  readonly version: string;
+  readonly log: Log;
+  readonly runtimes: readonly Runtime[];
+}
+
+/** Runs the agent until a signal. Returns the exit code: {@link FATAL_EXIT} when starting again cannot help. */
+export async function runAgent(launch: LaunchOptions, world: LaunchWorld): Promise<number> {
+  const { log } = world;
   let crashed = false;
   try {
     const key = unwrap(
@@ -80,9 +80,7 @@ export async function runAgent(
       listen: launch.listen.map(toMultiaddr),
       seed: key.secret.seed,
       realmFile,
-      version,
-      log,
-      runtimes: createRuntimes(selfCommand),
+      ...world,
       onCrash: () => {
         crashed = true;
         Deno.exit(70);
