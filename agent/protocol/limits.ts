@@ -217,6 +217,24 @@ export const wasmLimits = {
   tables: 32,
   /** Wait for the privileged thread to make a symlink. */
   symlinkServiceMs: 5_000,
+  /** Nesting of components and of types in a component file. */
+  componentDepth: 32,
+  /** Definitions of one component file, per nesting level (a large one has a few hundred). */
+  componentDefinitions: 100_000,
+  /** Core modules in one component file. */
+  componentModules: 256,
+  /** Instances, core or component, that one component consists of: nesting can multiply them. */
+  componentInstances: 1_000,
+  /** Resources that one component instance holds at once. */
+  handles: 65_536,
+  /** Bytes that a guest reads, skips or asks for in one call. */
+  ioBytes: 64 * 1024,
+  /** Bytes of one body on their way between two sides; the sender waits until some are taken. */
+  streamWindowBytes: 256 * 1024,
+  /** Names and values of one header list. */
+  headerBytes: 64 * 1024,
+  /** Wait for the head of the answer to a request that a guest makes. */
+  outboundTimeoutMs: 600_000,
 } as const;
 
 /** Bounds of the HTTP API: what a client may cost a node. */

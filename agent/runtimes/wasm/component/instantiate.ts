@@ -1,0 +1,267 @@
+/** Makes an instance of a linked component: core instances, and the functions between them and the host. */
+import { Trap, WitError } from "./errors.ts";
+import type { CoreValue, FlatInput } from "./codec.ts";
+import { alignTo } from "./codec.ts";
+import type { CoreItem, LinkedFunc, LinkedOptions, Plan } from "./link.ts";
+import { GuestMemory, HandleTable } from "./memory.ts";
+import type { GuestResource } from "./memory.ts";
+import type { FuncType } from "./types.ts";
+
+/** A host function. Gets lifted values, gives the result or throws `WitError` for `err`; anything else thrown traps. */
+// deno-lint-ignore no-explicit-any
+export type HostFunc = (...args: any[]) => unknown;
+/** A host function that may return a promise: the guest is suspended meanwhile. */
+export interface Suspending {
+  readonly suspending: HostFunc;
+}
+/** Host functions by instance (without version patch) and WIT name. */
+export type HostImports = Readonly<Record<string, Readonly<Record<string, HostFunc | Suspending>>>>;
+
+/** A running instance. */
+export interface ComponentInstance {
+  /** Calls an exported function. Rejects with what the guest or the host threw; then the instance must not be used again. */
+  call(instance: string, name: string, args: readonly unknown[]): Promise<unknown>;
+  /** Drops all resources that the guest still holds. */
+  dispose(): void;
+}
+
+/** The largest number of core parameters before they go through memory (Canonical ABI: MAX_FLAT_PARAMS). */
+const MAX_FLAT_PARAMS = 16;
+
+interface Jspi {
+  Suspending: new (f: CallableFunction) => WebAssembly.ExportValue & CallableFunction;
+  promising(f: CallableFunction): (...args: CoreValue[]) => Promise<CoreValue>;
+}
+const jspi = WebAssembly as unknown as Jspi;
+
+/**
+ * Makes an instance. Throws what a start function throws, `WebAssembly.LinkError`, or `RangeError` for memory that
+ * cannot be had. `modules` in the order of `DecodedComponent.modules`.
+ */
+export function instantiate(
+  plan: Plan,
+  modules: readonly WebAssembly.Module[],
+  host: HostImports,
+): ComponentInstance {
+  const made = new Making(plan, host);
+  for (const step of plan.steps) {
+    const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
+    for (const [name, from] of step.imports) {
+      imports[name] = typeof from === "number"
+        ? made.cores[from] as Record<string, WebAssembly.ImportValue>
+        : Object.fromEntries([...from].map(([key, item]) => [key, made.item(item)]));
+    }
+    made.cores.push(new WebAssembly.Instance(modules[step.module]!, imports).exports);
+  }
+  return {
+    call(instance, name, args) {
+      const func = plan.exports.get(instance)?.get(name);
+      if (func?.is !== "lifted") return Promise.reject(new Trap(`export ${instance}#${name} is missing`));
+      return made.callLifted(func, args);
+    },
+    dispose: () => made.dispose(),
+  };
+}
+
+class Making {
+  readonly cores: WebAssembly.Exports[] = [];
+  readonly #tables: HandleTable[];
+  readonly #host: HostImports;
+  readonly #made = new Map<number, CallableFunction>();
+  readonly #memories = new Map<LinkedOptions, GuestMemory>();
+
+  constructor(plan: Plan, host: HostImports) {
+    this.#host = host;
+    this.#tables = Array.from({ length: plan.owners }, () => new HandleTable());
+  }
+
+  dispose(): void {
+    for (const table of this.#tables) {
+      for (const { type, own, rep } of table.drain()) {
+        if (own && type.owner === undefined) disposeOf(rep);
+      }
+    }
+  }
+
+  item(item: CoreItem): WebAssembly.ImportValue {
+    if (item.is === "export") {
+      const value = this.cores[item.from.core]?.[item.from.name];
+      if (value === undefined) throw new WebAssembly.LinkError(`core export ${item.from.name} is missing`);
+      return value as WebAssembly.ImportValue;
+    }
+    let func = this.#made.get(item.key);
+    if (func === undefined) {
+      func = item.is === "lowered" ? this.#lower(item.func, item.options) : this.#builtin(item);
+      this.#made.set(item.key, func);
+    }
+    return func as WebAssembly.ImportValue;
+  }
+
+  #function(item: CoreItem): (...args: CoreValue[]) => CoreValue {
+    return this.item(item) as (...args: CoreValue[]) => CoreValue;
+  }
+
+  #builtin(item: Extract<CoreItem, { is: "new" | "drop" | "rep" }>): CallableFunction {
+    const table = this.#tables[item.owner]!;
+    const { resource } = item;
+    if (item.is === "new") return (rep: number) => table.add(resource, true, rep);
+    if (item.is === "rep") return (handle: number) => table.get(handle, resource).rep;
+    return (handle: number) => {
+      const { own, rep } = table.remove(handle, resource);
+      if (!own) return;
+      if (resource.owner === undefined) disposeOf(rep);
+      else if (resource.destructorItem) this.#function(resource.destructorItem as CoreItem)(rep as number);
+    };
+  }
+
+  #memoryOf(options: LinkedOptions): GuestMemory {
+    let memory = this.#memories.get(options);
+    if (memory === undefined) {
+      const { realloc } = options;
+      let found: WebAssembly.Memory | undefined;
+      let allocator: CallableFunction | undefined;
+      memory = new GuestMemory(
+        this.#tables[options.owner]!,
+        options.owner,
+        () => {
+          if (found === undefined) {
+            if (options.memory === undefined) throw new Trap("no memory");
+            found = this.item(options.memory) as WebAssembly.Memory;
+          }
+          return found;
+        },
+        realloc === undefined ? undefined : () => allocator ??= this.#function(realloc),
+        options.encoding,
+      );
+      this.#memories.set(options, memory);
+    }
+    return memory;
+  }
+
+  /** A core function that calls a component-level one. */
+  #lower(func: LinkedFunc, options: LinkedOptions): CallableFunction {
+    const memory = this.#memoryOf(options);
+    const { type } = func;
+    const flat = type.params.flatMap((codec) => codec.flat).length;
+    const { result } = type;
+    const byPointer = result !== undefined && result.flat.length > 1;
+    const pointerAt = Math.min(flat, flat > MAX_FLAT_PARAMS ? 1 : flat);
+    const read = (values: readonly CoreValue[]): unknown[] => {
+      if (flat > MAX_FLAT_PARAMS) return loadAll(memory, type, Number(values[0]) >>> 0);
+      const from: FlatInput = { values, at: 0 };
+      return type.params.map((codec) => codec.lift(memory, from));
+    };
+    const write = (value: unknown, values: readonly CoreValue[]): CoreValue | undefined => {
+      if (result === undefined) return undefined;
+      if (!byPointer) {
+        const out: CoreValue[] = [];
+        result.lower(memory, value, out);
+        return out[0];
+      }
+      const at = Number(values[pointerAt]) >>> 0;
+      if (at % result.align !== 0) throw new Trap("unaligned result");
+      result.store(memory, value, at);
+    };
+    const answered = type.fallible
+      ? (value: unknown) => ({ tag: "ok", val: value })
+      : (value: unknown) => value;
+    const failed = (error: unknown): unknown => {
+      if (type.fallible && error instanceof WitError) return { tag: "err", val: error.payload };
+      throw error;
+    };
+    if (func.is === "lifted") {
+      // Between components the result is handed on as it is, `err` included.
+      return new jspi.Suspending(async (...values: CoreValue[]) =>
+        write(await this.#callRaw(func, read(values)), values)
+      );
+    }
+    const found = this.#host[func.instance]?.[func.name];
+    if (found === undefined) {
+      return () => {
+        throw new Trap(`the host has no ${func.instance}#${func.name}`);
+      };
+    }
+    if (typeof found === "function") {
+      return (...values: CoreValue[]) => {
+        let value: unknown;
+        try {
+          value = answered(found(...read(values)));
+        } catch (error) {
+          value = failed(error);
+        }
+        return write(value, values);
+      };
+    }
+    const { suspending } = found;
+    return new jspi.Suspending(async (...values: CoreValue[]) => {
+      let value: unknown;
+      try {
+        value = answered(await suspending(...read(values)));
+      } catch (error) {
+        value = failed(error);
+      }
+      return write(value, values);
+    });
+  }
+
+  /** Calls an exported function for the host: `err` becomes a thrown `WitError`. */
+  async callLifted(func: Extract<LinkedFunc, { is: "lifted" }>, args: readonly unknown[]): Promise<unknown> {
+    const value = await this.#callRaw(func, args);
+    if (!func.type.fallible) return value;
+    const { tag, val } = value as { tag: string; val: unknown };
+    if (tag === "err") throw new WitError(val);
+    return val;
+  }
+
+  async #callRaw(func: Extract<LinkedFunc, { is: "lifted" }>, args: readonly unknown[]): Promise<unknown> {
+    const { type, options } = func;
+    const memory = this.#memoryOf(options);
+    let flat: CoreValue[] = [];
+    const count = type.params.reduce((sum, codec) => sum + codec.flat.length, 0);
+    if (count > MAX_FLAT_PARAMS) flat = [storeAll(memory, type, args)];
+    else type.params.forEach((codec, i) => codec.lower(memory, args[i], flat));
+    const core = this.#function(func.func);
+    const answer = await jspi.promising(core)(...flat);
+    const { result } = type;
+    let value: unknown;
+    if (result !== undefined) {
+      value = result.flat.length > 1
+        ? result.load(memory, Number(answer) >>> 0)
+        : result.lift(memory, { values: [answer], at: 0 });
+    }
+    if (options.postReturn) this.#function(options.postReturn)(...(answer === undefined ? [] : [answer]));
+    return value;
+  }
+}
+
+function disposeOf(rep: unknown): void {
+  (rep as Partial<Disposable> | undefined)?.[Symbol.dispose]?.();
+}
+
+/** Parameters as one tuple in memory. */
+function loadAll(memory: GuestMemory, type: FuncType, at: number): unknown[] {
+  return type.params.map((codec) => {
+    at = alignTo(at, codec.align);
+    const value = codec.load(memory, at);
+    at += codec.size;
+    return value;
+  });
+}
+function storeAll(memory: GuestMemory, type: FuncType, args: readonly unknown[]): number {
+  let size = 0;
+  let align = 1;
+  for (const codec of type.params) {
+    size = alignTo(size, codec.align) + codec.size;
+    align = Math.max(align, codec.align);
+  }
+  const start = memory.allocate(align, alignTo(size, align));
+  let at = start;
+  type.params.forEach((codec, i) => {
+    at = alignTo(at, codec.align);
+    codec.store(memory, args[i], at);
+    at += codec.size;
+  });
+  return start;
+}
+
+export type { GuestResource };
