@@ -235,6 +235,32 @@ export const wasmLimits = {
   headerBytes: 64 * 1024,
   /** Wait for the head of the answer to a request that a guest makes. */
   outboundTimeoutMs: 600_000,
+  /** One frame between the agent and a child process: a header list as JSON, or a part of a body. */
+  frameBytes: 1024 * 1024,
+  /** Output of one run that becomes log: beyond it is dropped and counted. */
+  logBytesPerSecond: 256 * 1024,
+  /** Output that may come at once. */
+  logBurstBytes: 1024 * 1024,
+  /** What the smallest write counts: bounds their number. */
+  logWriteCost: 64,
+  /** Requests that wait for a free place; more are answered `unavailable`. */
+  requestQueue: 256,
+  /** A worker that does not answer a cancelled request within this is busy for ever: its process is ended. */
+  cancelGraceMs: 250,
+  /** A child process must be ready to serve within this. */
+  childStartMs: 30_000,
+  /** Restarts of a run's child process within `restartWindowMs`; then the run ends. */
+  restarts: 10,
+  /** See `restarts`. */
+  restartWindowMs: 60_000,
+  /** How often the memory of a child process is looked at. */
+  memoryPollMs: 200,
+  /** Memory of a child process beside that of its guests: the platform itself, compiled code, buffers. */
+  childBaseBytes: 256 * 1024 * 1024,
+  /** Workers of one run: more than cores are of no use, and the agent needs one. */
+  workersPerRun: 4,
+  /** Instances kept warm beside those in use. */
+  spareInstances: 4,
 } as const;
 
 /** Bounds of the HTTP API: what a client may cost a node. */

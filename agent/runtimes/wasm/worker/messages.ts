@@ -1,0 +1,38 @@
+/** Messages between the main thread of a child process and its workers. */
+import type { Definition } from "../component/mod.ts";
+import type { ChildConfig, Frame } from "../process/frames.ts";
+
+/** A guest, decoded and compiled once for all workers. */
+export type Program =
+  | {
+    readonly kind: "component";
+    readonly body: readonly Definition[];
+    readonly modules: readonly WebAssembly.Module[];
+  }
+  | { readonly kind: "module"; readonly module: WebAssembly.Module };
+
+/** To the worker. */
+export type ToWorker =
+  | {
+    readonly init: {
+      readonly config: ChildConfig;
+      readonly program: Program;
+      /** Shared state of the guest file system. */
+      readonly fsState: SharedArrayBuffer;
+      /** Number of this worker, from 1. */
+      readonly owner: number;
+      /** Stdin for a core module, which blocks. */
+      readonly stdin?: SharedArrayBuffer;
+    };
+  }
+  | { readonly frames: readonly Frame[] };
+
+/** From the worker. */
+export interface FromWorker {
+  /** Frames for the agent, as they go on the wire. */
+  readonly out?: Uint8Array<ArrayBuffer>;
+  /** Requests that are over. */
+  readonly done?: readonly number[];
+  /** Ready to take requests; with a message: it cannot. */
+  readonly ready?: { readonly message?: string };
+}
