@@ -259,6 +259,8 @@ export const wasmLimits = {
   childBaseBytes: 256 * 1024 * 1024,
   /** Workers of one run: more than cores are of no use, and the agent needs one. */
   workersPerRun: 4,
+  /** Memories of one component, each of which may grow to the ceiling (composed components have one per part). */
+  componentMemories: 16,
   /** Instances kept warm beside those in use. */
   spareInstances: 4,
 } as const;

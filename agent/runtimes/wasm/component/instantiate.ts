@@ -21,6 +21,10 @@ export type HostImports = Readonly<Record<string, Readonly<Record<string, HostFu
 export interface ComponentInstance {
   /** Calls an exported function. Rejects with what the guest or the host threw; then the instance must not be used again. */
   call(instance: string, name: string, args: readonly unknown[]): Promise<unknown>;
+  /** Makes the host function that the guest is waiting in throw `reason`. No effect while the guest is not waiting. */
+  interrupt(reason: Error): void;
+  /** Whether a memory of it has grown as far as it may. */
+  memoryFull(): boolean;
   /** Drops all resources that the guest still holds. */
   dispose(): void;
 }
@@ -59,6 +63,8 @@ export function instantiate(
       if (func?.is !== "lifted") return Promise.reject(new Trap(`export ${instance}#${name} is missing`));
       return made.callLifted(func, args);
     },
+    interrupt: (reason) => made.interrupt(reason),
+    memoryFull: () => made.memoryFull(),
     dispose: () => made.dispose(),
   };
 }
@@ -68,11 +74,33 @@ class Making {
   readonly #tables: HandleTable[];
   readonly #host: HostImports;
   readonly #made = new Map<number, CallableFunction>();
+  #interrupted: Error | undefined;
+  #interrupt: (reason: Error) => void = () => {};
   readonly #memories = new Map<LinkedOptions, GuestMemory>();
 
   constructor(plan: Plan, host: HostImports) {
     this.#host = host;
     this.#tables = Array.from({ length: plan.owners }, () => new HandleTable());
+  }
+
+  interrupt(reason: Error): void {
+    this.#interrupted = reason;
+    this.#interrupt(reason);
+  }
+
+  /** One call runs at a time, so there is at most one host function that the guest waits in. */
+  #interruptible(waiting: unknown): Promise<unknown> {
+    if (this.#interrupted !== undefined) throw this.#interrupted;
+    return new Promise((resolve, reject) => {
+      this.#interrupt = reject;
+      Promise.resolve(waiting).then(resolve, reject);
+    });
+  }
+
+  memoryFull(): boolean {
+    return this.cores.some((exports) =>
+      Object.values(exports).some((value) => value instanceof WebAssembly.Memory && isFull(value))
+    );
   }
 
   dispose(): void {
@@ -196,7 +224,7 @@ class Making {
     return new jspi.Suspending(async (...values: CoreValue[]) => {
       let value: unknown;
       try {
-        value = answered(await suspending(...read(values)));
+        value = answered(await this.#interruptible(suspending(...read(values))));
       } catch (error) {
         value = failed(error);
       }
@@ -231,6 +259,18 @@ class Making {
     }
     if (options.postReturn) this.#function(options.postReturn)(...(answer === undefined ? [] : [answer]));
     return value;
+  }
+}
+
+/** Pages that a memory must have left not to count as full: allocators ask for more than one at a time. */
+const NEARLY = 16;
+/** Whether a memory is at its ceiling. */
+function isFull(memory: WebAssembly.Memory): boolean {
+  try {
+    memory.grow(NEARLY);
+    return false;
+  } catch {
+    return true;
   }
 }
 

@@ -1,0 +1,168 @@
+/**
+ * Main thread of a run's child process: loads the guest, starts its workers, and moves frames between them and the agent
+ * over stdin and stdout. It never runs guest code itself, so it always answers.
+ */
+import { wasmLimits } from "../../../protocol/limits.ts";
+import { createSharedState } from "../fs/mod.ts";
+import { createStdinRing, ringWriter } from "../preview1/mod.ts";
+import type { StdinWriter } from "../preview1/mod.ts";
+import { FrameParser, frameType, jsonFrame, jsonOf, numberFrame } from "../process/frames.ts";
+import type { ChildConfig, Frame } from "../process/frames.ts";
+import type { FromWorker, Program, ToWorker } from "../worker/messages.ts";
+import { loadProgram } from "./program.ts";
+import { startWorker } from "./workers.ts";
+
+interface Seat {
+  readonly worker: Worker;
+  ready: boolean;
+  readonly inWork: Set<number>;
+  outgoing: Frame[];
+}
+
+/** Runs until stdin ends or the agent says stop. */
+export async function runWasmChild(): Promise<never> {
+  const parser = new FrameParser();
+  let child: Child | undefined;
+  for await (const chunk of Deno.stdin.readable) {
+    for (const frame of parser.push(chunk)) {
+      if (frame.type === frameType.init) {
+        child = new Child(jsonOf(frame.payload) as ChildConfig);
+        void child.start();
+      } else child?.frame(frame);
+    }
+    child?.flush();
+  }
+  Deno.exit(0);
+}
+
+function send(bytes: Uint8Array): void {
+  try {
+    for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+  } catch {
+    Deno.exit(0); // Nobody listens any more.
+  }
+}
+
+class Child {
+  readonly #config: ChildConfig;
+  readonly #fsState: SharedArrayBuffer;
+  readonly #seats: Seat[] = [];
+  readonly #seatOf = new Map<number, Seat>();
+  #program: Program | undefined;
+  #growing = false;
+  #stdin: { ring: SharedArrayBuffer; writer: StdinWriter; last: Promise<void> } | undefined;
+  #stopping = false;
+
+  constructor(config: ChildConfig) {
+    this.#config = config;
+    this.#fsState = createSharedState(config.mounts.length);
+  }
+
+  async start(): Promise<void> {
+    try {
+      // The worker's start and the guest's compilation do not need each other.
+      const worker = startWorker(this.#config);
+      this.#program = await loadProgram(this.#config.wasm, this.#config.mode, this.#config.memoryMb);
+      this.#seat(worker);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      send(jsonFrame(frameType.ready, 0, { message }));
+    }
+  }
+
+  frame(frame: Frame): void {
+    if (frame.type === frameType.stop) {
+      this.#stopping = true;
+      return this.#endWhenIdle();
+    }
+    if (frame.id === 0) return this.#stdinFrame(frame);
+    if (frame.type === frameType.request) {
+      const seat = this.#leastBusy();
+      if (seat === undefined) return;
+      seat.inWork.add(frame.id);
+      this.#seatOf.set(frame.id, seat);
+      seat.outgoing.push(frame);
+      if (seat.inWork.size > 1) this.#grow();
+      return;
+    }
+    this.#seatOf.get(frame.id)?.outgoing.push(frame);
+  }
+
+  /** Hands what has been gathered to the workers. */
+  flush(): void {
+    for (const seat of this.#seats) {
+      if (seat.outgoing.length === 0) continue;
+      const frames = seat.outgoing;
+      seat.outgoing = [];
+      seat.worker.postMessage({ frames } satisfies ToWorker);
+    }
+  }
+
+  #leastBusy(): Seat | undefined {
+    let best: Seat | undefined;
+    for (const seat of this.#seats) {
+      if (seat.ready && (best === undefined || seat.inWork.size < best.inWork.size)) best = seat;
+    }
+    return best;
+  }
+
+  /** Another worker when one is not enough; it serves once it is ready. */
+  #grow(): void {
+    if (this.#growing || this.#seats.length >= this.#config.workers) return;
+    this.#growing = true;
+    this.#seat(startWorker(this.#config));
+  }
+
+  #seat(worker: Worker): void {
+    const first = this.#seats.length === 0;
+    const seat: Seat = { worker, ready: false, inWork: new Set(), outgoing: [] };
+    this.#seats.push(seat);
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+      if (data.ready) {
+        seat.ready = data.ready.message === undefined;
+        this.#growing = false;
+        if (first) send(jsonFrame(frameType.ready, 0, data.ready));
+      }
+      for (const id of data.done ?? []) {
+        seat.inWork.delete(id);
+        this.#seatOf.delete(id);
+      }
+      if (data.out) send(data.out);
+      if (this.#stopping) this.#endWhenIdle();
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      // A fault of the host, not of the guest: the agent starts a new child.
+      console.error(`guest worker failed: ${event.message}`);
+      Deno.exit(70);
+    };
+    const module = this.#program!.kind === "module";
+    if (module) {
+      const ring = createStdinRing(wasmLimits.streamWindowBytes);
+      this.#stdin = { ring, writer: ringWriter(ring), last: Promise.resolve() };
+    }
+    const init = {
+      config: this.#config,
+      program: this.#program!,
+      fsState: this.#fsState,
+      owner: this.#seats.length,
+      ...(this.#stdin === undefined ? {} : { stdin: this.#stdin.ring }),
+    };
+    worker.postMessage({ init } satisfies ToWorker);
+  }
+
+  #stdinFrame(frame: Frame): void {
+    const seat = this.#seats[0];
+    if (this.#stdin === undefined) return void seat?.outgoing.push(frame);
+    const { writer } = this.#stdin;
+    this.#stdin.last = this.#stdin.last.then(async () => {
+      if (frame.type === frameType.bodyEnd) return writer.end();
+      await writer.write(frame.payload);
+      send(numberFrame(frameType.credit, 0, frame.payload.length));
+    });
+  }
+
+  #endWhenIdle(): void {
+    if (this.#seats.every((seat) => seat.inWork.size === 0)) Deno.exit(0);
+  }
+}

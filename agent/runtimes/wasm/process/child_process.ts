@@ -1,0 +1,133 @@
+/** One child process: frames in both directions, its resources, its end. */
+import { wasmLimits } from "../../../protocol/limits.ts";
+import { concat, FrameParser, frameType, jsonFrame } from "./frames.ts";
+import type { ChildConfig, Frame } from "./frames.ts";
+import { readUsage } from "./usage.ts";
+import type { Usage } from "./usage.ts";
+import type { ChildCommand } from "./spawn.ts";
+
+/** What ended a child. */
+export interface ChildEnd {
+  /** `memory`: ended for its size; `ended`: ended by {@link ChildProcess.kill}; `died`: by itself or by others. */
+  readonly why: "memory" | "ended" | "died";
+  readonly code: number;
+  readonly signal: string | undefined;
+  /** Its own last words on stderr. */
+  readonly words: string;
+}
+
+/** A running child. */
+export class ChildProcess {
+  /** Process id. */
+  readonly pid: number;
+  /** Settles when the process is gone. Never rejects. */
+  readonly ended: Promise<ChildEnd>;
+  readonly #process: Deno.ChildProcess;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #memoryCeiling: number;
+  #why: ChildEnd["why"] = "died";
+  #pending: Uint8Array[] = [];
+  #writing = false;
+  #usage: Usage = { rssBytes: 0, cpuMs: 0 };
+  #peak = 0;
+
+  /** Starts a child. `onFrame` gets what it sends; `memoryCeiling`: resident bytes at which it is ended. */
+  constructor(
+    command: ChildCommand,
+    config: ChildConfig,
+    memoryCeiling: number,
+    onFrame: (frame: Frame) => void,
+  ) {
+    this.#process = new Deno.Command(command.command, {
+      args: [...command.args],
+      env: { ...command.env },
+      clearEnv: true,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.pid = this.#process.pid;
+    this.#memoryCeiling = memoryCeiling;
+    this.#writer = this.#process.stdin.getWriter();
+    this.#writer.closed.catch(() => {});
+    this.send(jsonFrame(frameType.init, 0, config));
+    const read = this.#read(onFrame);
+    const words = lastWords(this.#process.stderr);
+    const watch = setInterval(() => this.#watch(), wasmLimits.memoryPollMs);
+    this.ended = this.#process.status.then(async (status) => {
+      clearInterval(watch);
+      await read;
+      this.#writer.abort().catch(() => {});
+      return {
+        why: this.#why,
+        code: status.code,
+        signal: status.signal ?? undefined,
+        words: await words,
+      };
+    });
+  }
+
+  /** Sends frames; those of one turn of the event loop go in one write. Who sends bounds what is pending. */
+  send(frame: Uint8Array): void {
+    this.#pending.push(frame);
+    if (this.#writing) return;
+    this.#writing = true;
+    queueMicrotask(() => void this.#write());
+  }
+
+  /** Ends the process at once. Idempotent. */
+  kill(why: ChildEnd["why"] = "ended"): void {
+    this.#why = why;
+    try {
+      this.#process.kill("SIGKILL");
+    } catch { /* it is gone already */ }
+  }
+
+  /** Memory now and at most, and processor time. */
+  get usage(): Usage & { readonly peakBytes: number } {
+    return { ...this.#usage, peakBytes: this.#peak };
+  }
+
+  async #write(): Promise<void> {
+    try {
+      while (this.#pending.length > 0) {
+        const bytes = concat(this.#pending);
+        this.#pending = [];
+        await this.#writer.write(bytes);
+      }
+    } catch {
+      this.#pending = []; // The process is going: `ended` tells.
+    } finally {
+      this.#writing = false;
+    }
+  }
+
+  async #read(onFrame: (frame: Frame) => void): Promise<void> {
+    const parser = new FrameParser();
+    try {
+      for await (const chunk of this.#process.stdout) {
+        for (const frame of parser.push(chunk)) onFrame(frame);
+      }
+    } catch {
+      this.kill("died"); // It does not speak our language.
+    }
+  }
+
+  #watch(): void {
+    const usage = readUsage(this.pid);
+    if (usage === undefined) return;
+    this.#usage = usage;
+    this.#peak = Math.max(this.#peak, usage.rssBytes);
+    if (usage.rssBytes > this.#memoryCeiling) this.kill("memory");
+  }
+}
+
+/** The end of what a process writes to stderr, of bounded length. */
+async function lastWords(stream: ReadableStream<Uint8Array>): Promise<string> {
+  let tail = "";
+  const decoder = new TextDecoder();
+  try {
+    for await (const chunk of stream) tail = (tail + decoder.decode(chunk, { stream: true })).slice(-2000);
+  } catch { /* what was read counts */ }
+  return tail.trim();
+}

@@ -1,0 +1,92 @@
+/** From a run's specification to child processes. */
+import { RealmError } from "../../../protocol/errors.ts";
+import { wasmLimits } from "../../../protocol/limits.ts";
+import type { ExitReport, RunSpec } from "../../runtime.ts";
+import { ChildProcess } from "./child_process.ts";
+import type { ChildEnd } from "./child_process.ts";
+import { frameType, jsonOf } from "./frames.ts";
+import type { ChildConfig, Frame } from "./frames.ts";
+import { permissionsOf } from "./spawn.ts";
+import type { SpawnChild } from "./spawn.ts";
+
+/** Starts children of one run. */
+export type StartChild = (onFrame: (frame: Frame) => void) => ChildProcess;
+
+/** Checks a specification and returns what starts its children. Throws `RealmError("bad_request")`. */
+export function childStarter(spec: RunSpec, spawnChild: SpawnChild, workers: number): StartChild {
+  const command = spawnChild(permissionsOf(spec));
+  const config: ChildConfig = {
+    mode: spec.mode,
+    wasm: spec.wasm,
+    args: spec.args,
+    env: spec.env,
+    mounts: spec.mounts,
+    memoryMb: spec.memoryMb,
+    instance: spec.instance,
+    outbound: spec.outbound,
+    deterministic: spec.deterministic ?? false,
+    workers: Math.min(workers, spec.maxConcurrency, wasmLimits.workersPerRun),
+  };
+  const instances = spec.mode === "http" ? spec.maxConcurrency : 1;
+  const ceiling = wasmLimits.childBaseBytes + instances * spec.memoryMb * 1024 * 1024;
+  return (onFrame) => new ChildProcess(command, config, ceiling, onFrame);
+}
+
+/**
+ * Resolves when a child is ready. Rejects with `RealmError("failed")` when it says why it is not, ends, takes too long,
+ * or `signal` aborts; then it has been ended.
+ */
+export async function untilReady(
+  child: ChildProcess,
+  ready: Promise<Frame>,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new RealmError("failed", "The guest cannot start: its process was not ready in time.")),
+    wasmLimits.childStartMs,
+  );
+  const abort = () => reject(new RealmError("failed", "The start was called off."));
+  signal?.addEventListener("abort", abort, { once: true });
+  if (signal?.aborted) abort();
+  const died = child.ended.then((end) => {
+    throw new RealmError("failed", `The guest cannot start: ${describeEnd(end)}`);
+  });
+  try {
+    const frame = await Promise.race([ready, died, late]);
+    const { message } = jsonOf(frame.payload) as { message?: unknown };
+    if (message !== undefined) throw new RealmError("failed", `The guest cannot start: ${message}.`);
+  } catch (error) {
+    child.kill();
+    await child.ended;
+    throw error;
+  } finally {
+    died.catch(() => {});
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+/** What ended a child, in a sentence. */
+export function describeEnd({ why, code, signal, words }: ChildEnd): string {
+  if (why === "memory") return "its process used more memory than its instances may have together.";
+  const how = signal === undefined ? `with code ${code}` : `by ${signal}`;
+  return `its process ended ${how}.${words === "" ? "" : ` It said: ${words}`}`;
+}
+
+/** The reason that a run's report gives for the end of its child. */
+export const reasonOf = (end: ChildEnd): ExitReport["reason"] =>
+  end.why === "memory" ? "out_of_memory" : "killed";
+
+/** Makes a promise of the first frame of type `ready`, and a handler that settles it. */
+export function readiness(): { ready: Promise<Frame>; onFrame: (frame: Frame) => boolean } {
+  const { promise, resolve } = Promise.withResolvers<Frame>();
+  return {
+    ready: promise,
+    onFrame(frame) {
+      if (frame.type !== frameType.ready) return false;
+      resolve(frame);
+      return true;
+    },
+  };
+}

@@ -1,0 +1,199 @@
+/** One request on its way through a child: both bodies with credits, its time-out, its end. */
+import { RealmError } from "../../../protocol/errors.ts";
+import { wasmLimits } from "../../../protocol/limits.ts";
+import { encodeFrame, frameType, jsonFrame, jsonOf, numberFrame, numberOf } from "./frames.ts";
+import type { Failure, Frame, RequestHead, ResponseHead } from "./frames.ts";
+
+/** A request in work. */
+export class Exchange {
+  /** The response, when its head has come. */
+  readonly response: Promise<Response>;
+  /** Settles when nothing more comes, whatever the outcome. */
+  readonly over: Promise<void>;
+  readonly id: number;
+  readonly #send: (frame: Uint8Array) => void;
+  readonly #answered = Promise.withResolvers<Response>();
+  readonly #over = Promise.withResolvers<void>();
+  readonly #method: string;
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  #window: number = wasmLimits.streamWindowBytes;
+  #windowOpen: (() => void) | undefined;
+  #body: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #delivered = 0;
+  #headSent = false;
+  #isOver = false;
+  #cancelled = false;
+  /** Whether it failed. */
+  failed = false;
+
+  /** `send`: to the child that serves it. */
+  constructor(id: number, request: Request, send: (frame: Uint8Array) => void) {
+    this.id = id;
+    this.#send = send;
+    this.#method = request.method;
+    this.response = this.#answered.promise;
+    this.response.catch(() => {});
+    this.over = this.#over.promise;
+    send(jsonFrame(frameType.request, id, headOf(request)));
+    if (request.body !== null) void this.#sendBody(request.body);
+  }
+
+  /** Handles a frame of this request. */
+  frame(frame: Frame): void {
+    if (this.#isOver) return;
+    switch (frame.type) {
+      case frameType.head:
+        return this.#head(jsonOf(frame.payload) as ResponseHead);
+      case frameType.chunk:
+        return this.#chunk(frame.payload);
+      case frameType.end:
+        this.#close();
+        return this.#finish();
+      case frameType.credit:
+        this.#window += numberOf(frame.payload);
+        return this.#windowOpen?.();
+      case frameType.fail: {
+        const { reason, message } = jsonOf(frame.payload) as Failure;
+        return this.fail(new RealmError("unavailable", message, { detail: { reason } }));
+      }
+      case frameType.cancelled:
+        return this.#finish();
+    }
+  }
+
+  /** Ends it with an error: the response if there is none yet, else the response's body. */
+  fail(error: RealmError): void {
+    if (this.#isOver) return;
+    this.#refuse(error);
+    this.#finish();
+  }
+
+  /** Tells the caller at once that it failed, and asks the child to end it; {@link Exchange.over} settles when it has. */
+  cancel(error: RealmError): void {
+    if (this.#isOver || this.#cancelled) return;
+    this.#cancelled = true;
+    this.#refuse(error);
+    this.#send(encodeFrame(frameType.cancel, this.id));
+  }
+
+  #refuse(error: RealmError): void {
+    this.failed = true;
+    if (!this.#headSent) this.#answered.reject(error);
+    try {
+      this.#body?.error(error);
+    } catch { /* closed already */ }
+    this.#body = undefined;
+    this.#reader?.cancel(error).catch(() => {});
+  }
+
+  #head({ status, headers }: ResponseHead): void {
+    if (this.#headSent || this.#cancelled) return;
+    this.#headSent = true;
+    const bodiless = this.#method === "HEAD" || status === 204 || status === 205 || status === 304;
+    try {
+      const body = bodiless ? null : this.#responseBody();
+      this.#answered.resolve(new Response(body, { status, headers }));
+    } catch (error) {
+      this.#answered.reject(
+        new RealmError("unavailable", `The guest's response is not valid HTTP: ${(error as Error).message}`),
+      );
+    }
+  }
+
+  #responseBody(): ReadableStream<Uint8Array> {
+    return new ReadableStream<Uint8Array>({
+      start: (controller) => void (this.#body = controller),
+      pull: () => {
+        if (this.#isOver || this.#delivered === 0) return;
+        this.#send(numberFrame(frameType.credit, this.id, this.#delivered));
+        this.#delivered = 0;
+      },
+      cancel: () => {
+        this.#body = undefined;
+        if (!this.#isOver) this.#send(encodeFrame(frameType.closed, this.id));
+      },
+    }, { highWaterMark: 1 });
+  }
+
+  #chunk(bytes: Uint8Array): void {
+    if (this.#body === undefined) return;
+    this.#delivered += bytes.length;
+    // A child that ignores its credits would fill the agent's memory.
+    if (this.#delivered > 2 * wasmLimits.streamWindowBytes) {
+      return this.cancel(
+        new RealmError("unavailable", "The guest's process sent more than it was allowed to."),
+      );
+    }
+    this.#body.enqueue(bytes);
+  }
+
+  #close(): void {
+    if (!this.#headSent) {
+      this.failed = true;
+      this.#answered.reject(new RealmError("unavailable", "The guest ended its response before it began."));
+    }
+    try {
+      this.#body?.close();
+    } catch { /* errored already */ }
+    this.#body = undefined;
+  }
+
+  #finish(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#windowOpen?.();
+    this.#reader?.cancel().catch(() => {});
+    this.#over.resolve();
+  }
+
+  async #sendBody(body: ReadableStream<Uint8Array>): Promise<void> {
+    const reader = this.#reader = body.getReader();
+    try {
+      while (true) {
+        const { done, value } = await reader.read();
+        if (done || this.#isOver) break;
+        for (let at = 0; at < value.length && !this.#isOver;) {
+          if (this.#window <= 0) await this.#windowOpened();
+          const part = value.subarray(at, at + Math.min(wasmLimits.ioBytes, Math.max(1, this.#window)));
+          at += part.length;
+          this.#window -= part.length;
+          this.#send(encodeFrame(frameType.body, this.id, part));
+        }
+      }
+      if (!this.#isOver) this.#send(encodeFrame(frameType.bodyEnd, this.id));
+    } catch {
+      // The client broke off: the guest must not take the body for complete.
+      if (!this.#isOver) this.#send(encodeFrame(frameType.closed, this.id));
+    }
+  }
+
+  async #windowOpened(): Promise<void> {
+    while (this.#window <= 0 && !this.#isOver) {
+      await new Promise<void>((resolve) => this.#windowOpen = resolve);
+    }
+  }
+}
+
+/** Hop-by-hop headers (RFC 9110, 7.6.1): between two neighbours only, so not for the guest. */
+const HOP_BY_HOP = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+function headOf(request: Request): RequestHead {
+  const url = new URL(request.url);
+  const headers: [string, string][] = [];
+  for (const header of request.headers) if (!HOP_BY_HOP.has(header[0])) headers.push(header);
+  return {
+    method: request.method,
+    path: url.pathname + url.search,
+    scheme: url.protocol.slice(0, -1),
+    authority: request.headers.get("host") ?? url.host,
+    headers,
+    body: request.body !== null,
+  };
+}

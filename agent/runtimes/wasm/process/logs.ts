@@ -1,0 +1,30 @@
+/** Log frames of a child → log chunks, bounded a second time: a child is not trusted to have counted itself. */
+import type { LogChunk } from "../../../ports.ts";
+import { logStreams } from "./frames.ts";
+import { droppedLine, LogBudget } from "./log_budget.ts";
+
+/** Where a run's log chunks go. */
+export class RunLog {
+  readonly #onLog: (chunk: LogChunk) => void;
+  readonly #budget = new LogBudget();
+
+  /** To `onLog`. */
+  constructor(onLog: (chunk: LogChunk) => void) {
+    this.#onLog = onLog;
+  }
+  /** A line of Realm about the run. */
+  line(text: string): void {
+    this.#emit("system", new TextEncoder().encode(`${text}\n`));
+  }
+  /** A log frame's payload. */
+  frame(payload: Uint8Array): void {
+    const stream = logStreams[payload[0] ?? -1];
+    if (stream === undefined || !this.#budget.take(payload.length)) return;
+    const dropped = this.#budget.takeDropped();
+    if (dropped > 0) this.line(droppedLine(dropped));
+    this.#emit(stream, payload.subarray(1));
+  }
+  #emit(stream: LogChunk["stream"], bytes: Uint8Array): void {
+    this.#onLog({ stream, at: Date.now(), bytes });
+  }
+}

@@ -1,0 +1,202 @@
+/** Serves requests with instances of a component: fresh ones, or kept ones. */
+import { wasmLimits } from "../../../protocol/limits.ts";
+import { instantiate } from "../component/mod.ts";
+import type { ComponentInstance, HostImports, Plan } from "../component/mod.ts";
+import { Fields } from "../host/fields.ts";
+import { IncomingRequest, ResponseOutparam } from "../host/http_incoming.ts";
+import type { ResponseReceiver } from "../host/http_incoming.ts";
+import { QueueSource } from "../host/sources.ts";
+import { IoError } from "../host/streams.ts";
+import { encodeFrame, frameType, jsonFrame, jsonOf, numberFrame, numberOf } from "../process/frames.ts";
+import type { ChildConfig, Failure, Frame, RequestHead } from "../process/frames.ts";
+import { failureOf, Interrupted } from "./failures.ts";
+import type { Outbox } from "./outbox.ts";
+
+interface InWork {
+  readonly head: RequestHead;
+  readonly instance: ComponentInstance;
+  readonly body: QueueSource | undefined;
+  readonly out: ResponseOutparam;
+  trailers: Fields | undefined;
+  /** The agent has been told how it ended, or asked to forget it. */
+  over: boolean;
+}
+
+/** The serving part of a worker. */
+export class HttpGuest {
+  readonly #config: ChildConfig;
+  readonly #plan: Plan;
+  readonly #modules: readonly WebAssembly.Module[];
+  readonly #host: HostImports;
+  readonly #outbox: Outbox;
+  readonly #handler: string;
+  readonly #inWork = new Map<number, InWork>();
+  readonly #spare: ComponentInstance[] = [];
+  #refilling = false;
+
+  /** `handler`: name of the exported `wasi:http/incoming-handler`. */
+  constructor(
+    config: ChildConfig,
+    plan: Plan,
+    modules: readonly WebAssembly.Module[],
+    host: HostImports,
+    outbox: Outbox,
+    handler: string,
+  ) {
+    this.#config = config;
+    this.#plan = plan;
+    this.#modules = modules;
+    this.#host = host;
+    this.#outbox = outbox;
+    this.#handler = handler;
+  }
+
+  /** Makes the first instance, so that what cannot start is known at once. Throws what instantiating throws. */
+  prepare(): void {
+    this.#spare.push(this.#make());
+  }
+
+  /** Handles one frame. */
+  frame(frame: Frame): void {
+    if (frame.type === frameType.request) {
+      void this.#serve(frame.id, jsonOf(frame.payload) as RequestHead);
+      return;
+    }
+    const work = this.#inWork.get(frame.id);
+    switch (frame.type) {
+      case frameType.body:
+        if (work?.body) work.body.push(frame.payload);
+        return;
+      case frameType.bodyEnd:
+        if (work?.body === undefined) return;
+        if (frame.payload.length > 0) {
+          work.trailers = Fields.ofTexts(jsonOf(frame.payload) as [string, string][]);
+        }
+        return work.body.end();
+      case frameType.credit:
+        if (work) ResponseOutparam.grant(work.out, numberOf(frame.payload));
+        return;
+      case frameType.closed:
+        if (work === undefined) return;
+        ResponseOutparam.closed(work.out);
+        return work.body?.end(new IoError("the client has gone", { tag: "connection-terminated" }));
+      case frameType.cancel:
+        if (work === undefined) this.#outbox.add(encodeFrame(frameType.cancelled, frame.id));
+        else work.instance.interrupt(new Interrupted("the request was ended"));
+        this.#outbox.flush();
+    }
+  }
+
+  #make(): ComponentInstance {
+    return instantiate(this.#plan, this.#modules, this.#host);
+  }
+
+  async #serve(id: number, head: RequestHead): Promise<void> {
+    let work: InWork | undefined;
+    let instance: ComponentInstance | undefined;
+    try {
+      instance = this.#spare.pop() ?? this.#make();
+      work = this.#begin(id, head, instance);
+      const { out } = work;
+      const request = new IncomingRequest({
+        ...head,
+        body: work.body === undefined ? undefined : { source: work.body, trailers: () => work?.trailers },
+      });
+      await instance.call(this.#handler, "handle", [request, out]);
+      if (!ResponseOutparam.isSet(out)) this.#fail(id, work, noAnswer);
+      else if (!work.over) this.#fail(id, work, unfinished);
+      this.#keep(instance);
+    } catch (error) {
+      this.#broken(id, head, work, instance, error);
+    } finally {
+      this.#inWork.delete(id);
+      this.#outbox.done(id);
+      this.#outbox.flush();
+      this.#refill();
+    }
+  }
+
+  #begin(id: number, head: RequestHead, instance: ComponentInstance): InWork {
+    const taken = (bytes: number) => this.#outbox.add(numberFrame(frameType.credit, id, bytes));
+    const work: InWork = {
+      head,
+      instance,
+      body: head.body ? new QueueSource(taken) : undefined,
+      out: new ResponseOutparam(this.#receiver(id, () => work)),
+      trailers: undefined,
+      over: false,
+    };
+    this.#inWork.set(id, work);
+    return work;
+  }
+
+  #receiver(id: number, work: () => InWork): ResponseReceiver {
+    const outbox = this.#outbox;
+    return {
+      head: (status, headers) => outbox.add(jsonFrame(frameType.head, id, { status, headers })),
+      chunk: (bytes) => outbox.add(encodeFrame(frameType.chunk, id, bytes)),
+      end: (trailers) => {
+        work().over = true;
+        outbox.add(
+          trailers.length === 0 ? encodeFrame(frameType.end, id) : jsonFrame(frameType.end, id, trailers),
+        );
+      },
+      failed: (why) => this.#fail(id, work(), { reason: "failed", message: `The guest failed: ${why}.` }),
+    };
+  }
+
+  #fail(id: number, work: InWork | undefined, failure: Failure): void {
+    if (work?.over) return;
+    if (work) work.over = true;
+    this.#outbox.add(jsonFrame(frameType.fail, id, failure));
+    this.#outbox.line(`Request ${id}: ${failure.message}`);
+  }
+
+  #broken(
+    id: number,
+    head: RequestHead,
+    work: InWork | undefined,
+    instance: ComponentInstance | undefined,
+    error: unknown,
+  ): void {
+    const full = instance?.memoryFull() ?? false;
+    discard(instance);
+    if (error instanceof Interrupted) {
+      this.#outbox.add(encodeFrame(frameType.cancelled, id));
+      return;
+    }
+    const failure = failureOf(error, full, this.#config.memoryMb);
+    if (work?.over) this.#outbox.line(`Request ${id}, after its response: ${failure.message}`);
+    else this.#fail(id, work, { ...failure, message: `${failure.message} (${head.method} ${head.path})` });
+  }
+
+  #keep(instance: ComponentInstance): void {
+    const wanted = this.#config.instance === "reuse" && this.#spare.length < wasmLimits.spareInstances;
+    if (wanted) this.#spare.push(instance);
+    else discard(instance);
+  }
+
+  /** With fresh instances, has one ready before the next request comes, if the worker is idle. */
+  #refill(): void {
+    if (this.#config.instance === "reuse" || this.#refilling || this.#spare.length > 0) return;
+    this.#refilling = true;
+    setTimeout(() => {
+      this.#refilling = false;
+      if (this.#inWork.size > 0 || this.#spare.length > 0) return;
+      try {
+        this.prepare();
+      } catch { /* the next request will say why */ }
+    }, 0);
+  }
+}
+
+function discard(instance: ComponentInstance | undefined): void {
+  try {
+    instance?.dispose();
+  } catch { /* what a guest held cannot harm the worker by failing to close */ }
+}
+const noAnswer: Failure = { reason: "failed", message: "The guest returned without a response." };
+const unfinished: Failure = {
+  reason: "failed",
+  message: "The guest returned before it had finished the response's body.",
+};

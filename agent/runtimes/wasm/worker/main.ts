@@ -1,0 +1,78 @@
+/**
+ * A worker inside a run's child process: holds guests and nothing else. It is started with the permissions of the run
+ * (mounts, allowed hosts) and is told everything by messages.
+ */
+import { link } from "../component/mod.ts";
+import { createSharedState, GuestFs } from "../fs/mod.ts";
+import { QueueSource } from "../host/sources.ts";
+import { frameType, numberFrame } from "../process/frames.ts";
+import type { CommandEnd, Frame } from "../process/frames.ts";
+import { runComponent, runModule } from "./command_guest.ts";
+import { componentHost, missingImports } from "./component_host.ts";
+import { failureOf } from "./failures.ts";
+import { HttpGuest } from "./http_guest.ts";
+import type { FromWorker, ToWorker } from "./messages.ts";
+import { Outbox } from "./outbox.ts";
+import { narrowGlobals } from "./scope.ts";
+
+const scope = globalThis as unknown as {
+  onmessage: (event: MessageEvent<ToWorker>) => void;
+  postMessage(message: FromWorker, transfer?: Transferable[]): void;
+};
+type Init = Extract<ToWorker, { init: unknown }>["init"];
+
+let onFrame: (frame: Frame) => void = () => {};
+
+function start(init: Init): void {
+  const { config, program } = init;
+  const platformFetch = narrowGlobals();
+  const outbox = new Outbox((message, transfer) => scope.postMessage(message, transfer));
+  const ready = (message?: string) => scope.postMessage({ ready: message === undefined ? {} : { message } });
+  const fs = new GuestFs({
+    mounts: config.mounts,
+    shared: init.fsState ?? createSharedState(config.mounts.length),
+    owner: init.owner,
+  });
+  const finish = (end: CommandEnd) => outbox.exit(end);
+  if (program.kind === "module") {
+    ready();
+    finish(runModule(program.module, config, fs, outbox, init.stdin));
+    return;
+  }
+  const plan = link({ body: program.body, modules: [] });
+  const stdin = new QueueSource((bytes) => outbox.add(numberFrame(frameType.credit, 0, bytes)));
+  if (config.mode === "http") stdin.end();
+  const host = componentHost(config, fs, outbox, () => stdin, platformFetch);
+  const missing = missingImports(plan.imports, host);
+  if (missing.length > 0) {
+    return ready(`the component imports what no WASI 0.2 host has: ${missing.join(", ")}`);
+  }
+  const interfaceName = config.mode === "http" ? "wasi:http/incoming-handler@0.2." : "wasi:cli/run@0.2.";
+  const entry = [...plan.exports.keys()].find((name) => name.startsWith(interfaceName));
+  if (entry === undefined) return ready(`the component does not export ${interfaceName}x`);
+  if (config.mode === "http") {
+    const guest = new HttpGuest(config, plan, program.modules, host, outbox, entry);
+    guest.prepare();
+    onFrame = (frame) => guest.frame(frame);
+    return ready();
+  }
+  onFrame = (frame) => {
+    if (frame.type === frameType.body) stdin.push(frame.payload);
+    else if (frame.type === frameType.bodyEnd) stdin.end();
+  };
+  ready();
+  void runComponent(plan, program.modules, host, entry, config.memoryMb).then(finish);
+}
+
+scope.onmessage = ({ data }) => {
+  if ("init" in data) {
+    try {
+      start(data.init);
+    } catch (error) {
+      const { message } = failureOf(error, false, data.init.config.memoryMb);
+      scope.postMessage({ ready: { message } });
+    }
+    return;
+  }
+  for (const frame of data.frames) onFrame(frame);
+};

@@ -1,0 +1,91 @@
+/** What a worker sends: frames, gathered while the guest runs so that one small response is one message. */
+import { concat, encodeFrame, frameType, jsonFrame, logStreams } from "../process/frames.ts";
+import { droppedLine, LogBudget } from "../process/log_budget.ts";
+import { wasmLimits } from "../../../protocol/limits.ts";
+import type { FromWorker } from "./messages.ts";
+
+/** Gathers frames and posts them. */
+export class Outbox {
+  readonly #post: (message: FromWorker, transfer: Transferable[]) => void;
+  readonly #budget = new LogBudget();
+  #frames: Uint8Array[] = [];
+  #bytes = 0;
+  #done: number[] = [];
+  #scheduled = false;
+  #reporting = false;
+  readonly #later: (work: () => void) => void;
+
+  /** `post`: the worker's `postMessage`. */
+  constructor(post: (message: FromWorker, transfer: Transferable[]) => void) {
+    this.#post = post;
+    const { setTimeout } = globalThis;
+    this.#later = (work) => void setTimeout(work, 0);
+  }
+
+  /** Adds a frame; it goes with the next flush, at the latest when the worker is idle. */
+  add(frame: Uint8Array): void {
+    this.#frames.push(frame);
+    this.#bytes += frame.length;
+    if (this.#bytes >= wasmLimits.ioBytes) this.flush();
+    else if (!this.#scheduled) {
+      this.#scheduled = true;
+      this.#later(() => {
+        this.#scheduled = false;
+        this.flush();
+      });
+    }
+  }
+
+  /** A request is over. */
+  done(id: number): void {
+    this.#done.push(id);
+  }
+
+  /** Posts everything gathered. */
+  flush(): void {
+    if (this.#frames.length === 0 && this.#done.length === 0) return;
+    const out = concat(this.#frames);
+    this.#post({ out, done: this.#done }, [out.buffer]);
+    this.#frames = [];
+    this.#bytes = 0;
+    this.#done = [];
+  }
+
+  /** Output of the guest, or a line of the host about it. Goes at once: the guest may never be idle again. */
+  log(stream: typeof logStreams[number], bytes: Uint8Array): void {
+    if (stream !== "system") {
+      if (!this.#budget.take(bytes.length)) return this.#reportLater();
+      this.#reportDropped();
+    }
+    const payload = new Uint8Array(bytes.length + 1);
+    payload[0] = logStreams.indexOf(stream);
+    payload.set(bytes, 1);
+    this.#frames.push(encodeFrame(frameType.log, 0, payload));
+    this.flush();
+  }
+
+  /** A line of the host. */
+  line(text: string): void {
+    this.log("system", new TextEncoder().encode(`${text}\n`));
+  }
+
+  /** The command has ended, or cannot start. */
+  exit(end: unknown): void {
+    this.#reportDropped();
+    this.#frames.push(jsonFrame(frameType.exit, 0, end));
+    this.flush();
+  }
+
+  #reportDropped(): void {
+    const dropped = this.#budget.takeDropped();
+    if (dropped > 0) this.line(droppedLine(dropped));
+  }
+  #reportLater(): void {
+    if (this.#reporting) return;
+    this.#reporting = true;
+    setTimeout(() => {
+      this.#reporting = false;
+      this.#reportDropped();
+    }, 1000);
+  }
+}
