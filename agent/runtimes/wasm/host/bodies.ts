@@ -1,7 +1,7 @@
 /** `wasi:http/types`: bodies of requests and responses, in both directions. */
 import { wasmLimits } from "../../../protocol/limits.ts";
 import { WitError } from "../component/mod.ts";
-import { Fields } from "./fields.ts";
+import type { Fields } from "./fields.ts";
 import { Change, CreditSink, emptySource } from "./sources.ts";
 import type { QueueSource } from "./sources.ts";
 import { alwaysReady, InputStream, IoError, OutputStream, Pollable } from "./streams.ts";
