@@ -98,6 +98,48 @@ Deno.test("fuzz: arbitrary text is a manifest or a list of problems", async () =
   });
 });
 
+/** What large texts are made of, each to cost as much as it can. */
+const heavy: readonly (readonly [name: string, unit: (i: number) => string, head?: string, tail?: string])[] =
+  [
+    ["unknown keys", (i) => `key_${i} = 1\n`],
+    ["unknown keys near valid ones", (i) => `nam${i} = 1\n`, "[component]\n"],
+    ["files with wrong values", () => '[[files]]\npath = 1\nsize = ""\nsha256 = ""\n'],
+    ["files with unknown keys", () => "[[files]]\npaht = 1\n"],
+    ["one deep dotted key", () => "a.", "", "a = 1"],
+    ["one deep table header", () => "a.", "[", "a]"],
+    ["a long list", () => "1,", "a = [", "]"],
+    ["one long line", () => "x", 'a = "', '"'],
+    ["many quotes", () => '"""', "a = "],
+    ["blank lines", () => "\n"],
+    ["environment names", (i) => `"${i} " = ""\n`, "[env]\n"],
+    ["environment names below one another", () => "A.", "[env]\n", "A = 1"],
+    ["mounts over one another", () => '[[mounts]]\nkind = "work"\nguest = "/a"\n'],
+    [
+      "paths with many parts",
+      (i) => `[[files]]\npath = "${"a/".repeat(60)}${i}"\nsize = 1\nsha256 = "${DIGEST}"\n`,
+    ],
+    ["guest paths", () => "/a", '[[mounts]]\nkind = "work"\nguest = "', '"'],
+    ["routes", () => "/a", '[http]\nroute = "', '"'],
+  ];
+const HEAVY_BYTES = 1024 * 1024;
+for (const [name, unit, head = "", tail = ""] of heavy) {
+  Deno.test(`a megabyte of ${name} is refused within seconds`, () => {
+    const parts = [head];
+    for (let i = 0, size = head.length + tail.length;; i++) {
+      const next = unit(i);
+      size += next.length;
+      if (size > HEAVY_BYTES) break;
+      parts.push(next);
+    }
+    const text = parts.join("") + tail, start = performance.now();
+    const result = parsePackageManifest(text);
+    const elapsed = performance.now() - start;
+    assert.equal(result.ok, false);
+    sound(text, result);
+    assert.ok(elapsed < 5_000, `${Math.round(elapsed)} ms`);
+  });
+}
+
 Deno.test("fuzz: arbitrary bytes are a list of problems", async () => {
   await fuzz(fc.uint8Array({ maxLength: 200 }), (bytes) => {
     assert.equal(parsePackageManifest(bytes).ok, false);

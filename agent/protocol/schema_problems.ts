@@ -35,6 +35,10 @@ const isTable = (x: unknown): x is Table =>
 
 /** Names that JavaScript objects treat specially and that valibot's records therefore drop. */
 const FORBIDDEN_NAMES = ["__proto__", "prototype", "constructor"];
+/** Unknown keys that are looked for near ones: far more than anybody reads, and a bound on the work. */
+const MOST_UNKNOWN = 1_000;
+/** Schemas of tables. */
+const TABLES = ["strict_object", "record", "variant"];
 /** Valid keys listed in a hint when none is near. */
 const LISTED_KEYS = 14;
 
@@ -95,8 +99,14 @@ function findUnknown(
   root: Walkable,
   out: Unknown[],
 ): void {
+  if (out.length >= MOST_UNKNOWN) return;
   const at = resolve(schema, input);
   if (!at) return;
+  // valibot takes any object for a table, a list and a date included.
+  if (TABLES.includes(at.type) && typeof input === "object" && input !== null && !isTable(input)) {
+    out.push({ path, message: got("a table", input) });
+    return;
+  }
   if (at.type === "array" && at.item && Array.isArray(input)) {
     input.forEach((x, i) => findUnknown(at.item!, x, [...path, i], root, out));
   } else if (at.type === "record" && at.value && isTable(input)) {
@@ -108,6 +118,7 @@ function findUnknown(
   } else if (at.type === "strict_object" && at.entries && isTable(input)) {
     const valid = Object.keys(at.entries);
     for (const key of Object.keys(input)) {
+      if (out.length >= MOST_UNKNOWN) return;
       if (Object.hasOwn(at.entries, key)) {
         findUnknown(at.entries[key], input[key], [...path, key], root, out);
         continue;
@@ -216,13 +227,17 @@ export function checkData<S extends v.GenericSchema>(schema: S, input: unknown):
   const root = schema as unknown as Walkable;
   const unknown: Unknown[] = [];
   findUnknown(root, input, [], root, unknown);
-  const result = v.safeParse(schema, input);
+  // Pipes end at their first problem: a pattern must never see a text that is longer than allowed.
+  const result = v.safeParse(schema, input, { abortPipeEarly: true });
   if (result.success && unknown.length === 0) return { ok: true, value: result.output };
   const meant = new Set(unknown.filter((u) => u.meant).map((u) => keyOf([...u.path.slice(0, -1), u.meant!])));
+  // What is wrong below a place has been said of the whole.
+  const said = new Set(unknown.map((u) => keyOf(u.path)));
   const problems: DataProblem[] = unknown.map(({ path, message, hint }) => ({ path, message, hint }));
   for (const issue of result.issues ?? []) {
     if (issue.type === "strict_object" && issue.expected === "never") continue;
     const problem = describeIssue(root, input, issue);
+    if (problem.path.some((_, i) => said.has(keyOf(problem.path.slice(0, i + 1))))) continue;
     if (issue.input === undefined && meant.has(keyOf(problem.path))) continue;
     problems.push(problem);
   }

@@ -61,9 +61,13 @@ export function showProblem(p: TomlProblem): string {
   return `${p.file}:${p.line}: ${key}${p.message}${p.hint ? `; ${p.hint}` : ""}`;
 }
 
-function refusal(problems: readonly TomlProblem[], code: TomlRefusal["code"] = "bad_manifest"): TomlRefusal {
+function refusal(
+  problems: readonly TomlProblem[],
+  code: TomlRefusal["code"] = "bad_manifest",
+  total = problems.length,
+): TomlRefusal {
   const shown = problems.slice(0, limits.tomlProblems);
-  const more = problems.length - shown.length;
+  const more = total - shown.length;
   const lines = shown.map(showProblem);
   if (more > 0) lines.push(`and ${more} more`);
   return { ok: false, code, message: lines.join("\n"), problems: shown };
@@ -77,7 +81,7 @@ export function tomlRefusal(text: string, file: string, problems: readonly DataP
     return { file, line, column, key: showKey(p.path), message: p.message, ...(p.hint && { hint: p.hint }) };
   });
   placed.sort((a, b) => a.line - b.line || a.column - b.column);
-  return refusal(placed);
+  return refusal(placed, "bad_manifest", problems.length);
 }
 
 function syntaxProblem(file: string, error: unknown): TomlProblem {

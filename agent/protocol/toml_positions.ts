@@ -197,6 +197,7 @@ export function keyPositions(text: string): KeyPositions {
   } catch {
     // Not what the parser accepted: keys after this point get the position of their table.
   }
+  const positionAt = lineFinder(text);
   return {
     find(path) {
       let place = root, exact = true;
@@ -208,17 +209,22 @@ export function keyPositions(text: string): KeyPositions {
         }
         place = next;
       }
-      return { ...positionAt(text, place.at), exact };
+      return { ...positionAt(place.at), exact };
     },
   };
 }
 
-/** Line and column of an offset. */
-export function positionAt(text: string, offset: number): TextPosition {
-  let line = 1, start = 0;
-  for (let at = text.indexOf("\n"); at >= 0 && at < offset; at = text.indexOf("\n", start)) {
-    line++;
-    start = at + 1;
-  }
-  return { line, column: offset - start + 1 };
+/** Finds lines by offset: one pass over the text, then a binary search each. */
+function lineFinder(text: string): (offset: number) => TextPosition {
+  const starts = [0];
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
+  return (offset) => {
+    let low = 0, high = starts.length;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (starts[middle] <= offset) low = middle;
+      else high = middle;
+    }
+    return { line: low + 1, column: offset - starts[low] + 1 };
+  };
 }

@@ -74,6 +74,15 @@ const cases: readonly (readonly [name: string, text: string, expected: readonly 
     "realm.toml:3: `node.tags`: expected a list, got 1",
     "realm.toml:5: `network.alow`: unknown key; did you mean `allow`?",
   ]],
+  ["a list is no table", "network = []\n", [
+    "realm.toml:1: `network`: expected a table, got a list",
+  ]],
+  ["a list of tables is no table", "[[network]]\nallow = []\n", [
+    "realm.toml:1: `network`: expected a table, got a list",
+  ]],
+  ["a date is no table", "node = 1979-05-27\n", [
+    "realm.toml:1: `node`: expected a table, got a date",
+  ]],
   ["a date is no text", "[network]\nallow = [1979-05-27]\n", [
     "realm.toml:2: `network.allow[0]`: expected text in quotes, got a date",
   ]],
