@@ -49,10 +49,19 @@ export async function startAgentProcess(options: AgentProcessOptions): Promise<A
   };
 }
 
-/** Runs until SIGINT or SIGTERM, then stops in order. */
+/** How often to look whether the supervisor still lives: an agent without one could not be upgraded or restarted. */
+const PARENT_MS = 1_000;
+
+/** Runs until SIGINT or SIGTERM, or until the supervisor that started it is gone; then stops in order. */
 export async function runAgentProcess(options: AgentProcessOptions): Promise<void> {
+  const supervised = Deno.env.get("REALM_SUPERVISOR") === String(Deno.ppid);
   const process = await startAgentProcess(options);
+  let parentTimer: ReturnType<typeof setInterval> | undefined;
   await new Promise<void>((resolve) => {
+    if (supervised) {
+      const parent = Deno.ppid;
+      parentTimer = setInterval(() => Deno.ppid === parent || resolve(), PARENT_MS);
+    }
     for (
       const signal of Deno.build.os === "windows"
         ? ["SIGINT" as const]
@@ -61,5 +70,6 @@ export async function runAgentProcess(options: AgentProcessOptions): Promise<voi
       Deno.addSignalListener(signal, resolve);
     }
   });
+  clearInterval(parentTimer);
   await process[Symbol.asyncDispose]();
 }
