@@ -42,7 +42,7 @@ for (const victim of ["a replica's node", "the controller"] as const) {
       });
       const port = new URL(gateway.gateway).port;
       const stop = startLoad(() => `http://hello-site.localhost:${port}/`);
-      await eventually("the load runs", () => new Promise((resolve) => setTimeout(() => resolve(true), 500)));
+      await eventually("the load runs", () => new Promise<true>((resolve) => setTimeout(() => resolve(true), 500)));
       const started = performance.now();
       await cluster.kill(node);
       await eventually("two replicas are healthy without it", async () => {
@@ -87,7 +87,7 @@ Deno.test({
     const port = new URL(cluster.nodes[1].gateway).port;
     const versionOf = (text: string) => [...new Set(text.match(/\b[12]\.0\.0\b/g) ?? [])].join("+");
     const stop = startLoad(() => `http://hello-site.localhost:${port}/`, 8, versionOf);
-    await eventually("the load runs", () => new Promise((resolve) => setTimeout(() => resolve(true), 300)));
+    await eventually("the load runs", () => new Promise<true>((resolve) => setTimeout(() => resolve(true), 300)));
     await cluster.realm("deploy", two, "--replicas", "2");
     await cluster.realm("app", "rollback", "hello-site", "1.0.0");
     const load = await stop();
