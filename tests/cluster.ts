@@ -39,6 +39,21 @@ export async function eventually<T>(
   }
 }
 
+/** Lets the `host` header be set: `*.localhost` resolves in browsers and curl, not in every system's resolver. */
+const client = Deno.createHttpClient({ allowHost: true, poolMaxIdlePerHost: 32 });
+
+/** A request for `<app>.localhost` at a gateway. */
+export function fetchApp(
+  gateway: string,
+  app: string,
+  path = "/",
+  init: RequestInit = {},
+): Promise<Response> {
+  const headers = new Headers(init.headers);
+  headers.set("host", `${app}.localhost:${new URL(gateway).port}`);
+  return fetch(`${gateway}${path}`, { ...init, headers, client });
+}
+
 /** One node. */
 export interface ClusterNode {
   readonly name: string;
@@ -243,9 +258,8 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** A request to an app through a node's gateway. */
-  fetch(node: ClusterNode, app: string, path = "/", init?: RequestInit): Promise<Response> {
-    const port = new URL(node.gateway).port;
-    return fetch(`http://${app}.localhost:${port}${path}`, init);
+  fetch(node: ClusterNode, app: string, path = "/", init: RequestInit = {}): Promise<Response> {
+    return fetchApp(node.gateway, app, path, init);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,7 +3,8 @@
  * may (Debian, root) and says so. A suite whose needs are not met is left out with a line that says so; with `CI=true`
  * that counts as a failure. The last line is `N passed, N failed`.
  */
-import { missingFiles, type SuiteName, systemPackages } from "./system_packages.ts";
+import { provideSystemPackages } from "./provide.ts";
+import { type SuiteName, systemPackages } from "./system_packages.ts";
 
 interface Suite {
   readonly name: string;
@@ -34,33 +35,10 @@ const ci = Deno.env.get("CI") === "true";
 let passed = 0, failed = 0;
 const failures: string[] = [];
 
-/** Installs what is missing of a suite's needs; whether it is all there in the end. */
-async function provide(name: SuiteName): Promise<boolean> {
-  if (missingFiles(name).length === 0) return true;
-  const { packages } = systemPackages[name];
-  try {
-    Deno.statSync("/usr/bin/apt-get");
-  } catch {
-    return false;
-  }
-  if (Deno.uid() !== 0) return false;
-  console.log(`installing Debian packages: ${packages.join(" ")}`);
-  const apt = (...args: string[]) =>
-    new Deno.Command("apt-get", {
-      args,
-      env: { DEBIAN_FRONTEND: "noninteractive" },
-      stdout: "null",
-      stderr: "inherit",
-    }).output();
-  await apt("update", "-q");
-  await apt("install", "-y", "-q", "--no-install-recommends", ...packages);
-  return missingFiles(name).length === 0;
-}
-
 async function run(suite: Suite): Promise<void> {
   const started = performance.now();
   console.log(`\n=== ${suite.name}`);
-  if (suite.packages && !await provide(suite.packages)) {
+  if (suite.packages && !await provideSystemPackages(suite.packages, console.log)) {
     const needs = systemPackages[suite.packages].packages.join(" ");
     console.log(`${suite.name} is left out: it needs the Debian packages ${needs}`);
     if (ci) {

@@ -40,15 +40,17 @@ for (const victim of ["a replica's node", "the controller"] as const) {
         await r.body?.cancel();
         return r.status === 200;
       });
-      const port = new URL(gateway.gateway).port;
-      const stop = startLoad(() => `http://hello-site.localhost:${port}/`);
-      await eventually("the load runs", () => new Promise<true>((resolve) => setTimeout(() => resolve(true), 500)));
+      const stop = startLoad(gateway.gateway, "hello-site");
+      await eventually("the load runs", () =>
+        new Promise<true>((resolve) => setTimeout(() => resolve(true), 500)));
       const started = performance.now();
       await cluster.kill(node);
       await eventually("two replicas are healthy without it", async () => {
         const view = await cluster.client(gateway).app("hello-site");
         return view.phase === "steady" && view.replicas.length === 2 &&
-          view.replicas.every((r) => r.state === "healthy" && r.node_name !== doomed);
+          view.replicas.every((r) =>
+            r.state === "healthy" && r.node_name !== doomed
+          );
       }, 20_000);
       const took = performance.now() - started;
       const load = await stop();
@@ -84,10 +86,12 @@ Deno.test({
     await build("1.0.0", one);
     await build("2.0.0", two);
     await cluster.realm("deploy", one, "--replicas", "2");
-    const port = new URL(cluster.nodes[1].gateway).port;
     const versionOf = (text: string) => [...new Set(text.match(/\b[12]\.0\.0\b/g) ?? [])].join("+");
-    const stop = startLoad(() => `http://hello-site.localhost:${port}/`, 8, versionOf);
-    await eventually("the load runs", () => new Promise<true>((resolve) => setTimeout(() => resolve(true), 300)));
+    const stop = startLoad(cluster.nodes[1].gateway, "hello-site", 8, versionOf);
+    await eventually(
+      "the load runs",
+      () => new Promise<true>((resolve) => setTimeout(() => resolve(true), 300)),
+    );
     await cluster.realm("deploy", two, "--replicas", "2");
     await cluster.realm("app", "rollback", "hello-site", "1.0.0");
     const load = await stop();

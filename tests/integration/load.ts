@@ -1,4 +1,5 @@
 /** Constant load of safe requests, counted. */
+import { fetchApp } from "../cluster.ts";
 
 /** What became of the requests. */
 export interface Load {
@@ -12,7 +13,8 @@ export interface Load {
 
 /** Sends requests from `connections` loops until stopped. */
 export function startLoad(
-  url: () => string,
+  gateway: string,
+  app: string,
   connections = 8,
   classify: (text: string) => string = () => "ok",
 ): () => Promise<Load> {
@@ -23,7 +25,7 @@ export function startLoad(
     while (running) {
       const started = performance.now();
       try {
-        const response = await fetch(url(), { signal: AbortSignal.timeout(20_000) });
+        const response = await fetchApp(gateway, app, "/", { signal: AbortSignal.timeout(20_000) });
         const text = await response.text();
         if (response.status !== 200) failures.push(`${response.status} ${text.slice(0, 100)}`);
         const kind = classify(text);
