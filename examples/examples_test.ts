@@ -6,7 +6,7 @@ import { createHasher } from "../agent/platform/hash.ts";
 import { createPackage, verifyPackage } from "../agent/packages/mod.ts";
 import { canRun, systemPackages } from "../tests/system_packages.ts";
 import { EXAMPLES } from "./build_all.ts";
-import { cachedFile, contentKey, filesBelow, packageTree } from "./lib/assemble.ts";
+import { cachedFile, contentKey, filesBelow, folderOf, packageTree } from "./lib/assemble.ts";
 import { CLANG_PACKAGES } from "./lib/toolchain.ts";
 import { build as helloSite } from "./hello-site/build.ts";
 
@@ -59,7 +59,7 @@ Deno.test("the pages of the examples ask for nothing outside of themselves, and 
         mark: "site_js",
       }]
       : [];
-    const example = new URL(name, import.meta.url).pathname;
+    const example = join(folderOf(import.meta.url), name);
     const tree = await packageTree({ name, example, version: "1.0.0", hashed });
     for (const [path, bytes] of tree) {
       const text = new TextDecoder().decode(bytes).replaceAll("http://www.w3.org/2000/svg", "");

@@ -179,6 +179,23 @@ scenario("takes the same card once when it is sent twice", async (book) => {
   assert.equal((await entries(book)).total, 3);
 });
 
+scenario("leaves out what machines write, without telling them", async (book) => {
+  for (const website of ["x", "https://long.example/".repeat(10)]) {
+    const sent = await book.form({ name: "Robot", message: "buy", website });
+    assert.equal(sent.status, 303);
+  }
+  assert.equal((await book.form({ name: "Person", message: "hello", website: "" })).status, 303);
+  const { total, entries: cards } = await entries(book);
+  assert.equal(total, 3);
+  assert.equal(cards[0].name, "Person");
+});
+
+scenario("answers HEAD without a body", async (book) => {
+  const head = await book.ask("/", { method: "HEAD" });
+  assert.equal(head.status, 200);
+  assert.equal(head.text, "");
+});
+
 scenario(
   "refuses what is empty, too long, malformed, of the wrong type, or from another site",
   async (book) => {

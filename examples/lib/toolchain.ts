@@ -4,6 +4,8 @@
  * become Realm's.
  */
 
+import { fileURLToPath } from "node:url";
+
 /** The Debian 12 packages with which C becomes WebAssembly: compiler, linker, C library, compiler run-time library. */
 export const CLANG_PACKAGES: readonly string[] = [
   "clang",
@@ -129,7 +131,7 @@ export async function compileC(options: CompileOptions): Promise<void> {
 }
 
 async function tool(name: string, args: readonly string[]): Promise<void> {
-  const at = (file: string) => decodeURIComponent(new URL(file, TOOLS).pathname);
+  const at = (file: string) => fileURLToPath(new URL(file, TOOLS));
   const lock = ["--config", at("tools.json"), "--lock", at("tools.lock"), "--frozen"];
   await run(Deno.execPath(), ["run", "-A", "-q", ...lock, at(name), ...args]);
 }

@@ -34,7 +34,7 @@ http_text http_path(http_exchange *x);
 http_text http_query(http_exchange *x);
 /* The host and port that was asked; empty when unknown. */
 http_text http_authority(http_exchange *x);
-/* The first value of header `name` (any case); false when it is absent. */
+/* The first value of header `name` (any case); false when it is absent. One request can ask 16 times. */
 bool http_header(http_exchange *x, const char *name, http_text *value);
 
 /* Reads up to `capacity` bytes of the body and waits for at least one: bytes read, 0 at the end, -1 when the body broke off. */

@@ -169,7 +169,8 @@ static void post_entry(http_exchange *x, const page_config *config, bool json) {
   http_text name = {s.name, (size_t)s.name_len}, message = {s.message, (size_t)s.message_len};
   size_t index = 0;
   book_result result = BOOK_OK;
-  if (!problem && s.website_len > 0) return see(x, NULL); /* only a machine fills that field in */
+  bool trapped = s.website_len > 0 || s.website_len == -2; /* only a machine fills that field in */
+  if (!problem && trapped) return see(x, NULL);
   if (!problem) {
     http_text stamp = {s.stamp, s.stamp_len > 0 ? (size_t)s.stamp_len : 0};
     result = book_add(name, message, stamp_named(stamp), &index);
