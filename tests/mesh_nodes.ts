@@ -2,20 +2,28 @@
 import { createMesh, type Mesh, type MeshOptions } from "../agent/mesh/mod.ts";
 import type { Clock, Log } from "../agent/ports.ts";
 import { keyIdOf, type NodeId, nodeIdOf } from "../agent/protocol/identity.ts";
-import { ed25519 } from "@noble/curves/ed25519.js";
+import { createPrivateKey, createPublicKey } from "node:crypto";
+import { Buffer } from "node:buffer";
 
 /** The real clock. */
 export const realClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
 /** Keeps nothing. */
 export const noLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
+/** PKCS #8 wrapping of a raw Ed25519 seed (RFC 8410). The native key code: a node loads no other either. */
+const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
+function publicKeyOf(seed: Uint8Array): Uint8Array {
+  const key = createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: "der", type: "pkcs8" });
+  return new Uint8Array(createPublicKey(key as never).export({ format: "der", type: "spki" })).slice(-32);
+}
+
 /** A realm's id for tests. */
-export const testRealm = keyIdOf(ed25519.getPublicKey(new Uint8Array(32).fill(7)));
+export const testRealm = keyIdOf(publicKeyOf(new Uint8Array(32).fill(7)));
 
 /** A seed and the node id that belongs to it. */
 export function testKey(n?: number): { readonly seed: Uint8Array; readonly id: NodeId } {
   const seed = n === undefined ? crypto.getRandomValues(new Uint8Array(32)) : new Uint8Array(32).fill(1);
   if (n !== undefined) new DataView(seed.buffer).setUint32(0, n);
-  return { seed, id: nodeIdOf(ed25519.getPublicKey(seed)) };
+  return { seed, id: nodeIdOf(publicKeyOf(seed)) };
 }
 
 /** What a test node received. */

@@ -20,11 +20,12 @@ export async function startMeshChild(given: {
   readonly members: readonly string[];
   readonly addresses?: Readonly<Record<string, readonly string[]>>;
   readonly neighbours?: readonly string[];
-}): Promise<MeshChild> {
+}, flags: readonly string[] = []): Promise<MeshChild> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
       "-A",
+      ...flags,
       new URL("./mesh_child.ts", import.meta.url).pathname,
       JSON.stringify({ addresses: {}, ...given }),
     ],

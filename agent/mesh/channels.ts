@@ -144,6 +144,7 @@ export function createChannels(options: ChannelsOptions): Channels {
         );
       }
       const post = postOf(to);
+      links.touch(to);
       counters.dropped += post.outbox.add(channel, bytes);
       const stream = post.streams.get(channel);
       if (stream?.status === "open") flush(post, channel, stream);

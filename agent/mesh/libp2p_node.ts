@@ -98,6 +98,7 @@ export async function createMember(options: MeshOptions, admits: (id: NodeId) =>
       denyInboundRelayReservation: denies,
       denyOutboundRelayedConnection: (_source, destination) => denies(destination),
       denyInboundRelayedConnection: (_relay, remote) => denies(remote),
+      filterMultiaddrForPeer: (peer) => admits(peer.toString()),
       // Private and loopback addresses are what a home realm runs on.
       denyDialMultiaddr: () => false,
     },

@@ -4,7 +4,7 @@
  */
 import type { Connection, Stream } from "@libp2p/interface";
 import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
-import type { Clock, Log } from "../ports.ts";
+import type { Clock } from "../ports.ts";
 import { RealmError } from "../protocol/errors.ts";
 import type { NodeId } from "../protocol/identity.ts";
 import { meshLimits } from "../protocol/limits.ts";
@@ -29,7 +29,6 @@ export interface LinksOptions {
   readonly addressesOf: (id: NodeId) => readonly string[];
   readonly onPeer: (id: NodeId, state: "connected" | "disconnected", rttMs?: number) => void;
   readonly clock: Clock;
-  readonly log: Log;
 }
 
 /** The connections of one node. */
@@ -40,6 +39,8 @@ export interface Links {
   connect(id: NodeId, signal?: AbortSignal): Promise<Connection>;
   /** Dials an address whose owner may be unknown before the handshake. */
   dial(address: string): Promise<void>;
+  /** Notes that a connection was used, so that it does not count as idle. */
+  touch(id: NodeId): void;
   /** Whether both sides accepted each other. */
   has(id: NodeId): boolean;
   /** How many members are connected. */
@@ -72,7 +73,7 @@ export function dialAddresses(id: NodeId, addresses: readonly string[]): Multiad
 }
 
 /** Starts to keep the books; the node may be started afterwards. */
-export function createLinks({ node, admits, addressesOf, onPeer, clock, log }: LinksOptions): Links {
+export function createLinks({ node, admits, addressesOf, onPeer, clock }: LinksOptions): Links {
   const links = new Map<NodeId, Link>();
   const greetings = new WeakMap<Connection, Promise<void>>();
   const dials = new Map<NodeId, Promise<Connection>>();
@@ -96,7 +97,16 @@ export function createLinks({ node, admits, addressesOf, onPeer, clock, log }: L
    * The dialler asks who the other side is. A peer for whom we are a stranger never answers, so an answer is the proof
    * of being accepted; it also tells gossip about the peer. The accepting side needs no question: who dials, accepts.
    */
-  async function greet(id: NodeId, connection: Connection): Promise<void> {
+  function greet(id: NodeId, connection: Connection): Promise<void> {
+    let greeting = greetings.get(connection);
+    if (!greeting) {
+      greeting = ask(id, connection).finally(() => greetings.delete(connection));
+      greeting.catch(() => {});
+      greetings.set(connection, greeting);
+    }
+    return greeting;
+  }
+  async function ask(id: NodeId, connection: Connection): Promise<void> {
     const start = clock.monotonic();
     try {
       await node.services.identify.identify(connection, {
@@ -124,28 +134,33 @@ export function createLinks({ node, admits, addressesOf, onPeer, clock, log }: L
       links.set(id, link);
     }
     link.connections.add(connection);
-    if (connection.direction === "outbound" || connection.limits) {
-      const greeting = greet(id, connection);
-      greeting.catch(() => {});
-      greetings.set(connection, greeting);
-    } else accept(id);
+    if (connection.direction === "outbound" || connection.limits) greet(id, connection).catch(() => {});
+    else accept(id);
   }
 
   function onClose(connection: Connection): void {
     const id = connection.remotePeer.toString();
     const link = links.get(id);
-    if (!link?.connections.delete(connection) || link.connections.size > 0) return;
+    if (!link?.connections.delete(connection)) return;
+    if (link.connections.size > 0) return mend(id, link);
     links.delete(id);
     if (link.accepted) onPeer(id, "disconnected");
+  }
+
+  /** Gossip holds one stream per peer and does not look for another when the connection under it closes. */
+  function mend(id: NodeId, link: Link): void {
+    const kept = best(id, link);
+    if (kept && link.accepted && ![...link.connections].some(gossips)) greet(id, kept).catch(() => {});
   }
 
   node.addEventListener("connection:open", (event) => onOpen(event.detail));
   node.addEventListener("connection:close", (event) => onClose(event.detail));
 
   const initiator = (id: NodeId, c: Connection) => (c.direction === "outbound" ? self : id);
-  /** The connection that both sides would keep: the one dialled by the lower id, of those the newest. */
+  /** The connection that both sides would keep: direct before relayed, dialled by the lower id, of those the newest. */
   function best(id: NodeId, link: Link): Connection | undefined {
     return [...link.connections].filter((c) => c.status === "open").sort((a, b) => {
+      if (a.direct !== b.direct) return a.direct ? -1 : 1;
       const x = initiator(id, a), y = initiator(id, b);
       return x === y ? b.timeline.open - a.timeline.open : x < y ? -1 : 1;
     })[0];
@@ -159,6 +174,7 @@ export function createLinks({ node, admits, addressesOf, onPeer, clock, log }: L
         signal: AbortSignal.timeout(meshLimits.dialTimeoutMs),
       });
       await greetings.get(connection);
+      if (!links.get(id)?.accepted) throw new Error("it does not take us for a member");
       return connection;
     } catch (cause) {
       failedAt.set(id, clock.monotonic());
@@ -170,8 +186,13 @@ export function createLinks({ node, admits, addressesOf, onPeer, clock, log }: L
   function usable(id: NodeId): Connection | undefined {
     const link = links.get(id);
     if (!link?.accepted) return undefined;
-    link.usedAt = clock.monotonic();
+    touch(id);
     return best(id, link);
+  }
+
+  function touch(id: NodeId): void {
+    const link = links.get(id);
+    if (link) link.usedAt = clock.monotonic();
   }
 
   async function connect(id: NodeId, signal?: AbortSignal): Promise<Connection> {
@@ -211,10 +232,10 @@ export function createLinks({ node, admits, addressesOf, onPeer, clock, log }: L
         connection.close().catch(() => connection.abort(new Error("double")));
       }
     }
-    if (!kept || !link.accepted) return;
+    if (!kept) return;
     const idle = !keep && kept.direction === "outbound" && now - link.usedAt > meshLimits.idleConnectionMs;
     if (idle && !busy(kept)) kept.close().catch(() => kept.abort(new Error("idle")));
-    else if (![...link.connections].some(gossips)) greet(id, kept).catch(() => {});
+    else mend(id, link);
   }
 
   return {
@@ -246,6 +267,7 @@ export function createLinks({ node, admits, addressesOf, onPeer, clock, log }: L
       });
       await greetings.get(connection);
     },
+    touch,
     has: (id) => links.get(id)?.accepted === true,
     get size() {
       return links.size;
@@ -265,6 +287,7 @@ export function createLinks({ node, admits, addressesOf, onPeer, clock, log }: L
           ...(link.rttMs === undefined ? {} : { rttMs: link.rttMs }),
           direction: connection.direction,
           since: link.since,
+          connections: link.connections.size,
         });
       }
       return out.sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -272,7 +295,6 @@ export function createLinks({ node, admits, addressesOf, onPeer, clock, log }: L
     sweep(keep) {
       const now = clock.monotonic();
       for (const [id, link] of [...links]) sweepLink(id, link, keep(id), now);
-      log.debug("mesh swept", { links: links.size });
     },
   };
 }

@@ -10,12 +10,12 @@ import { readFrame, writeFrame } from "./frames.ts";
 import { JOIN_PROTOCOL } from "./gate.ts";
 import { createMember, type MemberNode, topicOf } from "./libp2p_node.ts";
 import { createLinks, type Links } from "./links.ts";
-import { createNeighbours } from "./neighbours.ts";
+import { createNeighbours, type Neighbours } from "./neighbours.ts";
 import type { Mesh, MeshOptions } from "./options.ts";
 import { toPeerStream } from "./peer_stream.ts";
 
 /** How often idle and double connections are looked for. */
-const SWEEP_MS = 5_000;
+const SWEEP_MS = 2_000;
 
 function createStreams(node: MemberNode, links: Links, options: MeshOptions): PeerStreams {
   return {
@@ -59,6 +59,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const conduct = createConduct(clock);
   const discovered = new Map<NodeId, readonly string[]>();
   let self = "";
+  let neighbours: Neighbours | undefined;
   const admits = (id: NodeId) => id !== self && options.isMember(id) && !conduct.isCutOff(id);
   const node = await createMember(options, admits);
   self = node.peerId.toString();
@@ -69,10 +70,9 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     addressesOf: (id) => [...options.addressesOf(id), ...discovered.get(id) ?? []],
     onPeer(id, state, rttMs) {
       options.onPeer(id, state, rttMs);
-      if (state === "disconnected") neighbours.lost(id);
+      if (state === "disconnected") neighbours?.lost(id);
     },
     clock,
-    log,
   });
 
   function misbehave(id: NodeId, what: Misconduct): void {
@@ -126,14 +126,14 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     );
   }
   node.services.gossip.subscribe(topic);
-  const neighbours = createNeighbours(links, options.bootstrap ?? []);
-  const sweep = setInterval(() => links.sweep(neighbours.wants), SWEEP_MS);
+  const kept = neighbours = createNeighbours(links, options.bootstrap ?? []);
+  const sweep = setInterval(() => links.sweep(kept.wants), SWEEP_MS);
 
   let stopping: Promise<void> | undefined;
   const stop = () =>
     stopping ??= (async () => {
       clearInterval(sweep);
-      neighbours.stop();
+      kept.stop();
       await node.stop();
     })();
 
@@ -153,7 +153,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
         log.debug("gossip was not published", { why: String(error) })
       );
     },
-    setNeighbours: (ids) => neighbours.set(ids.filter((id) => id !== self)),
+    setNeighbours: (ids) => kept.set(ids.filter((id) => id !== self)),
     membershipChanged: links.review,
     disconnect: (id) => links.cut(id, "unresponsive"),
     peers: links.peers,

@@ -79,3 +79,95 @@ Deno.test("a port in use is an error that says so", async () => {
   const taken = a.mesh.addresses()[0].replace(/\/p2p\/.*/, "");
   await assert.rejects(realm.start({ listen: [taken] }), /Cannot listen on .*free the port/);
 });
+
+Deno.test("a node behind a relay is reached through it, without a limit on bytes", async () => {
+  const realm = createTestRealm();
+  await using relay = await realm.start({ relay: true });
+  await using hidden = await realm.start({ listen: [`${relay.mesh.addresses()[0]}/p2p-circuit`] });
+  await until(() => hidden.mesh.addresses().length > 0);
+  realm.addresses.set(hidden.id, hidden.mesh.addresses());
+  hidden.mesh.streams.handle("/echo/1", (s) => s.readable.pipeTo(s.writable));
+  await using caller = await realm.start();
+  const stream = await caller.mesh.streams.open(hidden.id, "/echo/1");
+  const writer = stream.writable.getWriter();
+  const writing = (async () => {
+    for (let i = 0; i < 10; i++) await writer.write(new Uint8Array(100_000));
+    await writer.close();
+  })();
+  let got = 0;
+  for await (const part of stream.readable) got += part.length;
+  await writing;
+  assert.equal(got, 1_000_000);
+  assert.match(caller.mesh.peers().find((p) => p.id === hidden.id)!.address, /p2p-circuit/);
+});
+
+Deno.test("a node that is no member gets no relayed connection to a member", async () => {
+  const realm = createTestRealm();
+  await using relay = await realm.start({ relay: true, join: () => Promise.resolve(utf8("no")) });
+  await assert.rejects(async () => {
+    const hidden = await realm.start({
+      member: false,
+      isMember: () => true,
+      listen: [`${relay.mesh.addresses()[0]}/p2p-circuit`],
+    });
+    await hidden.mesh.stop();
+    assert.equal(hidden.mesh.addresses().length, 0);
+    throw new Error("no reservation");
+  });
+  assert.deepEqual(relay.events, []);
+});
+
+Deno.test("two nodes that dial each other at once end with one connection, over which gossip still passes", async () => {
+  const realm = createTestRealm();
+  await using a = await realm.start();
+  await using b = await realm.start();
+  a.mesh.setNeighbours([b.id]);
+  b.mesh.setNeighbours([a.id]);
+  await until(() => a.mesh.peers()[0]?.connections === 1 && b.mesh.peers()[0]?.connections === 1);
+  const end = performance.now() + 8_000;
+  for (let i = 0; b.gossip.length === 0 || a.gossip.length === 0; i++) {
+    assert.ok(performance.now() < end, "gossip did not pass");
+    a.mesh.publish(utf8(`from a ${i}`));
+    b.mesh.publish(utf8(`from b ${i}`));
+    await until(() => b.gossip.length > 0 && a.gossip.length > 0, "", 300).catch(() => {});
+  }
+  assert.deepEqual([a.events, b.events], [[`connected ${b.id}`], [`connected ${a.id}`]]);
+});
+
+Deno.test("nodes meet over IPv6", async () => {
+  const realm = createTestRealm();
+  await using a = await realm.start({ listen: ["/ip6/::1/tcp/0"] });
+  await using b = await realm.start();
+  b.mesh.send(a.id, utf8("six"), "offer");
+  await until(() => a.messages.length === 1);
+});
+
+Deno.test("a node that knows only a bootstrap address finds its way in, and back after a loss", async () => {
+  const realm = createTestRealm();
+  const first = await realm.start({ key: 77 });
+  const address = first.mesh.addresses()[0].replace(/\/p2p\/.*/, "");
+  await using b = await realm.start({ bootstrap: [address], addressesOf: () => [] });
+  await until(() => b.events.length === 1);
+  await first.mesh.stop();
+  await until(() => b.events.length === 2);
+  await using again = await realm.start({ key: 77, listen: [address] });
+  await until(() => again.events.length === 1 && b.events.length === 3);
+});
+
+Deno.test("invalid gossip is not handed on, and who hands it out is scored down", async () => {
+  const realm = createTestRealm();
+  await using liar = await realm.start();
+  await using judge = await realm.start({ onGossip: () => false });
+  await using behind = await realm.start();
+  judge.mesh.setNeighbours([liar.id, behind.id]);
+  await until(() => judge.mesh.peers().length === 2);
+  const end = performance.now() + 8_000;
+  for (let i = 0; judge.offences.length < 3; i++) {
+    assert.ok(performance.now() < end, "no offence was noted");
+    liar.mesh.publish(utf8(`lie ${i}`));
+    await until(() => judge.offences.length > i, "", 300).catch(() => {});
+  }
+  assert.equal(judge.offences[0], `invalid_gossip ${liar.id}`);
+  assert.deepEqual(behind.gossip, []);
+  assert.throws(() => liar.mesh.publish(new Uint8Array(limits.gossipBytes + 1)), { code: "too_large" });
+});

@@ -26,8 +26,9 @@ export interface MeshOptions {
   /** A core message arrived. False means: it was invalid (bad signature, nonsense); the sender is scored down. */
   readonly onMessage: (from: NodeId, bytes: Uint8Array, channel: Channel) => boolean | void;
   /**
-   * Gossip arrived for the first time. `from` is the peer that handed it on, not its author. False means: invalid; it
-   * is not handed on and the peer is scored down.
+   * Gossip arrived for the first time. `from` is the peer that handed it on, not its author. False means: nothing that
+   * an honest member hands on (a bad signature, not a kind unknown to this version); it goes no further and the peer is
+   * scored down.
    */
   readonly onGossip: (from: NodeId, bytes: Uint8Array) => boolean | void;
   /**
@@ -62,6 +63,8 @@ export interface Peer {
   readonly direction: "inbound" | "outbound";
   /** Wall clock when the connection opened, milliseconds since 1970. */
   readonly since: number;
+  /** Open connections; two for a while when both sides dialled at once or a relayed one was replaced. */
+  readonly connections: number;
 }
 
 /** Counters since start. */
