@@ -99,6 +99,18 @@ function advance(log: AuthorLog): void {
   }
 }
 
+/** Notes that everything between `prev` and `seq` of an author is accounted for. */
+function link(log: AuthorLog, record: RealmRecord): void {
+  if (record.seq > log.max) log.max = record.seq;
+  if (record.prev <= log.head) {
+    if (record.seq > log.head) log.head = record.seq;
+    advance(log);
+    return;
+  }
+  const known = log.ahead.get(record.prev);
+  if (known === undefined || known < record.seq) log.ahead.set(record.prev, record.seq);
+}
+
 /** Takes in a verified record. */
 export function insert(store: RecordStore, record: RealmRecord): Inserted {
   const log = logOf(store, record.author);
@@ -106,21 +118,16 @@ export function insert(store: RecordStore, record: RealmRecord): Inserted {
   if (old && old.hash === record.hash) return "duplicate";
   // Two records of one seq: their author equivocated or lost its disk. All nodes keep the same one.
   const newer = !old || record.seq > old.seq || (record.seq === old.seq && record.hash > old.hash);
-  if (!newer) return "stale";
-  if (!old && log.live.size >= limits.recordsPerAuthor) return "full";
-  if (old) fold(log.sum, old.hash);
-  fold(log.sum, record.hash);
-  log.live.set(record.key, record);
-  if (record.seq > log.max) log.max = record.seq;
-  if (record.prev <= log.head) {
-    if (record.seq > log.head) log.head = record.seq;
-    advance(log);
-  } else {
-    const known = log.ahead.get(record.prev);
-    if (known === undefined || known < record.seq) log.ahead.set(record.prev, record.seq);
+  if (newer && !old && log.live.size >= limits.recordsPerAuthor) return "full";
+  if (newer) {
+    if (old) fold(log.sum, old.hash);
+    fold(log.sum, record.hash);
+    log.live.set(record.key, record);
   }
+  // A record that came too late still closes its gap.
+  link(log, record);
   settle(store, record.author, log);
-  return "new";
+  return newer ? "new" : "stale";
 }
 
 /** The newest record of an author under a key. */
