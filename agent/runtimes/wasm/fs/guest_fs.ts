@@ -47,6 +47,7 @@ export class GuestFs implements Disposable {
       closed: (file) => this.#fileClosed(file),
     };
     this.preopens = prepareMounts(options.mounts, this.#state).map((mount) => {
+      mount.quota?.countAlso(() => this.#handles.orphanBytes(mount));
       const root = Deno.statSync(mount.host);
       const dir: OpenDir = {
         kind: "directory",

@@ -229,6 +229,11 @@ Deno.test("mounts that share host files are refused when one is writable", () =>
     () => new GuestFs({ mounts: [{ guest: "/a", host: `${host}/missing`, readOnly: true }] }),
     /not a directory/,
   );
+  Deno.symlinkSync(host, `${w.top}/alias`);
+  for (const other of [`${w.top}/alias`, "/", `${host}/`]) {
+    const mounts = [{ guest: "/a", host, readOnly: false }, { guest: "/b", host: other, readOnly: true }];
+    assert.throws(() => new GuestFs({ mounts }), /share host files/);
+  }
 });
 
 Deno.test("nanosecond times are reported as set, until the file changes", () => {
@@ -313,6 +318,17 @@ Deno.test("a quota holds against writing, appending, truncating, allocating, and
   for (let i = 0; i < made; i++) w.guest.rmdir(w.rw, `d${i}`);
   w.guest.unlink(w.rw, "g");
   assert.equal(quota.figures.used, 0n);
+});
+
+Deno.test("counting a full quota anew does not forget a removed file that is still open", () => {
+  using w = world({ quotaBytes: 10_000 });
+  const file = w.guest.open(w.rw, "f", { write: true, create: true }) as OpenFile;
+  file.write(new Uint8Array(9000), 0n);
+  w.guest.unlink(w.rw, "f");
+  // The first refusal counts anew.
+  refused("ENOSPC", () => put(w.guest, w.rw, "g", "x".repeat(5000)));
+  file.close();
+  put(w.guest, w.rw, "g", "x".repeat(5000));
 });
 
 Deno.test("a listing begins with . and .., is sorted, and gives inodes that stat confirms", () => {

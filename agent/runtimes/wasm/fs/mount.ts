@@ -3,6 +3,7 @@ import { RealmError } from "../../../protocol/errors.ts";
 import type { RuntimeMount } from "../../runtime.ts";
 import { Quota } from "./quota.ts";
 import type { SharedState } from "./shared_state.ts";
+import { sameFile } from "./stat.ts";
 
 /** A mounted directory. */
 export interface Mount {
@@ -36,7 +37,7 @@ export function prepareMounts(mounts: readonly RuntimeMount[], state: SharedStat
   for (const [i, a] of prepared.entries()) {
     for (const b of prepared.slice(i + 1)) {
       if (a.guest === b.guest) refuse(`Mount ${a.guest} is given twice.`);
-      const nested = contains(a.host, b.host) || contains(b.host, a.host);
+      const nested = contains(a.host, b.host) || contains(b.host, a.host) || isSameDirectory(a.host, b.host);
       if (nested && !(a.readOnly && b.readOnly)) {
         refuse(
           `Mounts ${a.guest} and ${b.guest} share host files and one is writable; give separate directories.`,
@@ -50,7 +51,14 @@ export function prepareMounts(mounts: readonly RuntimeMount[], state: SharedStat
 /** A host path as mounts keep it. */
 export const withoutTrailingSlash = (path: string): string =>
   path.length > 1 ? path.replace(/\/+$/, "") : path;
-const contains = (outer: string, inner: string) => inner === outer || inner.startsWith(`${outer}/`);
+const contains = (outer: string, inner: string) =>
+  inner === outer || outer === "/" || inner.startsWith(`${outer}/`);
+
+/** One directory under two names (a bind mount, a symlink on the way) is found by its number, nesting so is not. */
+function isSameDirectory(a: string, b: string): boolean {
+  const [x, y] = [Deno.statSync(a), Deno.statSync(b)];
+  return sameFile({ dev: x.dev, ino: x.ino ?? 0 }, { dev: y.dev, ino: y.ino ?? 0 });
+}
 
 function isDirectory(path: string): boolean {
   try {

@@ -95,6 +95,18 @@ export class OpenHandles {
     mount.quota?.give(file.size());
   }
 
+  /** Bytes of removed files of a mount that are still open here. */
+  orphanBytes(mount: Mount): bigint {
+    let total = 0n;
+    const counted = new Set<string>();
+    for (const file of this.#files) {
+      if (this.#orphans.get(file.identity) !== mount || counted.has(file.identity)) continue;
+      counted.add(file.identity);
+      total += file.size();
+    }
+    return total;
+  }
+
   /** Closes all files and forgets all directories. */
   closeAll(): void {
     for (const file of [...this.#files]) {

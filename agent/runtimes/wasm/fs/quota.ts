@@ -44,6 +44,7 @@ export class Quota {
   readonly #mount: number;
   readonly #state: SharedState;
   #recountedAt = -Infinity;
+  #unlisted: () => bigint = () => 0n;
 
   /** `mount`: the mount's index in `state`. */
   constructor(limit: number, host: string, mount: number, state: SharedState) {
@@ -51,6 +52,11 @@ export class Quota {
     this.#host = host;
     this.#mount = mount;
     this.#state = state;
+  }
+
+  /** `bytes`: what is stored although no directory lists it any more; added to every count. */
+  countAlso(bytes: () => bigint): void {
+    this.#unlisted = bytes;
   }
 
   /** Takes `bytes` or throws `ENOSPC`. Inside the lock. */
@@ -61,7 +67,7 @@ export class Quota {
       const now = performance.now();
       if (now - this.#recountedAt >= wasmLimits.quotaRecountMs) {
         this.#recountedAt = now;
-        used = countUsage(this.#host);
+        used = countUsage(this.#host) + this.#unlisted();
         this.#state.setUsage(this.#mount, used);
       }
       if (used + bytes > this.#limit) fail("ENOSPC", "the mount's quota is used up");
@@ -84,7 +90,7 @@ export class Quota {
   #used(): bigint {
     const used = this.#state.usage(this.#mount);
     if (used !== UNKNOWN_USAGE) return used;
-    const counted = countUsage(this.#host);
+    const counted = countUsage(this.#host) + this.#unlisted();
     this.#state.setUsage(this.#mount, counted);
     return counted;
   }
