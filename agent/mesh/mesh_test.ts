@@ -41,7 +41,7 @@ Deno.test("a removed member is cut off at once and cannot come back", async () =
   await using a = await realm.start();
   await using b = await realm.start();
   a.mesh.setNeighbours([b.id]);
-  await until(() => b.events.length === 1);
+  await until(() => a.events.length === 1 && b.events.length === 1);
   realm.members.delete(b.id);
   a.mesh.membershipChanged();
   await until(() => a.events.at(-1) === `disconnected ${b.id}` && b.events.at(-1) === `disconnected ${a.id}`);
