@@ -37,6 +37,22 @@ for (const [name, build] of Object.entries(EXAMPLES)) {
   });
 }
 
+Deno.test("a component holds nothing of the machine that made it", async () => {
+  await inFolder(async (folder) => {
+    const repository = join(folderOf(import.meta.url), "..");
+    for (const [name, build] of Object.entries(EXAMPLES)) {
+      if (name === "hello-site" || name === "guestbook" && !canRun("wasi")) continue;
+      const { directory } = await build({ ...quiet, out: join(folder, name) });
+      const component = new TextDecoder("latin1").decode(
+        await Deno.readFile(join(directory, "component.wasm")),
+      );
+      for (const trace of ["PATH=", "HOME=", "PWD=", repository]) {
+        assert.ok(!component.includes(trace), `${name} contains ${trace}`);
+      }
+    }
+  });
+});
+
 Deno.test("every file of the static site carries its version, and no other", async () => {
   await inFolder(async (folder) => {
     const one = await helloSite({ ...quiet, version: "1.0.0", out: join(folder, "one") });
