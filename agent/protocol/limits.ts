@@ -245,6 +245,8 @@ export const wasmLimits = {
   logWriteCost: 64,
   /** Requests that wait for a free place; more are answered `unavailable`. */
   requestQueue: 256,
+  /** How long a request waits for a free place or a process that is being replaced. */
+  queueWaitMs: 10_000,
   /** A worker that does not answer a cancelled request within this is busy for ever: its process is ended. */
   cancelGraceMs: 250,
   /** A child process must be ready to serve within this. */
@@ -257,6 +259,8 @@ export const wasmLimits = {
   memoryPollMs: 200,
   /** Memory of a child process beside that of its guests: the platform itself, compiled code, buffers. */
   childBaseBytes: 256 * 1024 * 1024,
+  /** Priority of processes that run guests, as `nice` counts: the agent comes first when cores are scarce. */
+  childNice: 5,
   /** Workers of one run: more than cores are of no use, and the agent needs one. */
   workersPerRun: 4,
   /** Memories of one component, each of which may grow to the ceiling (composed components have one per part). */

@@ -141,6 +141,11 @@ export function componentFromCore(wit: string, core: string, out: string): Promi
   return tool("component.ts", [wit, core, out]);
 }
 
+/** Makes a WASI 0.2 component of a preview 1 core module with `main`, to be run as a command. */
+export function commandFromCore(core: string, out: string): Promise<void> {
+  return tool("component.ts", ["--command", core, out]);
+}
+
 /** Makes a WASI 0.2 component of a JavaScript module with a `fetch` event handler. About 10 s and 12 MB. */
 export function componentFromJavaScript(wit: string, script: string, out: string): Promise<void> {
   return tool("js_component.ts", [wit, script, out]);

@@ -1,4 +1,5 @@
 /** One child process: frames in both directions, its resources, its end. */
+import { setPriority } from "node:os";
 import { wasmLimits } from "../../../protocol/limits.ts";
 import { concat, FrameParser, frameType, jsonFrame } from "./frames.ts";
 import type { ChildConfig, Frame } from "./frames.ts";
@@ -47,6 +48,7 @@ export class ChildProcess {
       stderr: "piped",
     }).spawn();
     this.pid = this.#process.pid;
+    lower(this.pid);
     this.#memoryCeiling = memoryCeiling;
     this.#writer = this.#process.stdin.getWriter();
     this.#writer.closed.catch(() => {});
@@ -120,6 +122,13 @@ export class ChildProcess {
     this.#peak = Math.max(this.#peak, usage.rssBytes);
     if (usage.rssBytes > this.#memoryCeiling) this.kill("memory");
   }
+}
+
+/** Guests come after the agent when there is not processor time for all. */
+function lower(pid: number): void {
+  try {
+    setPriority(pid, wasmLimits.childNice);
+  } catch { /* a system without priorities, or a child that is gone already */ }
 }
 
 /** The end of what a process writes to stderr, of bounded length. */

@@ -23,8 +23,8 @@ export class Exchange {
   #headSent = false;
   #isOver = false;
   #cancelled = false;
-  /** Whether it failed. */
-  failed = false;
+  /** Whether the response failed after its head. */
+  brokenOff = false;
 
   /** `send`: to the child that serves it. */
   constructor(id: number, request: Request, send: (frame: Uint8Array) => void) {
@@ -77,8 +77,8 @@ export class Exchange {
   }
 
   #refuse(error: RealmError): void {
-    this.failed = true;
-    if (!this.#headSent) this.#answered.reject(error);
+    if (this.#headSent) this.brokenOff = true;
+    else this.#answered.reject(error);
     try {
       this.#body?.error(error);
     } catch { /* closed already */ }
@@ -129,7 +129,6 @@ export class Exchange {
 
   #close(): void {
     if (!this.#headSent) {
-      this.failed = true;
       this.#answered.reject(new RealmError("unavailable", "The guest ended its response before it began."));
     }
     try {

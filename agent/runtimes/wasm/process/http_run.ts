@@ -29,6 +29,8 @@ export class HttpRun implements RunHandle {
   #child: ChildProcess | undefined;
   #starting: ChildProcess | undefined;
   #restarts: number[] = [];
+  /** Requests that have been asked to end and have not yet. */
+  #ending = 0;
   #nextId = 1;
   #stopping = false;
   #isOver = false;
@@ -56,14 +58,11 @@ export class HttpRun implements RunHandle {
     this.#requests++;
     try {
       if (this.#isOver || this.#stopping) throw new RealmError("unavailable", `Run ${this.id} has ended.`);
-      if (this.#child === undefined || this.#exchanges.size >= this.#spec.maxConcurrency) {
-        await this.#place(request.signal);
-      }
+      return await (this.#hasPlace() ? this.#begin(request) : this.#queue(request));
     } catch (error) {
       this.#errors++;
       throw error;
     }
-    return this.#begin(request);
   }
 
   async stop(graceMs: number): Promise<ExitReport> {
@@ -90,8 +89,19 @@ export class HttpRun implements RunHandle {
     };
   }
 
+  /** While a guest is asked to end, nothing new is given to its process: it may be about to be killed. */
+  #hasPlace(): boolean {
+    return this.#child !== undefined && this.#ending === 0 &&
+      this.#exchanges.size < this.#spec.maxConcurrency;
+  }
+
+  #admit(): void {
+    while (this.#waiting.length > 0 && this.#hasPlace()) this.#waiting[0]!.go();
+  }
+
   /** Waits for a free place and a child that is ready. */
-  #place(signal: AbortSignal): Promise<void> {
+  #queue(request: Request): Promise<Response> {
+    const { signal } = request;
     if (this.#waiting.length >= wasmLimits.requestQueue) {
       throw new RealmError(
         "unavailable",
@@ -107,25 +117,22 @@ export class HttpRun implements RunHandle {
         how();
       };
       const waiting: Waiting = {
-        go: () => settle(resolve),
+        go: () => settle(() => resolve(this.#begin(request))),
         refuse: (error) => settle(() => reject(error)),
       };
       const gone = () => waiting.refuse(new RealmError("unavailable", "The client has gone."));
       const timer = setTimeout(
         () => waiting.refuse(new RealmError("unavailable", `Run ${this.id} had no free place in time.`)),
-        this.#spec.timeoutMs,
+        wasmLimits.queueWaitMs,
       );
       signal.addEventListener("abort", gone, { once: true });
       this.#waiting.push(waiting);
     });
   }
 
+  /** Only where {@link HttpRun.#hasPlace}. */
   #begin(request: Request): Promise<Response> {
-    const child = this.#child;
-    if (child === undefined) {
-      this.#errors++;
-      return Promise.reject(new RealmError("unavailable", `Run ${this.id} is being restarted.`));
-    }
+    const child = this.#child!;
     const id = this.#nextId;
     this.#nextId = id % 0xffff_fffe + 1;
     const exchange = new Exchange(id, request, (frame) => child.send(frame));
@@ -138,8 +145,8 @@ export class HttpRun implements RunHandle {
     void exchange.over.then(() => {
       clearTimeout(timer);
       this.#exchanges.delete(id);
-      if (exchange.failed) this.#errors++;
-      this.#waiting[0]?.go();
+      if (exchange.brokenOff) this.#errors++;
+      this.#admit();
       if (this.#exchanges.size === 0) this.#idle?.();
     });
     return exchange.response;
@@ -154,7 +161,12 @@ export class HttpRun implements RunHandle {
       this.#log.line("The guest does not stop: its process is ended and started again.");
       child.kill();
     }, wasmLimits.cancelGraceMs);
-    void exchange.over.then(() => clearTimeout(timer));
+    this.#ending++;
+    void exchange.over.then(() => {
+      clearTimeout(timer);
+      this.#ending--;
+      this.#admit();
+    });
   }
 
   async #launch(signal?: AbortSignal): Promise<void> {
@@ -178,9 +190,7 @@ export class HttpRun implements RunHandle {
     }
     this.#child = child;
     void child.ended.then((end) => this.#childEnded(child, end));
-    for (let free = this.#spec.maxConcurrency; free > 0 && this.#waiting.length > 0; free--) {
-      this.#waiting[0]!.go();
-    }
+    this.#admit();
   }
 
   #frame(frame: Frame): void {

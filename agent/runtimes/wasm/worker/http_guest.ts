@@ -159,15 +159,18 @@ export class HttpGuest {
     instance: ComponentInstance | undefined,
     error: unknown,
   ): void {
-    const full = instance?.memoryFull() ?? false;
-    discard(instance);
     if (error instanceof Interrupted) {
+      if (work) work.over = true;
+      discard(instance);
       this.#outbox.add(encodeFrame(frameType.cancelled, id));
       return;
     }
+    const full = instance?.memoryFull() ?? false;
     const failure = failureOf(error, full, this.#config.memoryMb);
     if (work?.over) this.#outbox.line(`Request ${id}, after its response: ${failure.message}`);
     else this.#fail(id, work, { ...failure, message: `${failure.message} (${head.method} ${head.path})` });
+    // Afterwards: dropping what the guest held breaks off its response, which is news only if nothing else is.
+    discard(instance);
   }
 
   #keep(instance: ComponentInstance): void {
