@@ -14,7 +14,7 @@ import { createNeighbours, type Neighbours } from "./neighbours.ts";
 import type { Mesh, MeshOptions } from "./options.ts";
 import { toPeerStream } from "./peer_stream.ts";
 
-/** How often idle and double connections are looked for. */
+/** How often idle, double and missing connections are looked for. */
 const SWEEP_MS = 2_000;
 
 function createStreams(node: MemberNode, links: Links, options: MeshOptions): PeerStreams {
@@ -127,7 +127,10 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   }
   node.services.gossip.subscribe(topic);
   const kept = neighbours = createNeighbours(links, options.bootstrap ?? []);
-  const sweep = setInterval(() => links.sweep(kept.wants), SWEEP_MS);
+  const sweep = setInterval(() => {
+    links.sweep(kept.wants);
+    kept.check();
+  }, SWEEP_MS);
 
   let stopping: Promise<void> | undefined;
   const stop = () =>

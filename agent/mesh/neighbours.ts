@@ -17,6 +17,8 @@ export interface Neighbours {
   wants(id: NodeId): boolean;
   /** To be told of each peer lost. */
   lost(id: NodeId): void;
+  /** Starts what should be under way and is not; to be called every few seconds, so that no missed event matters. */
+  check(): void;
   /** Ends all attempts. */
   stop(): void;
 }
@@ -72,6 +74,10 @@ export function createNeighbours(links: Links, bootstrap: readonly string[]): Ne
     lost(id) {
       if (wanted.has(id)) later(id, 0, reach(id), reconnectPause(0));
       alone(reconnectPause(0));
+    },
+    check() {
+      for (const id of wanted) if (!links.has(id)) later(id, 0, reach(id), 0);
+      alone(0);
     },
     stop() {
       stopped = true;
