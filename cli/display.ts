@@ -1,0 +1,86 @@
+/** How things are shown: tables, times, sizes, colours, JSON. */
+import type { Invocation, Terminal } from "./invocation.ts";
+import { flag } from "./invocation.ts";
+
+const CODES = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 } as const;
+/** Colours that are used. */
+export type Colour = keyof typeof CODES;
+
+/** Text in a colour, where there are colours. */
+export const paint = (terminal: Terminal, colour: Colour, text: string): string =>
+  terminal.colour ? `\x1b[${CODES[colour]}m${text}\x1b[0m` : text;
+
+// deno-lint-ignore no-control-regex
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+/** Text from elsewhere without control characters: it must not steer the terminal. */
+export const plain = (text: string): string => text.replace(CONTROL, "\ufffd");
+
+/** A cell: text, or text with a colour. */
+export type Cell = string | { readonly text: string; readonly colour: Colour };
+const textOf = (cell: Cell): string => plain(typeof cell === "string" ? cell : cell.text).replaceAll(/[\n\t]/g, " ");
+
+/** Aligned columns with a heading. */
+export function table(terminal: Terminal, head: readonly string[], rows: readonly (readonly Cell[])[]): string {
+  const widths = head.map((h, i) => Math.max(h.length, ...rows.map((r) => [...textOf(r[i] ?? "")].length)));
+  const line = (cells: readonly Cell[], all?: Colour) =>
+    cells.map((cell, i) => {
+      const text = textOf(cell);
+      const last = i === cells.length - 1;
+      const padded = last ? text : text + " ".repeat(widths[i] - [...text].length);
+      const colour = all ?? (typeof cell === "string" ? undefined : cell.colour);
+      return colour ? paint(terminal, colour, padded) : padded;
+    }).join("  ").trimEnd();
+  return [line(head, "dim"), ...rows.map((r) => line(r))].join("\n") + "\n";
+}
+
+/** `name  value` lines; absent values are left out. */
+export function facts(terminal: Terminal, pairs: readonly (readonly [string, Cell | undefined])[]): string {
+  const shown = pairs.filter((p): p is readonly [string, Cell] => p[1] !== undefined);
+  const width = Math.max(0, ...shown.map(([name]) => name.length));
+  return shown.map(([name, cell]) => {
+    const text = textOf(cell);
+    const value = typeof cell === "string" ? text : paint(terminal, cell.colour, text);
+    return `${paint(terminal, "dim", name.padEnd(width))}  ${value}\n`;
+  }).join("");
+}
+
+/** Bytes for people: `1.4 MB`. */
+export function bytes(n: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let i = 0, value = n;
+  while (value >= 1000 && i < units.length - 1) {
+    value /= 1000;
+    i++;
+  }
+  return `${i === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[i]}`;
+}
+
+/** A span for people: `3 s`, `5 min`, `2 h`, `4 d`. */
+export function span(ms: number): string {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 120) return `${s} s`;
+  if (s < 7_200) return `${Math.round(s / 60)} min`;
+  if (s < 172_800) return `${Math.round(s / 3_600)} h`;
+  return `${Math.round(s / 86_400)} d`;
+}
+/** How long ago. */
+export const ago = (at: number, now = Date.now()): string => span(now - at);
+/** A moment, to the second, in UTC. */
+export const moment = (at: number): string => new Date(at).toISOString().slice(0, 19).replace("T", " ");
+
+/** Prints JSON when `--json` was given, else what `show` makes of the value. */
+export function print<T>(i: Invocation, value: T, show: (value: T) => string): void {
+  i.terminal.out(flag(i, "json") ? JSON.stringify(value, null, 2) + "\n" : show(value));
+}
+
+/** The colour of a state. */
+export function stateCell(state: string): Cell {
+  const colour: Colour | undefined = /^(alive|healthy|steady|ok|current|open)$/.test(state)
+    ? "green"
+    : /^(unreachable|failed|unhealthy|removed|rejected|missing|rolled_back|node unreachable)$/.test(state)
+    ? "red"
+    : /^(stopped|left|past)$/.test(state)
+    ? "dim"
+    : "yellow";
+  return { text: state.replaceAll("_", " "), colour };
+}

@@ -1,0 +1,138 @@
+/** Words of a command line to a command with options and arguments; says what is wrong and what is near. */
+import { parseArgs } from "node:util";
+import { commands, type CommandSpec, findCommand, globalOptions, nouns, type OptionSpec } from "./command_table.ts";
+import { type OptionValues, UsageError } from "./invocation.ts";
+
+/** What a command line asks for. */
+export type Parsed =
+  | { readonly kind: "version" }
+  | { readonly kind: "help"; readonly words: readonly string[] }
+  | {
+    readonly kind: "run";
+    readonly command: CommandSpec;
+    readonly args: readonly string[];
+    readonly options: OptionValues;
+  };
+
+/** Edit distance (Levenshtein) of two short words. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length];
+}
+
+/** `; did you mean …?` when one of `known` is near. */
+function hint(word: string, known: readonly string[], prefix: string): string {
+  const near = [...known].map((k) => ({ k, d: distance(word.slice(0, 40), k) })).sort((a, b) => a.d - b.d)[0];
+  return near && near.d <= Math.max(1, Math.floor(near.k.length / 3)) ? `; did you mean '${prefix}${near.k}'?` : "";
+}
+
+function unknownCommand(words: readonly string[]): UsageError {
+  const [first, second] = words;
+  if (nouns.includes(first)) {
+    const verbs = commands.filter((c) => c.words[0] === first).map((c) => c.words[1]);
+    if (second === undefined) {
+      return new UsageError(`'realm ${first}' needs a verb: ${verbs.join(", ")}`);
+    }
+    return new UsageError(
+      `there is no 'realm ${first} ${second}'${hint(second, verbs, `realm ${first} `) || `; there is ${verbs.join(", ")}`}`,
+    );
+  }
+  const known = [...new Set(commands.map((c) => c.words[0]))];
+  return new UsageError(
+    `there is no command '${first.slice(0, 40)}'${hint(first, known, "realm ") || "; see 'realm --help'"}`,
+  );
+}
+
+function checkOptions(command: CommandSpec, words: readonly string[]): void {
+  const known = [...command.options, ...globalOptions];
+  for (const word of words) {
+    if (word === "--") return;
+    const match = /^--([^=]+)/.exec(word);
+    if (match && !known.some((o) => o.name === match[1])) {
+      const near = hint(match[1], known.map((o) => o.name), "--");
+      const see = near || `; see 'realm ${command.words.join(" ")} --help'`;
+      throw new UsageError(`there is no option --${match[1].slice(0, 40)}${see}`);
+    }
+  }
+}
+
+const configOf = (options: readonly OptionSpec[]) =>
+  Object.fromEntries(options.map((o) => [o.name, {
+    type: o.value === undefined ? "boolean" as const : "string" as const,
+    ...(o.short !== undefined && { short: o.short }),
+    ...(o.many && { multiple: true }),
+  }]));
+
+function checkArguments(command: CommandSpec, args: readonly string[]): void {
+  const name = `realm ${command.words.join(" ")}`;
+  const required = command.args.filter((a) => !a.optional).length;
+  const most = command.args.some((a) => a.many) ? Infinity : command.args.length;
+  if (args.length < required) {
+    throw new UsageError(`'${name}' needs ${command.args[args.length].name}; see '${name} --help'`);
+  }
+  if (args.length > most) {
+    throw new UsageError(`'${name}' takes no argument ${JSON.stringify(args[most])}; see '${name} --help'`);
+  }
+}
+
+/** Options that stand before the command, such as `realm --json app list`, go behind it. */
+function commandFirst(argv: readonly string[]): readonly string[] {
+  let i = 0;
+  while (i < argv.length && argv[i].startsWith("-")) {
+    const option = globalOptions.find((o) => argv[i] === `--${o.name}`);
+    i += option?.value !== undefined ? 2 : 1;
+  }
+  const found = findCommand(argv.slice(i));
+  const n = found?.words.length ?? 0;
+  return [...argv.slice(i, i + n), ...argv.slice(0, i), ...argv.slice(i + n)];
+}
+
+/** Parses the words after `realm`. Throws {@link UsageError}. */
+export function parse(given: readonly string[]): Parsed {
+  const argv = commandFirst(given);
+  const first = argv[0];
+  if (first === "--version" || first === "-V" || first === "version") return { kind: "version" };
+  if (first === "help") return { kind: "help", words: argv.slice(1) };
+  const end = argv.indexOf("--");
+  const before = end < 0 ? argv : argv.slice(0, end);
+  const command = findCommand(argv);
+  if (first === undefined || before.includes("--help") || before.includes("-h")) {
+    const words = command?.words ?? argv.filter((w) => nouns.includes(w)).slice(0, 1);
+    if (!command && words.length === 0 && first !== undefined && !first.startsWith("-")) throw unknownCommand(argv);
+    return { kind: "help", words };
+  }
+  if (!command) {
+    if (first.startsWith("-")) throw new UsageError(`there is no option ${first.slice(0, 40)}; see 'realm --help'`);
+    throw unknownCommand(argv);
+  }
+  const rest = argv.slice(command.words.length);
+  checkOptions(command, rest);
+  let parsed;
+  try {
+    parsed = parseArgs({
+      args: [...rest],
+      options: configOf([...command.options, ...globalOptions]),
+      allowPositionals: true,
+      strict: true,
+    });
+  } catch (error) {
+    const message = (error as Error).message.split(". ")[0];
+    throw new UsageError(`${message}; see 'realm ${command.words.join(" ")} --help'`);
+  }
+  checkArguments(command, parsed.positionals);
+  const options = parsed.values as OptionValues;
+  for (const { name, choices } of command.options) {
+    const value = options[name];
+    if (choices && typeof value === "string" && !choices.includes(value)) {
+      throw new UsageError(`--${name} is ${choices.join(", ")}, not ${JSON.stringify(value.slice(0, 40))}`);
+    }
+  }
+  return { kind: "run", command, args: parsed.positionals, options };
+}

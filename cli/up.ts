@@ -1,0 +1,72 @@
+/** `realm up` and `realm join`: this machine as a node. */
+import {
+  dataFiles,
+  makeKeyFile,
+  newSeed,
+  parseInviteToken,
+  RealmError,
+  type RealmFile,
+  unwrap,
+} from "../mod.ts";
+import { flag, type Handler, type Invocation, list, text, type UpOptions, UsageError } from "./invocation.ts";
+import { needRealmFile, readKeyFile, readRealmFile, writeKeyFile, writePrivate } from "./local_files.ts";
+
+/** A `host:port` pair, or a port alone. */
+function hostPort(i: Invocation, name: string): string | undefined {
+  const value = text(i, name);
+  if (value === undefined) return undefined;
+  const match = /^(?:(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):)?([0-9]{1,5})$/.exec(value);
+  if (!match || Number(match[2]) > 65_535) {
+    throw new UsageError(`--${name} is HOST:PORT, for example 127.0.0.1:7480, not ${JSON.stringify(value)}`);
+  }
+  return `${match[1] ?? "127.0.0.1"}:${match[2]}`;
+}
+
+function optionsOf(i: Invocation): UpOptions {
+  return {
+    dataDir: i.dataDir,
+    name: text(i, "name"),
+    tags: list(i, "tags"),
+    listen: list(i, "listen"),
+    announce: list(i, "announce"),
+    gateway: hostPort(i, "gateway"),
+    api: hostPort(i, "api"),
+    mdns: !flag(i, "no-mdns"),
+    relay: flag(i, "relay"),
+  };
+}
+
+/** Runs this node until it ends. */
+export const up: Handler = async (i) => {
+  const options = optionsOf(i);
+  await needRealmFile(i.dataDir);
+  return await i.host.up(options);
+};
+
+/** Writes what a node needs to join; then runs it. */
+export const join: Handler = async (i) => {
+  const options = optionsOf(i);
+  const { signed, invite } = unwrap(parseInviteToken(i.args[0]));
+  if (invite.until <= Date.now()) {
+    throw new RealmError(
+      "invite_expired",
+      `the invite expired at ${new Date(invite.until).toISOString()}; ask for a new one`,
+    );
+  }
+  const before = await readRealmFile(i.dataDir);
+  if (before && before.realm !== invite.realm) {
+    throw new RealmError(
+      "conflict",
+      `${i.dataDir} belongs to the realm ${before.realm} already; use another --data-dir`,
+    );
+  }
+  const nodePath = `${i.dataDir}/${dataFiles.nodeKey}`;
+  if (!await readKeyFile(nodePath)) await writeKeyFile(nodePath, await makeKeyFile("node", newSeed()));
+  const file: RealmFile = { realm: invite.realm, invite: signed };
+  await writePrivate(`${i.dataDir}/${dataFiles.realm}`, JSON.stringify(file, null, 2) + "\n");
+  if (flag(i, "no-start")) {
+    i.terminal.out(`This machine joins the realm ${invite.realm} when it starts.\nNext: realm up\n`);
+    return 0;
+  }
+  return await i.host.up(options);
+};
