@@ -80,6 +80,42 @@ export {
   parseKeyFile,
   type SealedSeed,
 } from "./agent/protocol/key_file.ts";
+export {
+  type AppComponent,
+  type AppHttp,
+  type AppManifest,
+  type AppMount,
+  appSpecOf,
+  type AppStatic,
+  type CacheRule,
+  type PackageFile,
+  type SnapshotPlan,
+} from "./agent/protocol/package_manifest.ts";
+export type { Route } from "./agent/protocol/routes.ts";
+export type { TomlProblem, TomlRefusal, TomlResult } from "./agent/protocol/toml.ts";
+export {
+  type AppWish,
+  type KeyWish,
+  type NodeWish,
+  parseRealmManifest,
+  type PinWish,
+  type RealmManifest,
+} from "./agent/protocol/realm_manifest.ts";
+export {
+  type CreatedPackage,
+  type CreateOptions,
+  createPackage,
+  inspectPackage,
+  type PackageBlob,
+  packageBlobs,
+  type PackageListing,
+  type PackageReader,
+  type PackageWorld,
+  readPackage,
+  type Verification,
+  verifyPackage,
+} from "./agent/packages/mod.ts";
+export type { DirectoryEntry, Disk, DiskWriter, FileInfo, Hasher, Sha256 } from "./agent/ports.ts";
 export { limits, timing } from "./agent/protocol/limits.ts";
 export { type NodeInfo, type ReplicaState, replicaStates } from "./agent/protocol/record.ts";
 export { sealSession, type SessionView, type SignedSession } from "./agent/protocol/session.ts";

@@ -47,6 +47,7 @@ export interface PeerStreams {
 
 /** What a file is. `other` covers symlinks, devices, sockets: nothing Realm follows. */
 export interface FileInfo {
+  /** `other` is nothing that Realm follows. */
   readonly kind: "file" | "directory" | "other";
   /** Bytes; 0 for directories. */
   readonly size: number;

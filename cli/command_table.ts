@@ -53,7 +53,11 @@ export const globalOptions: readonly OptionSpec[] = [
 const watch: OptionSpec = { name: "watch", short: "w", summary: "Show again whenever something changes" };
 const tag = (summary: string): OptionSpec => ({ name: "tag", short: "t", value: "TAG", many: true, summary });
 const detach: OptionSpec = { name: "detach", short: "d", summary: "Do not wait for the end" };
-const timeout: OptionSpec = { name: "timeout", value: "TIME", summary: "Stop waiting after this (default 10m)" };
+const timeout: OptionSpec = {
+  name: "timeout",
+  value: "TIME",
+  summary: "Stop waiting after this (default 10m)",
+};
 const out: OptionSpec = { name: "out", short: "o", value: "FILE", summary: "Write to this file" };
 const up: readonly OptionSpec[] = [
   { name: "name", value: "NAME", summary: "Name for people (default: the host name)" },
@@ -93,7 +97,8 @@ export const commands: readonly CommandSpec[] = [
     words: ["init"],
     args: [],
     summary: "Create a realm: its owner key and this machine's node key",
-    text: "The owner key is the root of everything in the realm. Keep a copy of it in a safe place: who has it owns\n" +
+    text:
+      "The owner key is the root of everything in the realm. Keep a copy of it in a safe place: who has it owns\n" +
       "the realm, and without it nobody can grant new keys. With --passphrase the file is encrypted (scrypt, AES-GCM).",
     options: [
       { name: "passphrase", summary: "Encrypt the owner key; asks, or takes REALM_PASSPHRASE" },
@@ -106,7 +111,8 @@ export const commands: readonly CommandSpec[] = [
     words: ["up"],
     args: [],
     summary: "Run this node in the foreground",
-    text: "Starts the agent under a supervisor that restarts it when it ends unexpectedly. Ctrl-C stops both.",
+    text:
+      "Starts the agent under a supervisor that restarts it when it ends unexpectedly. Ctrl-C stops both.",
     options: up,
     examples: [
       ["realm up", "run this node"],
@@ -118,7 +124,8 @@ export const commands: readonly CommandSpec[] = [
     words: ["invite"],
     args: [],
     summary: "Make a token with which other machines join",
-    text: "Signed on this machine. The token names addresses of running nodes, asked from the local one unless given.",
+    text:
+      "Signed on this machine. The token names addresses of running nodes, asked from the local one unless given.",
     options: [
       { name: "uses", value: "N", summary: "How many machines may join with it (default 1)" },
       { name: "expires", value: "TIME", summary: "How long it is valid: 30m, 24h, 7d (default 24h)" },
@@ -224,7 +231,8 @@ export const commands: readonly CommandSpec[] = [
     words: ["deploy"],
     args: [{ name: "PACKAGE", kind: "file" }],
     summary: "Deploy a package: a .realm file or a directory with a manifest.toml",
-    text: "Uploads what the realm lacks, signs one command, and follows the rollout to its end: healthy, or rolled back\n" +
+    text:
+      "Uploads what the realm lacks, signs one command, and follows the rollout to its end: healthy, or rolled back\n" +
       "with the reason and the failed replica's last log lines (exit code 1).",
     options: [
       { name: "name", value: "APP", summary: "Name of the app (default: the package's)" },
@@ -281,7 +289,8 @@ export const commands: readonly CommandSpec[] = [
   {
     words: ["app", "rollback"],
     args: [app, { name: "VERSION", optional: true }],
-    summary: "Return to an earlier deploy: a number or id from `app history`, or a version; default the one before",
+    summary:
+      "Return to an earlier deploy: a number or id from `app history`, or a version; default the one before",
     options: [detach, timeout],
     examples: [["realm app rollback my-app", "the deploy before this one"]],
     load: async () => (await import("./app_change.ts")).rollback,

@@ -4,8 +4,8 @@ import {
   type Credentials,
   dataFiles,
   type KeyFile,
-  RealmError,
   type RealmClient,
+  RealmError,
   type SessionView,
   signerOfKeyFile,
 } from "../mod.ts";
@@ -35,7 +35,9 @@ async function credentialsOf(i: Invocation, path: string, key: KeyFile): Promise
   if (grants) return { realm: grants.realm, signer, grants: grants.grants };
   throw new RealmError(
     "not_authorised",
-    `${path} has no grant beside it; ask an admin for 'realm key grant ${key.id}' and put its file at ${grantsPath(path)}`,
+    `${path} has no grant beside it; ask an admin for 'realm key grant ${key.id}' and put its file at ${
+      grantsPath(path)
+    }`,
   );
 }
 
@@ -85,13 +87,18 @@ async function addressOf(i: Invocation): Promise<{ url: string; local: boolean }
       const url = new URL(/^https?:\/\//.test(given) ? given : `http://${given}`);
       return { url: url.origin, local: false };
     } catch {
-      throw new UsageError(`--connect is an address such as http://127.0.0.1:7481, not ${JSON.stringify(given)}`);
+      throw new UsageError(
+        `--connect is an address such as http://127.0.0.1:7481, not ${JSON.stringify(given)}`,
+      );
     }
   }
   const agent = await readAgentFile(i.dataDir);
   if (agent) return { url: agent.api, local: true };
   if (await readRealmFile(i.dataDir)) {
-    throw new RealmError("unreachable", "no node runs here; start it with 'realm up', or name another with --connect URL");
+    throw new RealmError(
+      "unreachable",
+      "no node runs here; start it with 'realm up', or name another with --connect URL",
+    );
   }
   await needRealmFile(i.dataDir);
   throw new Error("unreachable");
@@ -105,7 +112,9 @@ interface KeptSession {
 
 async function keptSession(i: Invocation, url: string): Promise<string | undefined> {
   try {
-    const kept = JSON.parse(await readText(`${i.dataDir}/${dataFiles.session}`) ?? "null") as KeptSession | null;
+    const kept = JSON.parse(await readText(`${i.dataDir}/${dataFiles.session}`) ?? "null") as
+      | KeptSession
+      | null;
     return kept?.url === url && kept.until > Date.now() + SESSION_MARGIN_MS ? kept.token : undefined;
   } catch {
     return undefined; // damaged: a new session is opened and written over it

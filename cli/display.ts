@@ -17,10 +17,15 @@ export const plain = (text: string): string => text.replace(CONTROL, "\ufffd");
 
 /** A cell: text, or text with a colour. */
 export type Cell = string | { readonly text: string; readonly colour: Colour };
-const textOf = (cell: Cell): string => plain(typeof cell === "string" ? cell : cell.text).replaceAll(/[\n\t]/g, " ");
+const textOf = (cell: Cell): string =>
+  plain(typeof cell === "string" ? cell : cell.text).replaceAll(/[\n\t]/g, " ");
 
 /** Aligned columns with a heading. */
-export function table(terminal: Terminal, head: readonly string[], rows: readonly (readonly Cell[])[]): string {
+export function table(
+  terminal: Terminal,
+  head: readonly string[],
+  rows: readonly (readonly Cell[])[],
+): string {
   const widths = head.map((h, i) => Math.max(h.length, ...rows.map((r) => [...textOf(r[i] ?? "")].length)));
   const line = (cells: readonly Cell[], all?: Colour) =>
     cells.map((cell, i) => {

@@ -13,18 +13,23 @@ const usage = (c: CommandSpec): string => ["realm", ...c.words, ...c.args.map(ar
 
 function rows(pairs: readonly (readonly [string, string])[]): string {
   const width = Math.min(34, Math.max(0, ...pairs.map(([a]) => a.length)));
-  return pairs.map(([a, b]) => a.length > width ? `  ${a}\n  ${"".padEnd(width)}  ${b}` : `  ${a.padEnd(width)}  ${b}`)
+  return pairs.map(([a, b]) =>
+    a.length > width ? `  ${a}\n  ${"".padEnd(width)}  ${b}` : `  ${a.padEnd(width)}  ${b}`
+  )
     .join("\n");
 }
 
 const optionRow = (o: OptionSpec): [string, string] => [
-  `${o.short !== undefined ? `-${o.short}, ` : "    "}--${o.name}${o.value !== undefined ? ` ${o.value}` : ""}`,
+  `${o.short !== undefined ? `-${o.short}, ` : "    "}--${o.name}${
+    o.value !== undefined ? ` ${o.value}` : ""
+  }`,
   o.summary,
 ];
 
 function overview(bold: Bold): string {
   const single = commands.filter((c) => c.words.length === 1);
-  const verbsOf = (noun: string) => commands.filter((c) => c.words[0] === noun).map((c) => c.words[1]).join("|");
+  const verbsOf = (noun: string) =>
+    commands.filter((c) => c.words[0] === noun).map((c) => c.words[1]).join("|");
   const groups = nouns.map((noun): [string, string] => [`${noun} ${verbsOf(noun)}`, ""]);
   return `${bold("realm")}: a peer-to-peer compute mesh that you own
 

@@ -22,16 +22,20 @@ import { newPassphrase } from "./passphrase.ts";
 /** An invite by which the first node admits itself: no bootstrap addresses, one use. */
 function founderInvite(ownerSeed: Uint8Array, tags: string[], now: number): SignedInvite {
   const owner = signerFromSeed(ownerSeed);
-  return sealInvite({
-    v: 1,
-    realm: keyIdOf(owner.publicKey),
-    bootstrap: [],
-    tags,
-    uses: 1,
-    from: now,
-    until: now + limits.inviteMaxMs,
-    nonce: toBase64Url(crypto.getRandomValues(new Uint8Array(16))),
-  }, owner, []);
+  return sealInvite(
+    {
+      v: 1,
+      realm: keyIdOf(owner.publicKey),
+      bootstrap: [],
+      tags,
+      uses: 1,
+      from: now,
+      until: now + limits.inviteMaxMs,
+      nonce: toBase64Url(crypto.getRandomValues(new Uint8Array(16))),
+    },
+    owner,
+    [],
+  );
 }
 
 /** See the module's text. */

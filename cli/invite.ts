@@ -34,7 +34,10 @@ async function bootstrapOf(i: Invocation): Promise<string[]> {
     }
   }
   if (all.length > 0) return [...new Set(all)].slice(0, BOOTSTRAP);
-  throw new RealmError("unavailable", "no running node told an address to join through; give one with --bootstrap");
+  throw new RealmError(
+    "unavailable",
+    "no running node told an address to join through; give one with --bootstrap",
+  );
 }
 
 /** See the module's text. */
@@ -53,20 +56,26 @@ export const invite: Handler = async (i) => {
   const bootstrap = await bootstrapOf(i);
   const { realm, signer, grants } = await signingCredentials(i);
   const now = Date.now();
-  const signed = sealInvite({
-    v: 1,
-    realm,
-    bootstrap,
-    tags: list(i, "tags"),
-    uses,
-    from: now,
-    until: now + lifeMs,
-    nonce: toBase64Url(crypto.getRandomValues(new Uint8Array(16))),
-  }, signer, grants);
+  const signed = sealInvite(
+    {
+      v: 1,
+      realm,
+      bootstrap,
+      tags: list(i, "tags"),
+      uses,
+      from: now,
+      until: now + lifeMs,
+      nonce: toBase64Url(crypto.getRandomValues(new Uint8Array(16))),
+    },
+    signer,
+    grants,
+  );
   const made = { token: inviteToken(signed), id: inviteId(signed), uses, until: now + lifeMs, bootstrap };
   if (i.terminal.live) {
     i.terminal.err(
-      `For ${uses === 1 ? "one machine" : `${uses} machines`}, until ${moment(made.until)} UTC. There: realm join TOKEN\n\n`,
+      `For ${uses === 1 ? "one machine" : `${uses} machines`}, until ${
+        moment(made.until)
+      } UTC. There: realm join TOKEN\n\n`,
     );
   }
   print(i, made, () => `${made.token}\n`);

@@ -78,7 +78,14 @@ export function whole(i: Invocation, name: string, fallback: number, min: number
   throw new UsageError(`--${name} is a whole number from ${min} to ${max}, not ${JSON.stringify(value)}`);
 }
 
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+const UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
 /** Milliseconds of an option such as `30m` or `7d`. */
 export function duration(i: Invocation, name: string, fallback: number): number {
   const value = text(i, name);

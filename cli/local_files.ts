@@ -25,7 +25,11 @@ export async function readText(path: string): Promise<string | undefined> {
 }
 
 /** Writes a file that only its owner may read, so that it has the old or the new content. */
-export async function writePrivate(path: string, text: string, options: { fresh?: boolean } = {}): Promise<void> {
+export async function writePrivate(
+  path: string,
+  text: string,
+  options: { fresh?: boolean } = {},
+): Promise<void> {
   const directory = path.replace(/[/\\][^/\\]*$/, "");
   try {
     if (directory !== path && directory !== "") await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
@@ -95,4 +99,3 @@ export async function readNamed(path: string): Promise<string> {
   if (text === undefined) throw new RealmError("not_found", `${path} does not exist`);
   return text;
 }
-

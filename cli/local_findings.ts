@@ -26,9 +26,12 @@ async function keyFinding(dataDir: string, name: string, subject: string): Promi
 /** Findings about the data directory. */
 export async function localFindings(dataDir: string): Promise<readonly FindingView[]> {
   const realm = await readRealmFile(dataDir).catch(() => undefined);
-  const membership: FindingView = realm
-    ? { subject: "realm", state: "ok", detail: realm.realm }
-    : { subject: "realm", state: "missing", detail: "this machine belongs to none", fix: "realm init, or realm join TOKEN" };
+  const membership: FindingView = realm ? { subject: "realm", state: "ok", detail: realm.realm } : {
+    subject: "realm",
+    state: "missing",
+    detail: "this machine belongs to none",
+    fix: "realm init, or realm join TOKEN",
+  };
   const keys = await Promise.all([
     keyFinding(dataDir, dataFiles.nodeKey, "node key"),
     keyFinding(dataDir, dataFiles.ownerKey, "owner key"),

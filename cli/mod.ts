@@ -82,7 +82,9 @@ export async function runCli(argv: readonly string[], host: CliHost): Promise<nu
       return 0;
     }
     const options: OptionValues = parsed.options;
-    const given = typeof options["data-dir"] === "string" ? options["data-dir"] : Deno.env.get("REALM_DATA_DIR");
+    const given = typeof options["data-dir"] === "string"
+      ? options["data-dir"]
+      : Deno.env.get("REALM_DATA_DIR");
     const invocation: Invocation = {
       args: parsed.args,
       options,

@@ -1,6 +1,13 @@
 /** Words of a command line to a command with options and arguments; says what is wrong and what is near. */
 import { parseArgs } from "node:util";
-import { commands, type CommandSpec, findCommand, globalOptions, nouns, type OptionSpec } from "./command_table.ts";
+import {
+  commands,
+  type CommandSpec,
+  findCommand,
+  globalOptions,
+  nouns,
+  type OptionSpec,
+} from "./command_table.ts";
 import { type OptionValues, UsageError } from "./invocation.ts";
 
 /** What a command line asks for. */
@@ -30,7 +37,9 @@ function distance(a: string, b: string): number {
 /** `; did you mean …?` when one of `known` is near. */
 function hint(word: string, known: readonly string[], prefix: string): string {
   const near = [...known].map((k) => ({ k, d: distance(word.slice(0, 40), k) })).sort((a, b) => a.d - b.d)[0];
-  return near && near.d <= Math.max(1, Math.floor(near.k.length / 3)) ? `; did you mean '${prefix}${near.k}'?` : "";
+  return near && near.d <= Math.max(1, Math.floor(near.k.length / 3))
+    ? `; did you mean '${prefix}${near.k}'?`
+    : "";
 }
 
 function unknownCommand(words: readonly string[]): UsageError {
@@ -41,7 +50,9 @@ function unknownCommand(words: readonly string[]): UsageError {
       return new UsageError(`'realm ${first}' needs a verb: ${verbs.join(", ")}`);
     }
     return new UsageError(
-      `there is no 'realm ${first} ${second}'${hint(second, verbs, `realm ${first} `) || `; there is ${verbs.join(", ")}`}`,
+      `there is no 'realm ${first} ${second}'${
+        hint(second, verbs, `realm ${first} `) || `; there is ${verbs.join(", ")}`
+      }`,
     );
   }
   const known = [...new Set(commands.map((c) => c.words[0]))];
@@ -105,11 +116,15 @@ export function parse(given: readonly string[]): Parsed {
   const command = findCommand(argv);
   if (first === undefined || before.includes("--help") || before.includes("-h")) {
     const words = command?.words ?? argv.filter((w) => nouns.includes(w)).slice(0, 1);
-    if (!command && words.length === 0 && first !== undefined && !first.startsWith("-")) throw unknownCommand(argv);
+    if (!command && words.length === 0 && first !== undefined && !first.startsWith("-")) {
+      throw unknownCommand(argv);
+    }
     return { kind: "help", words };
   }
   if (!command) {
-    if (first.startsWith("-")) throw new UsageError(`there is no option ${first.slice(0, 40)}; see 'realm --help'`);
+    if (first.startsWith("-")) {
+      throw new UsageError(`there is no option ${first.slice(0, 40)}; see 'realm --help'`);
+    }
     throw unknownCommand(argv);
   }
   const rest = argv.slice(command.words.length);

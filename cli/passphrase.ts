@@ -31,7 +31,9 @@ const interactive = (): boolean => Deno.stdin.isTerminal() && Deno.stderr.isTerm
 export function askPassphrase(what: string): string {
   const given = Deno.env.get("REALM_PASSPHRASE");
   if (given !== undefined) return given;
-  if (!interactive()) throw new UsageError(`${what} is encrypted: set REALM_PASSPHRASE, or run this on a terminal`);
+  if (!interactive()) {
+    throw new UsageError(`${what} is encrypted: set REALM_PASSPHRASE, or run this on a terminal`);
+  }
   return readHidden(`Passphrase of ${what}: `);
 }
 

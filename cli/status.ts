@@ -9,9 +9,10 @@ import { show } from "./watching.ts";
 function statusText(i: Invocation, r: RealmView): string {
   const t = i.terminal, n = r.nodes, a = r.apps;
   const lost = n.suspect + n.unreachable;
-  const nodes: Cell = lost === 0
-    ? { text: `${n.alive} alive`, colour: "green" }
-    : { text: `${n.alive} of ${n.total} alive, ${n.suspect} suspect, ${n.unreachable} unreachable`, colour: "red" };
+  const nodes: Cell = lost === 0 ? { text: `${n.alive} alive`, colour: "green" } : {
+    text: `${n.alive} of ${n.total} alive, ${n.suspect} suspect, ${n.unreachable} unreachable`,
+    colour: "red",
+  };
   const apps: Cell = a.troubled === 0
     ? { text: `${a.steady} of ${a.total} steady`, colour: a.steady === a.total ? "green" : "yellow" }
     : { text: `${a.steady} of ${a.total} steady, ${a.troubled} in trouble`, colour: "red" };

@@ -5,7 +5,11 @@ import { flag, type Invocation } from "./invocation.ts";
 const EVERY_MS = 1_000;
 
 /** Shows once, or with `--watch` again and again until Ctrl-C; a JSON line for each change with `--json`. */
-export async function show<T>(i: Invocation, read: () => Promise<T>, view: (value: T) => string): Promise<void> {
+export async function show<T>(
+  i: Invocation,
+  read: () => Promise<T>,
+  view: (value: T) => string,
+): Promise<void> {
   const json = flag(i, "json");
   if (!flag(i, "watch")) {
     const value = await read();

@@ -4,35 +4,7 @@ import { dataFiles, parseKeyFile, parseRealmFile, RealmError, unwrap } from "../
 import type { Runtime } from "../runtimes/mod.ts";
 import { FATAL_EXIT } from "../node/mod.ts";
 import { runAgentProcess } from "./agent_process.ts";
-
-/** What `realm up` passes to the agent's process, as JSON in the environment variable {@link LAUNCH_VARIABLE}. */
-export interface LaunchOptions {
-  readonly dataDir: string;
-  readonly name: string;
-  readonly tags: readonly string[];
-  /** Multiaddrs, or `host:port`. */
-  readonly listen: readonly string[];
-  /** Addresses to announce in place of those listened on. */
-  readonly announce?: readonly string[];
-  readonly gateway: { readonly hostname: string; readonly port: number };
-  readonly api: { readonly hostname: string; readonly port: number };
-  readonly mdns: boolean;
-  readonly relay: boolean;
-  readonly logLevel: "debug" | "info" | "warn" | "error";
-  /** MiB of memory that work may take; default 80 % of the machine's. */
-  readonly memoryMb?: number;
-}
-
-/** See {@link LaunchOptions}. */
-export const LAUNCH_VARIABLE = "REALM_LAUNCH";
-
-/** `host:port` as a multiaddr; a multiaddr stays as it is. */
-export function toMultiaddr(listen: string): string {
-  if (listen.startsWith("/")) return listen;
-  const colon = listen.lastIndexOf(":");
-  const host = listen.slice(0, colon).replace(/^\[|\]$/g, "") || "0.0.0.0";
-  return `/${host.includes(":") ? "ip6" : "ip4"}/${host}/tcp/${listen.slice(colon + 1)}`;
-}
+import { type LaunchOptions, toMultiaddr } from "./launch_options.ts";
 
 /** Reads a file that `realm init` or `realm join` wrote. */
 async function readSetup(path: string): Promise<string> {

@@ -6,6 +6,7 @@ export * from "./agent_launch.ts";
 export * from "./agent_process.ts";
 export * from "./client.ts";
 export * from "./key_seal.ts";
+export * from "./launch_options.ts";
 export * from "./listen.ts";
 export * from "./openapi.ts";
 export * from "./server.ts";

@@ -9,7 +9,9 @@ import { byteReader } from "./byte_reader.ts";
 
 /** The doors that packages need. */
 export interface PackageWorld {
+  /** Files. */
   readonly disk: Disk;
+  /** SHA-256. */
   readonly hasher: Hasher;
 }
 

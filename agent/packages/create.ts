@@ -22,10 +22,13 @@ import { listTree, type Tree } from "./tree.ts";
 export interface CreatedPackage {
   /** The file. */
   readonly path: string;
+  /** The package's digest. */
   readonly digest: Digest;
+  /** Its manifest, checked. */
   readonly manifest: AppManifest;
   /** Bytes of the file. */
   readonly size: number;
+  /** Whether it carries a signature. */
   readonly signed: boolean;
   /** Names in the directory that never belong to a package (`.git`, `.DS_Store` …). */
   readonly leftOut: readonly string[];
@@ -46,6 +49,7 @@ export interface CreateOptions {
   readonly signer?: Signer;
   /** Told while files are hashed and written. */
   readonly onProgress?: (step: "hashing" | "writing", path: string) => void;
+  /** Ends the work. */
   readonly signal?: AbortSignal;
 }
 

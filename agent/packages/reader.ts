@@ -24,10 +24,13 @@ import { listTree, type Tree } from "./tree.ts";
 export interface PackageReader {
   /** Where it was opened. */
   readonly path: string;
+  /** What it is on disk. */
   readonly form: "file" | "directory";
   /** Exact bytes of the manifest: the blob whose digest is the package's. */
   readonly manifestBytes: Uint8Array;
+  /** SHA-256. */
   readonly digest: Digest;
+  /** Its manifest, checked. */
   readonly manifest: AppManifest;
   /** Not verified: see `verifyPackage`. */
   readonly signature?: Envelope;
@@ -55,6 +58,7 @@ export async function readPackage(world: PackageWorld, path: string): Promise<Pa
 
 /** A blob that a package needs: its manifest or one of its files. */
 export interface PackageBlob {
+  /** SHA-256. */
   readonly digest: Digest;
   /** Bytes. */
   readonly size: number;

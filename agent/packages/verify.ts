@@ -8,11 +8,17 @@ import { verifySignature } from "./signature.ts";
 
 /** What a package says about itself. */
 export interface PackageListing {
+  /** Where it was opened. */
   readonly path: string;
+  /** What it is on disk. */
   readonly form: "file" | "directory";
+  /** The app's name. */
   readonly name: string;
+  /** The package's version. */
   readonly version: string;
+  /** The package's digest. */
   readonly digest: Digest;
+  /** Its inventory. */
   readonly files: readonly PackageFile[];
   /** Bytes of all files, without the manifest. */
   readonly bytes: number;

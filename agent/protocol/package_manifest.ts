@@ -18,6 +18,7 @@ export interface PackageFile {
   readonly path: string;
   /** Bytes. */
   readonly size: number;
+  /** SHA-256 of the content. */
   readonly sha256: Digest;
 }
 
@@ -29,10 +30,13 @@ export interface AppComponent {
   readonly sha256: Digest;
   /** Linear memory ceiling of one instance, in MiB. */
   readonly memoryMb: number;
+  /** Requests in work at once. */
   readonly maxConcurrency: number;
   /** Wall-clock limit of one request or of a whole command. */
   readonly timeoutMs: number;
+  /** A fresh instance for every request, or one kept warm. */
   readonly instance: "per_request" | "reuse";
+  /** Arguments of a command. */
   readonly args: readonly string[];
 }
 
@@ -40,7 +44,9 @@ export interface AppComponent {
 export interface CacheRule {
   /** Path pattern; `*` stands for any run of characters, slashes included. The first rule that fits applies. */
   readonly path: string;
+  /** `max-age` of `cache-control`. */
   readonly maxAgeSeconds: number;
+  /** Whether it never changes under its name. */
   readonly immutable: boolean;
 }
 
@@ -56,6 +62,7 @@ export interface AppStatic {
   readonly spa: boolean;
   /** Path inside the package of the page served with status 404. */
   readonly notFound?: string;
+  /** Caching rules, the first that fits. */
   readonly cache: readonly CacheRule[];
 }
 
@@ -63,6 +70,7 @@ export interface AppStatic {
 export interface AppHttp {
   /** At least one; the app's name when the manifest gives none. */
   readonly routes: readonly Route[];
+  /** Files served before the component is asked. */
   readonly static?: AppStatic;
   /** Path that answers with a 2xx status when the app is healthy. */
   readonly health?: string;
@@ -70,6 +78,7 @@ export interface AppHttp {
 
 /** Regular backups of a state volume. */
 export interface SnapshotPlan {
+  /** Time between two. */
   readonly everyMs: number;
   /** Snapshots kept. */
   readonly keep: number;
@@ -94,14 +103,17 @@ export type AppMount =
 export interface AppManifest {
   /** A DNS label. */
   readonly name: string;
+  /** The package's own version. */
   readonly version: string;
   /** Absent for a static site. */
   readonly component?: AppComponent;
+  /** Environment variables of the guest. */
   readonly env: Readonly<Record<string, string>>;
   /** Absent for a package that only runs as a job. */
   readonly http?: AppHttp;
   /** `host:port` pairs that may be reached; port may be `*`. */
   readonly outbound: readonly string[];
+  /** Directories that the guest sees. */
   readonly mounts: readonly AppMount[];
   /** The inventory, sorted by path; everything but the manifest itself and its signature. */
   readonly files: readonly PackageFile[];

@@ -25,15 +25,20 @@ export interface AppWish {
   readonly package: string;
   /** Name of the app; the package's own when absent. */
   readonly name?: string | undefined;
+  /** How many. */
   readonly replicas: Replicas;
   /** Node tags, or `!tag` to exclude. */
   readonly tags: readonly string[];
+  /** How a new version replaces the old one. */
   readonly strategy: "rolling" | "all" | "canary";
 }
 /** Set a node's tags, or its willingness to take work; what is absent stays as it is. */
 export interface NodeWish {
+  /** Node id. */
   readonly node: NodeId;
+  /** Node tags. */
   readonly tags?: readonly string[] | undefined;
+  /** Whether it takes no new work. */
   readonly cordon?: boolean | undefined;
 }
 /** Grant a role to a key until a time, or revoke the key. */
@@ -47,17 +52,25 @@ export type KeyWish =
   | { readonly key: KeyId; readonly revoke: true };
 /** Keep a blob. */
 export interface PinWish {
+  /** SHA-256 of the content. */
   readonly digest: Digest;
+  /** Name for people. */
   readonly name?: string | undefined;
+  /** On how many nodes. */
   readonly copies: number;
+  /** Node tags. */
   readonly tags: readonly string[];
 }
 
 /** A realm manifest, checked. Lists keep the order of the text. */
 export interface RealmManifest {
+  /** Apps to deploy. */
   readonly apps: readonly AppWish[];
+  /** Nodes to change. */
   readonly nodes: readonly NodeWish[];
+  /** Keys to grant or revoke. */
   readonly keys: readonly KeyWish[];
+  /** Blobs to keep. */
   readonly pins: readonly PinWish[];
 }
 

@@ -11,6 +11,7 @@ import { type KeyPath, keyPositions } from "./toml_positions.ts";
 
 /** One thing that is wrong in a TOML file. */
 export interface TomlProblem {
+  /** Name of the file. */
   readonly file: string;
   /** From 1. */
   readonly line: number;
@@ -26,7 +27,9 @@ export interface TomlProblem {
 
 /** A refusal with everything that is wrong; also fits `Result<T>`. */
 export interface TomlRefusal {
+  /** A refusal. */
   readonly ok: false;
+  /** Stable code. */
   readonly code: "bad_manifest" | "too_large";
   /** All listed problems, one a line. */
   readonly message: string;
