@@ -9,10 +9,7 @@ Deno.test({
     await using cluster = await Cluster.start({ nodes: 3 });
     await t.step("formed", () => {
       console.log(`formed in ${Math.round(cluster.formedMs)} ms`);
-      assert.ok(
-        cluster.formedMs < 3_000 || Deno.env.get("CI") === "true" && cluster.formedMs < 9_000,
-        `${cluster.formedMs} ms`,
-      );
+      assert.ok(cluster.formedMs < 3_000, `${cluster.formedMs} ms`);
     });
     const joinFails = async (token: string, what: RegExp) => {
       const dir = await Deno.makeTempDir({ dir: cluster.root });
