@@ -5,6 +5,7 @@ import { fromBase64Url } from "../protocol/encoding.ts";
 import { type Admission, openAdmission } from "../protocol/invite.ts";
 import { limits } from "../protocol/limits.ts";
 import { ok, refuse, type Result } from "../protocol/errors.ts";
+import type { NodeId } from "../protocol/identity.ts";
 import type { Decision, NodeInfo, RealmRecord, RecordBody, ReplicaStatus } from "../protocol/record.ts";
 import { createApp, outranks, settleApp } from "./apps.ts";
 import { settleRevocations } from "./authority.ts";
@@ -113,7 +114,12 @@ function project(core: Core, record: RealmRecord, topics: Set<Topic>): void {
       projectCommand(core, record, topics);
       return;
     case "node": {
-      core.infos.set(record.author, record.body as NodeInfo);
+      const info = record.body as NodeInfo;
+      // A node that started anew never got what was sent to it before: offer again at once.
+      if (info.incarnation > (core.infos.get(record.author)?.incarnation ?? 0)) {
+        forgetOffers(core, record.author);
+      }
+      core.infos.set(record.author, info);
       core.alive = undefined;
       topics.add("nodes");
       return;
@@ -165,6 +171,11 @@ function bury(core: Core, record: RealmRecord, topics: Set<Topic>): void {
       topics.add("apps");
     }
   }
+}
+
+function forgetOffers(core: Core, node: NodeId): void {
+  for (const [key, offer] of core.offers) if (offer.node === node) core.offers.delete(key);
+  for (const declined of core.declines.values()) declined.delete(node);
 }
 
 /** The state of an app, made when it is not there. */

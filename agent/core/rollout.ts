@@ -184,7 +184,6 @@ export function decideApp(facts: AppFacts): Verdict {
     // A slot that serves is replaced within the batch; an empty one is filled at once, unless a canary is out.
     if (!empty && changing >= batch) continue;
     if (empty && desired.strategy === "canary" && !proven && !anyNewHealthy && changing >= batch) continue;
-    changing++;
     const bound = draft.boundNode(slot);
     const excluded = new Map([...exhausted, ...facts.declined(slot)]);
     if (bound !== undefined) {
@@ -218,7 +217,11 @@ export function decideApp(facts: AppFacts): Verdict {
       facts.nodes.map((n) => withoutOwn(n, here, facts)),
     );
     const likely = facts.offered(slot) ?? placement.ranked[0];
-    if (likely !== undefined) tentative.set(slot, likely);
+    // A slot that no node can take now must not hold up the others.
+    if (likely !== undefined) {
+      tentative.set(slot, likely);
+      changing++;
+    }
     wants.push({ slot, revision: target.id, memoryMb: target.spec.memory_mb, placement });
   }
   const phase = !settled ? "rolling" : refused ? "rolled_back" : "steady";
