@@ -6,7 +6,7 @@ import { type Admission, openAdmission } from "../protocol/invite.ts";
 import { limits } from "../protocol/limits.ts";
 import { ok, refuse, type Result } from "../protocol/errors.ts";
 import type { NodeId } from "../protocol/identity.ts";
-import type { Decision, NodeInfo, RealmRecord, RecordBody, ReplicaStatus } from "../protocol/record.ts";
+import type { Decision, NodeInfo, RealmRecord, RecordBody } from "../protocol/record.ts";
 import { createApp, outranks, settleApp } from "./apps.ts";
 import { settleRevocations } from "./authority.ts";
 import { claim, isMember, removeMember, settleMembers } from "./members.ts";
@@ -146,11 +146,14 @@ function project(core: Core, record: RealmRecord, topics: Set<Topic>): void {
       topics.add("apps");
       return;
     }
-    case "replica": {
-      const value = record.body as ReplicaStatus;
-      if (record.key !== `replica/${value.replica}`) return;
-      appOf(core, value.app).statuses.set(value.replica, { value, author: record.author });
-      core.dirtyApps.add(value.app);
+    case "replicas": {
+      const { app: name, list } = record.body as RecordBody<"replicas">;
+      if (record.key !== `replicas/${name}`) return;
+      const mine = new Map(
+        list.filter((status) => status.app === name).map((status) => [status.replica, status]),
+      );
+      appOf(core, name).statuses.set(record.author, mine);
+      core.dirtyApps.add(name);
       topics.add("apps");
       return;
     }
@@ -164,12 +167,6 @@ function bury(core: Core, record: RealmRecord, topics: Set<Topic>): void {
     core.verdicts.get(name)?.delete(record.author);
     core.alive = undefined;
     topics.add("nodes");
-  } else if (kind === "replica") {
-    for (const app of core.apps.values()) {
-      if (app.statuses.get(name)?.author !== record.author) continue;
-      app.statuses.delete(name);
-      topics.add("apps");
-    }
   }
 }
 
@@ -298,7 +295,7 @@ export function rebuild(core: Core): ReadonlySet<Topic> {
   core.alive = core.reserved = undefined;
   const records = [...allRecords(core.store)];
   const first = (kind: string) => records.filter((r) => r.kind === kind);
-  for (const kind of ["member", "command", "node", "liveness", "decision", "replica"]) {
+  for (const kind of ["member", "command", "node", "liveness", "decision", "replicas"]) {
     for (const record of first(kind)) project(core, record, topics);
   }
   for (const app of core.apps.keys()) core.dirtyApps.add(app);

@@ -38,8 +38,8 @@ export interface AppState {
   /** Set when the app was removed: whether its volumes go too. */
   removed?: { readonly volumes: boolean; readonly at: number };
   decision?: { readonly value: Decision; readonly author: NodeId };
-  /** Newest status by replica id. */
-  readonly statuses: Map<string, { readonly value: ReplicaStatus; readonly author: NodeId }>;
+  /** Newest statuses by node, then by replica id: only what a node says of its own replicas counts. */
+  readonly statuses: Map<NodeId, ReadonlyMap<string, ReplicaStatus>>;
 }
 
 /** An app of which nothing is known. */
@@ -103,6 +103,12 @@ export function settleApp(app: AppState): void {
   app.desired = desired;
   app.removed = removed;
 }
+
+/** What the node of a replica says of it. */
+export const statusOf = (
+  app: AppState,
+  replica: { readonly id: string; readonly node: NodeId },
+): ReplicaStatus | undefined => app.statuses.get(replica.node)?.get(replica.id);
 
 /** The revision with an id. */
 export const revisionOf = (app: AppState, id: Digest): Revision | undefined =>

@@ -10,7 +10,7 @@ import { canonicalJson } from "../protocol/encoding.ts";
 import type { Digest, NodeId } from "../protocol/identity.ts";
 import type { DecidedReplica, Decision } from "../protocol/record.ts";
 import { timing } from "../protocol/limits.ts";
-import { type AppState, type DesiredApp, type Revision, revisionOf } from "./apps.ts";
+import { type AppState, type DesiredApp, type Revision, revisionOf, statusOf } from "./apps.ts";
 import { type Candidate, matchesTags, place, type Placement } from "./placement.ts";
 
 /** A replica that needs a node: the controller offers it to the ranked nodes in turn. */
@@ -81,15 +81,10 @@ export function batchOf(strategy: DesiredApp["strategy"], slots: number, proven:
 const rejection = (decision: Decision | undefined, revision: Digest) =>
   decision?.rejected.find((r) => r.revision === revision);
 
-function statusOf(facts: AppFacts, replica: DecidedReplica) {
-  const status = facts.app.statuses.get(replica.id);
-  return status && status.author === replica.node ? status.value : undefined;
-}
-
 function healthOf(facts: AppFacts, replica: DecidedReplica, byId: ReadonlyMap<NodeId, Candidate>): Health {
   const node = byId.get(replica.node);
   if (!node || node.state === "unreachable" || node.state === "left") return "gone";
-  const state = statusOf(facts, replica)?.state;
+  const state = statusOf(facts.app, replica)?.state;
   if (state === "healthy") return "healthy";
   if (state === "failed") return "failed";
   return "pending";
@@ -97,7 +92,7 @@ function healthOf(facts: AppFacts, replica: DecidedReplica, byId: ReadonlyMap<No
 
 /** Time by which a pending replica must be healthy: bytes that still arrive extend it. */
 function deadlineOf(facts: AppFacts, replica: DecidedReplica): number {
-  const status = statusOf(facts, replica);
+  const status = statusOf(facts.app, replica);
   return (status?.state === "fetching" ? Math.max(status.since, replica.at) : replica.at) +
     timing.startDeadlineMs;
 }
@@ -135,7 +130,7 @@ export function decideApp(facts: AppFacts): Verdict {
       continue;
     }
     if (health === "healthy") continue;
-    const status = statusOf(facts, replica);
+    const status = statusOf(facts.app, replica);
     const reason = status?.reason ?? `not healthy within ${timing.startDeadlineMs / 1000} s`;
     if (replica.revision === target.id && !proven) {
       const name = byId.get(replica.node)?.name ?? replica.node;

@@ -7,7 +7,14 @@ import { refuse } from "../protocol/errors.ts";
 import type { NodeId } from "../protocol/identity.ts";
 import { limits, timing } from "../protocol/limits.ts";
 import type { Message } from "../protocol/message.ts";
-import { openRecord, type RealmRecord, sealRecord, type WireRecord } from "../protocol/record.ts";
+import {
+  openRecord,
+  type RealmRecord,
+  type RecordBody,
+  type ReplicaStatus,
+  sealRecord,
+  type WireRecord,
+} from "../protocol/record.ts";
 import { applyRecord, type Topic } from "./apply.ts";
 import { checkAdmission, checkCommand } from "./admission.ts";
 import { answerReceived, consider, control, order } from "./control.ts";
@@ -84,16 +91,19 @@ class Step {
         const known = recordOf(core.store, core.config.self, "node")?.body as
           | { incarnation?: number }
           | undefined;
+        if (!core.info) this.#forgetStatuses();
         core.info = { ...event.info, incarnation: core.info?.incarnation ?? (known?.incarnation ?? 0) + 1 };
         this.#write("node", core.info);
         return;
       }
       case "replica":
-        this.#write(`replica/${event.status.replica}`, event.status);
+        this.#status(event.status.app, event.status.replica, event.status);
         return;
       case "gone":
-        if (recordOf(core.store, core.config.self, `replica/${event.replica}`)?.body) {
-          this.#write(`replica/${event.replica}`, null);
+        for (const app of core.apps.values()) {
+          if (app.statuses.get(core.config.self)?.has(event.replica)) {
+            this.#status(app.name, event.replica, undefined);
+          }
         }
         return;
       case "audited":
@@ -134,6 +144,31 @@ class Step {
         });
         return;
       }
+    }
+  }
+
+  /** Puts one replica's status into the record of its app on this node, or takes it out. */
+  #status(app: string, replica: string, status: ReplicaStatus | undefined): void {
+    const { self } = this.#core.config;
+    const known = recordOf(this.#core.store, self, `replicas/${app}`)?.body as
+      | RecordBody<"replicas">
+      | null
+      | undefined;
+    const others = (known?.list ?? []).filter((s) => s.replica !== replica);
+    // The log of a failure is for the newest one; older ones make room.
+    const list = [...others.map(({ log: _log, ...rest }) => rest), ...status ? [status] : []].slice(
+      -limits.replicasPerNode,
+    );
+    this.#write(`replicas/${app}`, { app, list });
+  }
+
+  /** What ran here before this start does not run any more until it is reported anew. */
+  #forgetStatuses(): void {
+    const { store, config } = this.#core;
+    for (const record of [...store.authors.get(config.self)?.live.values() ?? []]) {
+      if (record.kind !== "replicas" || record.body === null) continue;
+      const { app, list } = record.body as RecordBody<"replicas">;
+      if (list.length > 0) this.#write(record.key, { app, list: [] });
     }
   }
 

@@ -173,10 +173,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         if (revision.spec.package !== digest) continue;
         const via = core.commands.get(revision.of ?? revision.id)?.via;
         if (via) holders.add(via);
-        for (const [id, status] of app.statuses) {
-          if (status.value.state === "healthy" && status.value.revision === revision.id && id) {
-            holders.add(status.author);
-          }
+        for (const [node, statuses] of app.statuses) {
+          const runs = [...statuses.values()].some((status) =>
+            status.state === "healthy" && status.revision === revision.id
+          );
+          if (runs) holders.add(node);
         }
       }
     }

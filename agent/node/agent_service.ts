@@ -205,7 +205,7 @@ export function serviceOf(agent: Agent): AgentService {
       const app = core.apps.get(name);
       const nodes = new Set<NodeId>([self]);
       for (const r of app?.decision?.value.replicas ?? []) nodes.add(r.node);
-      for (const s of app?.statuses.values() ?? []) nodes.add(s.author);
+      for (const node of app?.statuses.keys() ?? []) nodes.add(node);
       const alive = [...nodes].filter((id) => id === self || nodeState(core, id) === "alive");
       const end = new AbortController();
       const either = AbortSignal.any([signal, end.signal]);

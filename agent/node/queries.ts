@@ -12,6 +12,7 @@ import {
   reservedMb,
   revisionOf,
   schedulingOf,
+  statusOf,
   storeDigest,
   tagsOf,
 } from "../core/mod.ts";
@@ -96,8 +97,7 @@ export function findNode(core: Core, name: string): NodeId | undefined {
 
 function replicaViews(core: Core, app: AppState): ReplicaView[] {
   return (app.decision?.value.replicas ?? []).map((r) => {
-    const status = app.statuses.get(r.id);
-    const heard = status?.author === r.node ? status.value : undefined;
+    const heard = statusOf(app, r);
     const node = nodeState(core, r.node);
     const lost = node === "unreachable" || node === "left" || node === "removed";
     return {

@@ -1,6 +1,6 @@
 /** From the core's state to the gateway's routing table. */
 import { type Core, nodeState } from "../core/mod.ts";
-import { revisionOf } from "../core/mod.ts";
+import { revisionOf, statusOf } from "../core/mod.ts";
 import type { NodeId } from "../protocol/mod.ts";
 import type { LocalReplica, ReplicaTarget, Route, RouteTable } from "../gateway/mod.ts";
 
@@ -31,8 +31,7 @@ export function routeTable(
     for (const replica of decision.replicas) {
       const revision = revisionOf(app, replica.revision);
       if (!revision) continue;
-      const status = app.statuses.get(replica.id);
-      const healthy = status?.author === replica.node && status.value.state === "healthy";
+      const healthy = statusOf(app, replica)?.state === "healthy";
       const here = replica.node === core.config.self;
       const local = here ? localOf(replica.id) : undefined;
       const rttMs = here ? 0 : rttOf(replica.node);

@@ -129,6 +129,8 @@ export const limits = {
   tomlProblems: 20,
   /** Replicas of one app. */
   replicas: 1_000,
+  /** Replicas of one app on one node, those that are ending included: their statuses share one record. */
+  replicasPerNode: 24,
   /** Apps of one realm. */
   apps: 10_000,
   /** Deploys kept per app for history and rollback. */

@@ -148,8 +148,14 @@ export const recordKinds = {
   liveness: v.strictObject({ state: v.picklist(["unreachable", "left"]), incarnation: count }),
   /** `decision/<app>`. */
   decision: DecisionSchema,
-  /** `replica/<id>`. */
-  replica: ReplicaStatusSchema,
+  /**
+   * `replicas/<app>`: all replicas of an app on the author's node. One record per app, which supersedes itself: replicas
+   * come and go without leaving tombstones behind.
+   */
+  replicas: v.strictObject({
+    app: NameSchema,
+    list: v.pipe(v.array(ReplicaStatusSchema), v.maxLength(limits.replicasPerNode)),
+  }),
   /** `audit`: head of the author's audit chain, which others thereby witness. */
   audit: v.strictObject({ count, head: DigestSchema }),
 } as const;
