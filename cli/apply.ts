@@ -1,12 +1,14 @@
 /** `realm apply`: TOML manifests, one wish after the other. */
 import {
   appSpecOf,
+  type AppView,
   type AppWish,
   isDigest,
   type KeyWish,
   type NodeWish,
   parseRealmManifest,
   type PinWish,
+  type PlanView,
   readPackage,
   type RealmClient,
   RealmError,
@@ -15,26 +17,42 @@ import {
   shortId,
   unwrap,
 } from "../mod.ts";
+import { FOLLOW_MS } from "./app_change.ts";
 import { connect, signingCredentials } from "./connection.ts";
 import { carryOut, type Deploy, planText } from "./deploy.ts";
 import { moment } from "./display.ts";
-import { flag, type Handler, type Invocation } from "./invocation.ts";
+import { followScale } from "./following.ts";
+import { duration, flag, type Handler, type Invocation } from "./invocation.ts";
 import { readNamed } from "./local_files.ts";
 
 /** One step: what it does in words, and doing it. */
 interface Step {
   readonly says: string;
-  readonly plan?: () => Promise<unknown>;
+  readonly plan?: PlanView;
   run(): Promise<number | void>;
 }
 
 const directoryOf = (file: string): string => file.includes("/") ? file.replace(/\/[^/]*$/, "") : ".";
 
-async function appStep(i: Invocation, client: RealmClient, wish: AppWish, file: string): Promise<Step> {
+const sameWords = (a: readonly string[], b: readonly string[]): boolean =>
+  a.toSorted().join("\n") === b.toSorted().join("\n");
+
+/** What stands under a name; `undefined` when nothing does. */
+async function standing(client: RealmClient, name: string): Promise<AppView | undefined> {
+  try {
+    return await client.app(name);
+  } catch (error) {
+    if (error instanceof RealmError && error.code === "not_found") return undefined;
+    throw error;
+  }
+}
+
+/** Nothing when the app is as wished, a change of scale when only that differs, else a deploy. */
+async function appSteps(i: Invocation, client: RealmClient, wish: AppWish, file: string): Promise<Step[]> {
   if (isDigest(wish.package)) {
     throw new RealmError(
       "bad_manifest",
-      `${file}: \`app.package\`: a package that is only in the realm needs its file or directory here`,
+      `${file}: \`app.package\`: a digest names no file; give the path of the package`,
     );
   }
   const path = wish.package.startsWith("/") ? wish.package : `${directoryOf(file)}/${wish.package}`;
@@ -46,15 +64,25 @@ async function appStep(i: Invocation, client: RealmClient, wish: AppWish, file: 
     tags: [...wish.tags],
     strategy: wish.strategy,
   };
-  return {
+  const plan = await client.plan(body);
+  const now = await standing(client, body.app);
+  if (now && plan.change === "same" && sameWords(now.tags, body.tags)) {
+    if (now.wanted === body.replicas) return [];
+    return [{
+      says: `scale ${body.app} to ${body.replicas}`,
+      async run() {
+        await client.command("app.scale", { app: body.app, replicas: body.replicas });
+        if (!flag(i, "detach")) {
+          await followScale(i, client, body.app, body.replicas, duration(i, "timeout", FOLLOW_MS));
+        }
+      },
+    }];
+  }
+  return [{
     says: `deploy ${body.app} ${body.spec.version}`,
-    plan: async () => {
-      const plan = await client.plan(body);
-      if (!flag(i, "json")) i.terminal.out(planText(i, plan));
-      return plan;
-    },
-    run: async () => await carryOut(i, client, reader, body),
-  };
+    plan,
+    run: () => carryOut(i, client, reader, body),
+  }];
 }
 
 async function nodeSteps(client: RealmClient, wish: NodeWish): Promise<Step[]> {
@@ -119,7 +147,7 @@ async function stepsOf(i: Invocation, client: RealmClient, file: string, m: Real
   for (const wish of m.nodes) steps.push(...await nodeSteps(client, wish));
   for (const wish of m.keys) steps.push(keyStep(i, client, wish));
   for (const wish of m.pins) steps.push(await pinStep(client, wish));
-  for (const wish of m.apps) steps.push(await appStep(i, client, wish, file));
+  for (const wish of m.apps) steps.push(...await appSteps(i, client, wish, file));
   return steps;
 }
 
@@ -138,8 +166,8 @@ export const apply: Handler = async (i) => {
   if (planning) {
     const plans: unknown[] = [];
     for (const step of steps) {
-      if (!json) i.terminal.out(`${step.says}\n`);
-      plans.push({ change: step.says, plan: await step.plan?.() });
+      if (!json) i.terminal.out(`${step.says}\n${step.plan ? planText(i, step.plan) : ""}`);
+      plans.push({ change: step.says, plan: step.plan });
     }
     if (json) i.terminal.out(JSON.stringify(plans, null, 2) + "\n");
   }

@@ -142,9 +142,12 @@ export async function followScale(
   const tell = progressPrinter(i);
   const started = performance.now();
   let last: AppView | undefined, explained = false;
+  let before: Set<string> | undefined;
   await until(timeoutMs, `${name} has not the wished replicas yet; see 'realm why ${name}'`, async () => {
     last = await client.app(name);
-    tell(last, () => true);
+    // What runs already when the command is given is no news.
+    before ??= new Set(last.replicas.filter((r) => r.state === "healthy").map((r) => r.id));
+    tell(last, (r) => !before!.has(r.id) || r.state !== "healthy");
     const running = last.replicas.filter((r) => r.state !== "stopped" && r.state !== "stopping").length;
     const done = last.wanted === wanted && settled(last) && (wanted === "all" || running === wanted);
     if (!done && !explained && performance.now() - started > EXPLAIN_MS) {

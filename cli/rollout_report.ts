@@ -11,8 +11,8 @@ export function reportEnd(i: Invocation, end: RolloutEnd): number {
     if (flag(i, "json")) return 0;
     const n = app.healthy;
     t.out(
-      `${paint(t, "green", "healthy")}: ${app.name} ${app.version ?? ""} on ${n} ${
-        n === 1 ? "node" : "nodes"
+      `${paint(t, "green", "healthy")}: ${app.name} ${app.version ?? ""} with ${n} ${
+        n === 1 ? "replica" : "replicas"
       }\n`,
     );
     for (const link of app.links) t.out(`  ${plain(link)}\n`);

@@ -5,6 +5,7 @@ import { bytes, type Cell, facts, print, stateCell, table } from "./display.ts";
 import { type Handler, list as values, text, whole } from "./invocation.ts";
 
 const COPIES = 2;
+const copiesText = (n: number): string => n === 1 ? "1 copy" : `${n} copies`;
 
 /** Stores a file and pins it. */
 export const put: Handler = async (i) => {
@@ -87,7 +88,7 @@ const row = (b: BlobView): readonly Cell[] => [
   shortId(b.digest),
   bytes(b.size),
   String(b.holders.length),
-  b.pin ? `${b.pin.copies} copies` : "",
+  b.pin ? copiesText(b.pin.copies) : "",
   b.here ? "yes" : "no",
   b.references.join(" "),
 ];
@@ -123,7 +124,7 @@ export const show: Handler = async (i) => {
         "pin",
         b.pin &&
         {
-          text: `${b.pin.copies} copies wished, ${b.holders.length} known${
+          text: `${copiesText(b.pin.copies)} wished, ${b.holders.length} known${
             b.pin.tags.length > 0 ? `, on ${b.pin.tags.join(" ")}` : ""
           }`,
           colour: lacking ? "yellow" : "green",
@@ -147,7 +148,11 @@ export const pin: Handler = async (i) => {
     ...(name !== undefined && { name }),
   };
   const done = await client.command("blob.pin", body);
-  print(i, done, () => `${shortId(b.digest)} is kept in ${copies} copies (command ${shortId(done.id)}).\n`);
+  print(
+    i,
+    done,
+    () => `${shortId(b.digest)} is kept in ${copiesText(copies)} (command ${shortId(done.id)}).\n`,
+  );
 };
 
 /** Ends the promise. */

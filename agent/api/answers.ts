@@ -81,7 +81,8 @@ export function createAnswers(
     "why.show": ({ path }) =>
       found(agent.why(path.id), "app, node, blob or command", path.id, "realm status"),
     "key.list": () => agent.keys(),
-    "audit.list": (call) => agent.audit({ limit: 100, ...params<"audit.list">(call) }),
+    "audit.list": (call) =>
+      agent.audit({ limit: 100, ...params<"audit.list">(call) }).toSorted((a, b) => b.n - a.n),
     "audit.verify": () => agent.auditVerify(),
     "doctor.show": () => agent.doctor(),
     "blob.list": () => agent.blobs(),

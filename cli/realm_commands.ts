@@ -1,0 +1,140 @@
+/** Command lines: the realm itself and its nodes. */
+import { type CommandSpec, detach, node, timeout, up, watch } from "./command_spec.ts";
+
+/** See the module's text. */
+export const realmCommands: readonly CommandSpec[] = [
+  {
+    words: ["init"],
+    args: [],
+    summary: "Create a realm: its owner key and this machine's node key",
+    text:
+      "The owner key is the root of everything in the realm. Keep a copy of it in a safe place: who has it owns\n" +
+      "the realm, and without it nobody can grant new keys. With --passphrase the file is encrypted (scrypt, AES-GCM).",
+    options: [
+      { name: "passphrase", summary: "Encrypt the owner key; asks, or takes REALM_PASSPHRASE" },
+      { name: "tags", value: "A,B", summary: "Tags of this node" },
+    ],
+    examples: [["realm init --passphrase", "a realm whose owner key is encrypted"]],
+    load: async () => (await import("./init.ts")).init,
+  },
+  {
+    words: ["up"],
+    args: [],
+    summary: "Run this node in the foreground",
+    text:
+      "Starts the agent under a supervisor that restarts it when it ends unexpectedly. Ctrl-C stops both.",
+    options: up,
+    examples: [
+      ["realm up", "run this node"],
+      ["realm up --tags production,eu --gateway 127.0.0.1:8080", "with tags and another gateway port"],
+    ],
+    load: async () => (await import("./up.ts")).up,
+  },
+  {
+    words: ["invite"],
+    args: [],
+    summary: "Make a token with which other machines join",
+    text:
+      "Signed on this machine. The token names addresses of running nodes, asked from the local one unless given.",
+    options: [
+      { name: "uses", value: "N", summary: "How many machines may join with it (default 1)" },
+      { name: "expires", value: "TIME", summary: "How long it is valid: 30m, 24h, 7d (default 24h)" },
+      { name: "tags", value: "A,B", summary: "Tags that joining nodes get" },
+      { name: "bootstrap", value: "ADDR", many: true, summary: "Multiaddress of a node to join through" },
+      { name: "revoke", value: "TOKEN", summary: "Make an invite useless, by its token or id" },
+    ],
+    examples: [
+      ["realm invite", "for one machine, today"],
+      ["realm invite --uses 20 --expires 7d --tags edge", "for a fleet"],
+    ],
+    load: async () => (await import("./invite.ts")).invite,
+  },
+  {
+    words: ["join"],
+    args: [{ name: "TOKEN" }],
+    summary: "Join a realm with this machine, then run as `realm up`",
+    options: [{ name: "no-start", summary: "Only write what `realm up` needs" }, ...up],
+    examples: [["realm join realm-invite-1.eyJ…", "join and run"]],
+    load: async () => (await import("./up.ts")).join,
+  },
+  {
+    words: ["status"],
+    args: [],
+    summary: "The realm at a glance",
+    options: [watch, { name: "events", summary: "Print what happens, as it happens" }],
+    examples: [["realm status --watch", "keep it on the screen"]],
+    load: async () => (await import("./status.ts")).status,
+  },
+  {
+    words: ["doctor"],
+    args: [],
+    summary: "What this machine can do and what is missing",
+    options: [],
+    examples: [],
+    load: async () => (await import("./status.ts")).doctor,
+  },
+  {
+    words: ["why"],
+    args: [{ name: "ID" }],
+    summary: "Why an app, node, blob or command is in the state it is in, with the nearest fix",
+    options: [],
+    examples: [["realm why my-app", "for example why a replica is missing"]],
+    load: async () => (await import("./status.ts")).why,
+  },
+  {
+    words: ["node", "list"],
+    args: [],
+    summary: "All nodes",
+    options: [watch],
+    examples: [],
+    load: async () => (await import("./node.ts")).list,
+  },
+  {
+    words: ["node", "show"],
+    args: [node],
+    summary: "One node",
+    options: [],
+    examples: [],
+    load: async () => (await import("./node.ts")).show,
+  },
+  {
+    words: ["node", "tag"],
+    args: [node, { name: "TAG", many: true, optional: true }],
+    summary: "Set a node's tags; none clears them",
+    options: [],
+    examples: [["realm node tag node-2 production disk=ssd", "two tags"]],
+    load: async () => (await import("./node.ts")).tag,
+  },
+  {
+    words: ["node", "cordon"],
+    args: [node],
+    summary: "No new work on a node",
+    options: [],
+    examples: [],
+    load: async () => (await import("./node.ts")).cordon,
+  },
+  {
+    words: ["node", "uncordon"],
+    args: [node],
+    summary: "Work again on a node",
+    options: [],
+    examples: [],
+    load: async () => (await import("./node.ts")).uncordon,
+  },
+  {
+    words: ["node", "drain"],
+    args: [node],
+    summary: "Move a node's work away and give it no new",
+    options: [detach, timeout],
+    examples: [],
+    load: async () => (await import("./node.ts")).drain,
+  },
+  {
+    words: ["node", "remove"],
+    args: [node],
+    summary: "End a node's membership; its work moves to others",
+    options: [{ name: "yes", short: "y", summary: "Do not ask" }],
+    examples: [],
+    load: async () => (await import("./node.ts")).remove,
+  },
+];
