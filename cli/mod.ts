@@ -71,7 +71,7 @@ async function fail(error: unknown, terminal: Terminal): Promise<number> {
 export async function runCli(argv: readonly string[], host: CliHost): Promise<number> {
   const terminal = terminalOf(argv.includes("--no-color"));
   try {
-    const parsed = parse(argv);
+    const parsed = await parse(argv);
     if (parsed.kind === "version") {
       terminal.out(`realm ${host.version}\n`);
       return 0;

@@ -21,31 +21,14 @@ export type Parsed =
     readonly options: OptionValues;
   };
 
-/** Edit distance of two short words; two neighbours swapped count once (optimal string alignment). */
-function distance(a: string, b: string): number {
-  let before: number[] = [], row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const changed = row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, changed);
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      if (swapped) next[j] = Math.min(next[j], before[j - 2] + 1);
-    }
-    [before, row] = [row, next];
-  }
-  return row[b.length];
+/** `; did you mean …?` when one of `known` is near. The library is loaded only for a mistake. */
+async function hint(word: string, known: readonly string[], prefix: string): Promise<string> {
+  const { nearest } = await import("../mod.ts");
+  const near = nearest(word, known);
+  return near === undefined ? "" : `; did you mean '${prefix}${near}'?`;
 }
 
-/** `; did you mean …?` when one of `known` is near. */
-function hint(word: string, known: readonly string[], prefix: string): string {
-  const near = [...known].map((k) => ({ k, d: distance(word.slice(0, 40), k) })).sort((a, b) => a.d - b.d)[0];
-  return near && near.d <= Math.max(1, Math.floor(near.k.length / 3))
-    ? `; did you mean '${prefix}${near.k}'?`
-    : "";
-}
-
-function unknownCommand(words: readonly string[]): UsageError {
+async function unknownCommand(words: readonly string[]): Promise<UsageError> {
   const [first, second] = words;
   if (nouns.includes(first)) {
     const verbs = commands.filter((c) => c.words[0] === first).map((c) => c.words[1]);
@@ -54,23 +37,25 @@ function unknownCommand(words: readonly string[]): UsageError {
     }
     return new UsageError(
       `there is no 'realm ${first} ${second}'${
-        hint(second, verbs, `realm ${first} `) || `; there is ${verbs.join(", ")}`
+        await hint(second, verbs, `realm ${first} `) || `; there is ${verbs.join(", ")}`
       }`,
     );
   }
   const known = [...new Set(commands.map((c) => c.words[0]))];
   return new UsageError(
-    `there is no command '${first.slice(0, 40)}'${hint(first, known, "realm ") || "; see 'realm --help'"}`,
+    `there is no command '${first.slice(0, 40)}'${
+      await hint(first, known, "realm ") || "; see 'realm --help'"
+    }`,
   );
 }
 
-function checkOptions(command: CommandSpec, words: readonly string[]): void {
+async function checkOptions(command: CommandSpec, words: readonly string[]): Promise<void> {
   const known = [...command.options, ...globalOptions];
   for (const word of words) {
     if (word === "--") return;
     const match = /^--([^=]+)/.exec(word);
     if (match && !known.some((o) => o.name === match[1])) {
-      const near = hint(match[1], known.map((o) => o.name), "--");
+      const near = await hint(match[1], known.map((o) => o.name), "--");
       const see = near || `; see 'realm ${command.words.join(" ")} --help'`;
       throw new UsageError(`there is no option --${match[1].slice(0, 40)}${see}`);
     }
@@ -109,7 +94,7 @@ function commandFirst(argv: readonly string[]): readonly string[] {
 }
 
 /** Parses the words after `realm`. Throws {@link UsageError}. */
-export function parse(given: readonly string[]): Parsed {
+export async function parse(given: readonly string[]): Promise<Parsed> {
   const argv = commandFirst(given);
   const first = argv[0];
   if (first === "--version" || first === "-V" || first === "version") return { kind: "version" };
@@ -120,7 +105,7 @@ export function parse(given: readonly string[]): Parsed {
   if (first === undefined || before.includes("--help") || before.includes("-h")) {
     const words = command?.words ?? argv.filter((w) => nouns.includes(w)).slice(0, 1);
     if (!command && words.length === 0 && first !== undefined && !first.startsWith("-")) {
-      throw unknownCommand(argv);
+      throw await unknownCommand(argv);
     }
     return { kind: "help", words };
   }
@@ -128,10 +113,10 @@ export function parse(given: readonly string[]): Parsed {
     if (first.startsWith("-")) {
       throw new UsageError(`there is no option ${first.slice(0, 40)}; see 'realm --help'`);
     }
-    throw unknownCommand(argv);
+    throw await unknownCommand(argv);
   }
   const rest = argv.slice(command.words.length);
-  checkOptions(command, rest);
+  await checkOptions(command, rest);
   let parsed;
   try {
     parsed = parseArgs({

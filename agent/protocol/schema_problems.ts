@@ -3,7 +3,7 @@
  * missing value with what was expected. Works from valibot schemas, whose messages say **what was expected**
  * ("a whole number from 1 to 4096"), never "invalid".
  */
-import { distance } from "fastest-levenshtein";
+import { distance } from "./edit_distance.ts";
 import * as v from "valibot";
 import type { KeyPath } from "./toml_positions.ts";
 
