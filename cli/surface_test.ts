@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { capabilities } from "../mod.ts";
 import { openApi } from "../agent/api/mod.ts";
 import { commandKinds, queries } from "../agent/protocol/mod.ts";
-import { commands, findCommand, globalOptions } from "./command_table.ts";
+import { commands, globalOptions } from "./command_table.ts";
 import { completions } from "./completions.ts";
 import { help } from "./help.ts";
 import { type Invocation, UsageError } from "./invocation.ts";
