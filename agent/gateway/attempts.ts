@@ -30,6 +30,8 @@ export interface Job<T> {
 export interface Outcome<T> {
   readonly value: T;
   readonly replica: ReplicaTarget;
+  /** Aborts when the exchange must end: client gone, node lost, gateway closing. */
+  readonly signal: AbortSignal;
   done(): void;
 }
 
@@ -60,6 +62,11 @@ export class Attempts {
     resolve();
   }
 
+  /** Ends everything that is under way. */
+  end(): void {
+    for (const set of this.#byNode.values()) for (const controller of [...set]) controller.abort();
+  }
+
   /** Runs one request. Rejects with `RealmError`: `unavailable`, `timed_out`, `failed`, `not_found`, or the app's. */
   async run<T>(job: Job<T>): Promise<Outcome<T>> {
     const started = this.#clock.monotonic();
@@ -88,7 +95,7 @@ export class Attempts {
         if (!(error instanceof AttemptError)) throw error;
         last = error;
         if (error.elsewhere) this.#book.failed(replica.id);
-        if (error.sent) sent++;
+        if (error.sent && !error.broken) sent++;
         const again = error.elsewhere && sent < gatewayLimits.attempts && tries < gatewayLimits.tries &&
           (error.sent ? job.repeatable : job.bodyLeft());
         if (!again) throw error.error;
@@ -117,7 +124,7 @@ export class Attempts {
     try {
       const value = await job.attempt(replica, controller.signal);
       this.#book.succeeded(replica.id);
-      return { value, replica, done };
+      return { value, replica, signal: controller.signal, done };
     } catch (error) {
       done();
       throw error;

@@ -53,6 +53,8 @@ export class AttemptError extends Error {
   readonly sent: boolean;
   /** Whether the replica could not take or finish it, so that another one may. */
   readonly elsewhere: boolean;
+  /** Whether the connection to the node broke: then the request is not suspected of having ended its replica. */
+  readonly broken: boolean;
   /** `unavailable`, `timed_out`, `failed`, `too_large`. */
   readonly error: RealmError;
   /** Takes any thrown value; `sent` is the caller's knowledge, which `detail: { sent: false }` overrides. */
@@ -63,7 +65,9 @@ export class AttemptError extends Error {
     super(error.message, { cause });
     this.error = error;
     this.elsewhere = error.code === "unavailable" || error.code === "unreachable";
-    this.sent = (error.detail as { sent?: boolean } | undefined)?.sent === false ? false : sent;
+    const detail = error.detail as { sent?: boolean; broken?: boolean } | undefined;
+    this.sent = detail?.sent === false ? false : sent;
+    this.broken = detail?.broken === true;
   }
 }
 

@@ -47,7 +47,7 @@ const PLAIN_PATH = /^(?:\/(?!\.\.?(?:\/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]*)+$/;
 
 /**
  * Splits and checks a request URL. `undefined`: not one that a gateway can serve (user info in the authority,
- * `OPTIONS *`, no valid host).
+ * no valid host).
  */
 export function targetOf(url: string): Target | undefined {
   const from = url.indexOf("://") + 3;
@@ -74,7 +74,7 @@ export function targetOf(url: string): Target | undefined {
  */
 function canonicalPath(raw: string): string | undefined {
   if (raw === "") return "/";
-  if (!raw.startsWith("/") || raw === "/*") return undefined;
+  if (!raw.startsWith("/")) return undefined;
   try {
     return new URL("http://x" + raw).pathname;
   } catch {

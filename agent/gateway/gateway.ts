@@ -174,13 +174,16 @@ export class Gateway implements AsyncDisposable {
   async close(graceMs: number): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
-    const finished = Promise.all(this.#listeners.map((l) => l.shutdown().catch(() => {})));
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise((resolve) => timer = setTimeout(resolve, graceMs));
-    await Promise.race([finished, late]);
-    clearTimeout(timer);
-    for (const close of [...this.#tunnels]) close();
+    if (graceMs > 0) {
+      const finished = Promise.all(this.#listeners.map((l) => l.shutdown().catch(() => {})));
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const late = new Promise((resolve) => timer = setTimeout(resolve, graceMs));
+      await Promise.race([finished, late]);
+      clearTimeout(timer);
+    }
     for (const listener of this.#listeners) listener.abort();
+    for (const close of [...this.#tunnels]) close();
+    this.#attempts.end();
     this.#access.close();
   }
 
@@ -327,7 +330,7 @@ export class Gateway implements AsyncDisposable {
         return response;
       }
       const { status, headers } = response;
-      return new Response(metered(response.body, () => {}, leave), { status, headers });
+      return new Response(metered(response.body, () => {}, leave, exchange.signal), { status, headers });
     } catch (error) {
       leave();
       throw error;

@@ -125,6 +125,7 @@ export class FrameReader {
 const cut = (cause?: unknown) =>
   new RealmError("unavailable", "The connection to the node broke before the exchange was complete.", {
     cause,
+    detail: { broken: true },
   });
 const malformed = (what: string) =>
   new RealmError("bad_request", `The node sent ${what}, which ${HTTP_PROTOCOL} does not allow.`);

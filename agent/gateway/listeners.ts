@@ -27,8 +27,9 @@ export type Handler = (
 export interface Listener {
   readonly hostname: string;
   readonly port: number;
-  /** Stops accepting, lets requests in work finish; `abort` ends them. */
+  /** Stops accepting and resolves when all requests in work have ended. */
   shutdown(): Promise<void>;
+  /** Stops at once, connections included. Not after `shutdown`: the runtime cannot, requests must end by themselves. */
   abort(): void;
 }
 
@@ -36,7 +37,6 @@ export interface Listener {
 export async function listen(address: Listen, handler: Handler, log: Log): Promise<Listener> {
   const tls = address.tls;
   const proto = tls ? "https" : "http";
-  const live = new Set<AbortController>();
   const start = (certificate: Certificate | undefined, port: number) => {
     const aborted = new AbortController();
     const server = Deno.serve({
@@ -48,22 +48,19 @@ export async function listen(address: Listen, handler: Handler, log: Log): Promi
       // Only what was sent cut short comes here; the handler itself never throws.
       onError: () => new Response(null, { status: 500 }),
     }, (request, info) => handler(request, info, proto));
-    // To abort a server that has ended is an error, so it is forgotten then.
-    live.add(aborted);
-    server.finished.finally(() => live.delete(aborted));
-    return server;
+    return { server, aborted };
   };
 
   const certificate = tls && await readCertificate(tls);
-  let server = start(certificate, address.port);
-  const { port } = server.addr;
+  let current = start(certificate, address.port);
+  let stopped = false;
+  const { port } = current.server.addr;
   const stopWatching = !tls || !certificate ? () => {} : watchCertificate(tls, certificate, async (next) => {
     // A pair that does not fit must not cost the running listener: try it on a port of its own first.
-    await start(next, 0).shutdown();
-    const old = server;
-    const closing = old.shutdown();
-    server = await restart(next);
-    closing.catch(() => {});
+    await start(next, 0).server.shutdown();
+    if (stopped) return;
+    current.server.shutdown().catch(() => {});
+    current = await restart(next);
   }, log);
 
   /** The old socket closes within the next turns of the event loop; connections under way stay with the old server. */
@@ -83,11 +80,13 @@ export async function listen(address: Listen, handler: Handler, log: Log): Promi
     port,
     shutdown() {
       stopWatching();
-      return server.shutdown();
+      stopped = true;
+      return current.server.shutdown();
     },
     abort() {
       stopWatching();
-      for (const aborted of [...live]) aborted.abort();
+      if (!stopped) current.aborted.abort();
+      stopped = true;
     },
   };
 }

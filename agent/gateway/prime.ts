@@ -2,6 +2,7 @@
  * Awaits the start of a response body, so that a replica which dies after its head but before its content can still
  * be replaced by another one without the client noticing.
  */
+import { RealmError } from "../protocol/errors.ts";
 import { gatewayLimits } from "../protocol/limits.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -33,32 +34,61 @@ function patience(headers: Headers): number {
  * Content shorter than its announced length counts as broken.
  */
 export async function prime(body: ReadableStream<Bytes>, headers: Headers): Promise<Primed> {
-  const reader = body.getReader();
-  const parts: Bytes[] = [];
-  let size = 0;
-  let over = false;
-  const timeOut = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => {
-    over = true;
-    timeOut.resolve(undefined);
-  }, patience(headers));
-  let pending: ReturnType<typeof reader.read> | undefined;
+  const timeOut = Promise.withResolvers<void>();
+  const timer = setTimeout(timeOut.resolve, patience(headers));
   try {
-    while (!over && size < gatewayLimits.primeBytes) {
-      pending = reader.read();
-      const got = await Promise.race([pending, timeOut.promise]);
-      if (got === undefined) break;
-      pending = undefined;
-      if (got.done) {
-        const announced = headers.get("content-length");
-        if (announced !== null && Number(announced) > size) throw new TypeError("the response was cut");
-        return { whole: joined(parts, size) };
-      }
-      parts.push(got.value);
-      size += got.value.length;
-    }
+    return await readUntil(body, headers, timeOut.promise, gatewayLimits.primeBytes);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/**
+ * Holds a response back while its request is still being uploaded. Needed because Deno 2.8.3 to 2.9.5 stops to deliver
+ * a request body once a streaming response was returned (denoland/deno#36624). An app that says more than
+ * `aheadBytes` before it has read the request cannot be served so: `RealmError("failed")`.
+ */
+export async function afterUpload(
+  body: ReadableStream<Bytes>,
+  headers: Headers,
+  uploaded: Promise<void>,
+): Promise<Primed> {
+  let over = false;
+  const primed = await readUntil(
+    body,
+    headers,
+    uploaded.then(() => void (over = true)),
+    gatewayLimits.aheadBytes,
+  );
+  if ("whole" in primed || over) return primed;
+  await primed.stream.cancel().catch(() => {});
+  throw new RealmError("failed", "The app answered too much before it had read the request.");
+}
+
+/** Reads until the end, `maxBytes` (about), or `stop`; rejects with the body's error. */
+export async function readUntil(
+  body: ReadableStream<Bytes>,
+  headers: Headers,
+  stop: Promise<void>,
+  maxBytes: number,
+): Promise<Primed> {
+  const reader = body.getReader();
+  const parts: Bytes[] = [];
+  let size = 0, stopped = false;
+  const stopping = stop.then(() => void (stopped = true));
+  let pending: ReturnType<typeof reader.read> | undefined;
+  while (!stopped && size < maxBytes) {
+    pending = reader.read();
+    const got = await Promise.race([pending, stopping]);
+    if (got === undefined) break;
+    pending = undefined;
+    if (got.done) {
+      const announced = headers.get("content-length");
+      if (announced !== null && Number(announced) > size) throw new TypeError("the response was cut");
+      return { whole: joined(parts, size) };
+    }
+    parts.push(got.value);
+    size += got.value.length;
   }
   pending?.catch(() => {});
   const stream = new ReadableStream<Bytes>({

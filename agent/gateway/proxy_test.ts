@@ -291,6 +291,7 @@ Deno.test("a body above the route's limit is refused with 413, announced or not"
   const announced = await raw(
     s.port,
     `POST / HTTP/1.1\r\nHost: ${H}\r\nContent-Length: 100001\r\nConnection: close\r\n\r\n`,
+    500,
   );
   assert.equal(announced.status, 413);
   const chunk = "x".repeat(50_000);

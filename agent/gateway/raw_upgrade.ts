@@ -9,7 +9,7 @@ import { utf8 } from "../protocol/encoding.ts";
 
 type UpgradeHttpRaw = (
   request: Request,
-) => { readonly response: Response; readonly conn: Promise<Deno.Conn> };
+) => { readonly response: Response; readonly conn: Deno.Conn };
 
 /** Whether connections can be taken over here. */
 export const canTakeOver = (): boolean => upgradeHttpRaw() !== undefined;
@@ -23,7 +23,7 @@ function upgradeHttpRaw(): UpgradeHttpRaw | undefined {
 
 /** The client's end of an upgraded connection. */
 export interface TakenOver {
-  /** Must be returned to the server at once; nothing of it is sent. */
+  /** Must be returned to the server; nothing of it is sent. */
   readonly response: Response;
   /** Sends the 101 head and resolves with the bare connection. */
   switched(protocol: string, fields: Fields): Promise<Duplex>;
@@ -31,12 +31,10 @@ export interface TakenOver {
 
 /** Takes the connection over. Throws `TypeError` for connections that have none of their own (HTTP/2). */
 export function takeOver(request: Request): TakenOver {
-  const { response, conn } = upgradeHttpRaw()!(request);
-  conn.catch(() => {});
+  const { response, conn: socket } = upgradeHttpRaw()!(request);
   return {
     response,
     async switched(protocol, fields) {
-      const socket = await conn;
       const lines = [...new Headers([...fields] as [string, string][])].map(([name, value]) =>
         `${name}: ${value}`
       );

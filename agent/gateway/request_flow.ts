@@ -13,9 +13,9 @@ import { answerLocally, upgradeLocally } from "./local_replica.ts";
 import { fetchFromPeer, upgradeAtPeer } from "./peer_exchange.ts";
 import { splice } from "./framed_duplex.ts";
 import { problem } from "./problems.ts";
-import { prime } from "./prime.ts";
+import { afterUpload, prime } from "./prime.ts";
 import { canTakeOver, takeOver } from "./raw_upgrade.ts";
-import { metered, takeBody } from "./request_body.ts";
+import { type IncomingBody, metered, takeBody } from "./request_body.ts";
 
 /** What all requests share. */
 export interface Surroundings {
@@ -115,7 +115,9 @@ function failed(error: unknown, arrival: Arrival, around: Surroundings, account:
   const known = error instanceof RealmError
     ? error
     : new RealmError("failed", "The request failed.", { cause: error });
-  const status = known.code === "failed" || known.code === "internal" ? 502 : httpStatusOf(known.code);
+  const wanted = (known.detail as { status?: number } | undefined)?.status;
+  const status = wanted ??
+    (known.code === "failed" || known.code === "internal" ? 502 : httpStatusOf(known.code));
   account.status = status;
   account.close(CLASS_OF[status] ?? (status < 500 ? "client" : "failed"));
   if (status >= 500) around.log.warn("a request failed", { app: route.app, status, why: known.message });
@@ -149,7 +151,11 @@ function fieldsOf(arrival: Arrival): Fields {
     host: target.authority,
     prefix: prefixOf(route),
   });
-  if (!fields) throw new RealmError("too_large", "The header fields of the request are too large.");
+  if (!fields) {
+    const limit = gatewayLimits.headerBytes;
+    const why = `The header fields of the request exceed ${limit} bytes; clear the site's cookies.`;
+    throw new RealmError("too_large", why, { detail: { status: 431 } });
+  }
   return fields;
 }
 
@@ -176,7 +182,20 @@ async function pass(arrival: Arrival, around: Surroundings, account: Account): P
         throw body?.refused ? new AttemptError(body.refused, true) : error;
       }),
   });
-  return deliver(outcome, request.method, account);
+  return deliver(body ? await whenUploaded(outcome, body) : outcome, request, account);
+}
+
+/** See {@link afterUpload}. */
+async function whenUploaded(outcome: Outcome<Answered>, body: IncomingBody): Promise<Outcome<Answered>> {
+  const { response, stream } = outcome.value;
+  if (!stream || body.bytes) return outcome;
+  try {
+    const primed = await afterUpload(stream, response.headers, body.over());
+    return { ...outcome, value: { response, whole: undefined, stream: undefined, ...primed } };
+  } catch (error) {
+    outcome.done();
+    throw body.refused ?? error;
+  }
 }
 
 interface Answered {
@@ -214,7 +233,7 @@ async function attempt(
   }
 }
 
-function deliver(outcome: Outcome<Answered>, method: string, account: Account): Response {
+function deliver(outcome: Outcome<Answered>, request: Request, account: Account): Response {
   const { response, whole, stream } = outcome.value;
   const headers = returnedFields(response.headers);
   account.status = response.status;
@@ -222,14 +241,14 @@ function deliver(outcome: Outcome<Answered>, method: string, account: Account): 
   if (stream) {
     const body = metered(stream, (n) => account.bytes += n, (how) => {
       outcome.done();
-      account.close(how === "done" ? undefined : how);
-    });
+      account.close(how === "done" ? undefined : how === "cut" && request.signal.aborted ? "aborted" : how);
+    }, outcome.signal);
     return new Response(body, { status: response.status, headers });
   }
   outcome.done();
   account.bytes = whole?.length ?? 0;
   account.close();
-  const kept = method === "HEAD" ? headers : headers.filter(([name]) => name !== "content-length");
+  const kept = request.method === "HEAD" ? headers : headers.filter(([name]) => name !== "content-length");
   return new Response(whole ?? null, { status: response.status, headers: kept });
 }
 
@@ -261,7 +280,7 @@ async function upgrade(
   if (value.kind === "response") {
     const { response } = value;
     const answered = { response, whole: undefined, stream: response.body ?? undefined };
-    return deliver({ ...outcome, value: answered }, request.method, account);
+    return deliver({ ...outcome, value: answered }, request, account);
   }
   account.replica = outcome.replica;
   account.status = 101;

@@ -399,6 +399,10 @@ export const gatewayLimits = {
   primeMs: 25,
   /** How long a response that announced a length up to `primeBytes` is awaited. */
   primeKnownMs: 250,
+  /** What an app may answer before it has read the request's body; it is held in memory until then. */
+  aheadBytes: 8 * 1024 * 1024,
+  /** An app that has answered and asks for no more of the request's body for this long does not want it. */
+  unreadMs: 1_000,
   /** Requests in work per app: past it the gateway answers 503 at once instead of queueing without end. */
   inFlightPerApp: 2_048,
   /** Upgraded connections (WebSocket …) per app; each holds two sockets. */
@@ -407,7 +411,10 @@ export const gatewayLimits = {
   holdMs: 10_000,
   /** Requests that wait so at once, over all apps. */
   held: 2_000,
-  /** Attempts of one request that may have reached an app: a request that kills its replica must not kill them all. */
+  /**
+   * Attempts of one request that reached an app which then ended without an answer: a request that kills its replica
+   * must not kill them all.
+   */
   attempts: 3,
   /** All attempts of one request, those that were refused before they reached an app included. */
   tries: 40,
