@@ -1,28 +1,9 @@
 /** Text forms of bytes (hex, base64url, base58btc, UTF-8) and canonical JSON. Browser-safe, synchronous. */
 import { base58btc } from "multiformats/bases/base58";
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+import { utf8 } from "./bytes.ts";
 
-/** UTF-8 bytes of a text. */
-export const utf8 = (text: string): Uint8Array => encoder.encode(text);
-/** Text of UTF-8 bytes; throws `TypeError` when they are not valid UTF-8. */
-export const fromUtf8 = (bytes: Uint8Array): string => decoder.decode(bytes);
-
-const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
-/** Lower-case hex. */
-export function toHex(bytes: Uint8Array): string {
-  let out = "";
-  for (const b of bytes) out += HEX[b];
-  return out;
-}
-/** Bytes of lower-case hex; throws on anything else. */
-export function fromHex(text: string): Uint8Array {
-  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) throw new TypeError("not lower-case hex");
-  const out = new Uint8Array(text.length / 2);
-  for (let i = 0; i < out.length; i++) out[i] = parseInt(text.slice(2 * i, 2 * i + 2), 16);
-  return out;
-}
+export { concatBytes, fromHex, fromUtf8, toHex, utf8 } from "./bytes.ts";
 
 /** base64url without padding (RFC 4648 §5). */
 export const toBase64Url = (bytes: Uint8Array): string =>
@@ -44,17 +25,6 @@ export function fromBase64Url(text: string): Uint8Array {
 export const toBase58 = (bytes: Uint8Array): string => base58btc.baseEncode(bytes);
 /** Bytes of base58btc without multibase prefix. */
 export const fromBase58 = (text: string): Uint8Array => base58btc.baseDecode(text);
-
-/** Joins byte arrays. */
-export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
-  let at = 0;
-  for (const p of parts) {
-    out.set(p, at);
-    at += p.length;
-  }
-  return out;
-}
 
 /** Whether two byte arrays are equal. Not constant-time: for public values only. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -247,6 +247,8 @@ export const wasmLimits = {
   logWriteCost: 64,
   /** Requests that wait for a free place; more are answered `unavailable`. */
   requestQueue: 256,
+  /** Longest limit of a request or command: what a timer can hold is 24 days. */
+  timeoutMs: 20 * 24 * 3_600_000,
   /** How long a request waits for a free place or a process that is being replaced. */
   queueWaitMs: 10_000,
   /** A worker that does not answer a cancelled request within this is busy for ever: its process is ended. */
@@ -267,8 +269,8 @@ export const wasmLimits = {
   workersPerRun: 4,
   /** Memories of one component, each of which may grow to the ceiling (composed components have one per part). */
   componentMemories: 16,
-  /** Instances kept warm beside those in use. */
-  spareInstances: 4,
+  /** Instances that a worker keeps warm: as many as it had in use at once, for making one costs more than a request. */
+  keptInstances: 64,
 } as const;
 
 /** Bounds of the HTTP API: what a client may cost a node. */

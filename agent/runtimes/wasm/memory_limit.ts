@@ -9,7 +9,7 @@
  * Not bounded here: objects of the garbage-collected heap (GC proposal), code size and the stack; those count against
  * the process. Binary format: WebAssembly core specification 3.0, chapter 5.
  */
-import { concatBytes } from "../../protocol/encoding.ts";
+import { concatBytes } from "../../protocol/bytes.ts";
 import { RealmError } from "../../protocol/errors.ts";
 import { wasmLimits } from "../../protocol/limits.ts";
 

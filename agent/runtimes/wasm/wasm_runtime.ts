@@ -11,7 +11,7 @@ import type { SpawnChild } from "./process/spawn.ts";
 export interface WasmRuntimeOptions {
   /** How to start a process that calls `runWasmChild()`. */
   readonly spawnChild: SpawnChild;
-  /** Workers of one run that serve requests side by side. Default: one per core. */
+  /** Workers of one run that serve requests side by side. Default: one per core but one, which moves the data. */
   readonly workers?: number;
 }
 
@@ -21,7 +21,7 @@ const DISPOSE_GRACE_MS = 0;
 /** Makes the `wasm` runtime. */
 export function createWasmRuntime(options: WasmRuntimeOptions): Runtime {
   const runs = new Set<RunHandle>();
-  const workers = options.workers ?? navigator.hardwareConcurrency;
+  const workers = options.workers ?? Math.max(1, navigator.hardwareConcurrency - 1);
   return {
     kind: "wasm",
     // deno-lint-ignore require-await

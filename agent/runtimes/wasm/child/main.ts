@@ -6,7 +6,7 @@ import { wasmLimits } from "../../../protocol/limits.ts";
 import { createSharedState } from "../fs/mod.ts";
 import { createStdinRing, ringWriter } from "../preview1/mod.ts";
 import type { StdinWriter } from "../preview1/mod.ts";
-import { FrameParser, frameType, jsonFrame, jsonOf, numberFrame } from "../process/frames.ts";
+import { encodeFrames, FrameParser, frameType, jsonFrame, jsonOf, numberFrame } from "../process/frames.ts";
 import type { ChildConfig, Frame } from "../process/frames.ts";
 import type { FromWorker, Program, ToWorker } from "../worker/messages.ts";
 import { loadProgram } from "./program.ts";
@@ -19,7 +19,7 @@ interface Seat {
   outgoing: Frame[];
 }
 
-/** Runs until stdin ends or the agent says stop. */
+/** Runs until stdin ends. */
 export async function runWasmChild(): Promise<never> {
   const parser = new FrameParser();
   let child: Child | undefined;
@@ -51,7 +51,6 @@ class Child {
   #program: Program | undefined;
   #growing = false;
   #stdin: { ring: SharedArrayBuffer; writer: StdinWriter; last: Promise<void> } | undefined;
-  #stopping = false;
 
   constructor(config: ChildConfig) {
     this.#config = config;
@@ -71,10 +70,6 @@ class Child {
   }
 
   frame(frame: Frame): void {
-    if (frame.type === frameType.stop) {
-      this.#stopping = true;
-      return this.#endWhenIdle();
-    }
     if (frame.id === 0) return this.#stdinFrame(frame);
     if (frame.type === frameType.request) {
       const seat = this.#leastBusy();
@@ -92,9 +87,9 @@ class Child {
   flush(): void {
     for (const seat of this.#seats) {
       if (seat.outgoing.length === 0) continue;
-      const frames = seat.outgoing;
+      const frames = encodeFrames(seat.outgoing);
       seat.outgoing = [];
-      seat.worker.postMessage({ frames } satisfies ToWorker);
+      seat.worker.postMessage({ frames } satisfies ToWorker, [frames.buffer]);
     }
   }
 
@@ -128,7 +123,6 @@ class Child {
         this.#seatOf.delete(id);
       }
       if (data.out) send(data.out);
-      if (this.#stopping) this.#endWhenIdle();
     };
     worker.onerror = (event) => {
       event.preventDefault();
@@ -160,9 +154,5 @@ class Child {
       await writer.write(frame.payload);
       send(numberFrame(frameType.credit, 0, frame.payload.length));
     });
-  }
-
-  #endWhenIdle(): void {
-    if (this.#seats.every((seat) => seat.inWork.size === 0)) Deno.exit(0);
   }
 }

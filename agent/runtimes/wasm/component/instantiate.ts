@@ -2,7 +2,8 @@
 import { Trap, WitError } from "./errors.ts";
 import type { CoreValue, FlatInput } from "./codec.ts";
 import { alignTo } from "./codec.ts";
-import type { CoreItem, LinkedFunc, LinkedOptions, Plan } from "./link.ts";
+import { MAX_FLAT_PARAMS } from "./link.ts";
+import type { CoreItem, LinkedFunc, LinkedOptions, LoweredShape, Plan } from "./link.ts";
 import { GuestMemory, HandleTable } from "./memory.ts";
 import type { GuestResource } from "./memory.ts";
 import type { FuncType } from "./types.ts";
@@ -28,9 +29,6 @@ export interface ComponentInstance {
   /** Drops all resources that the guest still holds. */
   dispose(): void;
 }
-
-/** The largest number of core parameters before they go through memory (Canonical ABI: MAX_FLAT_PARAMS). */
-const MAX_FLAT_PARAMS = 16;
 
 interface Jspi {
   Suspending: new (f: CallableFunction) => WebAssembly.ExportValue & CallableFunction;
@@ -119,7 +117,7 @@ class Making {
     }
     let func = this.#made.get(item.key);
     if (func === undefined) {
-      func = item.is === "lowered" ? this.#lower(item.func, item.options) : this.#builtin(item);
+      func = item.is === "lowered" ? this.#lower(item) : this.#builtin(item);
       this.#made.set(item.key, func);
     }
     return func as WebAssembly.ImportValue;
@@ -167,40 +165,19 @@ class Making {
   }
 
   /** A core function that calls a component-level one. */
-  #lower(func: LinkedFunc, options: LinkedOptions): CallableFunction {
+  #lower({ func, options, shape }: Extract<CoreItem, { is: "lowered" }>): CallableFunction {
     const memory = this.#memoryOf(options);
     const { type } = func;
-    const flat = type.params.flatMap((codec) => codec.flat).length;
-    const { result } = type;
-    const byPointer = result !== undefined && result.flat.length > 1;
-    const pointerAt = Math.min(flat, flat > MAX_FLAT_PARAMS ? 1 : flat);
-    const read = (values: readonly CoreValue[]): unknown[] => {
-      if (flat > MAX_FLAT_PARAMS) return loadAll(memory, type, Number(values[0]) >>> 0);
-      const from: FlatInput = { values, at: 0 };
-      return type.params.map((codec) => codec.lift(memory, from));
-    };
-    const write = (value: unknown, values: readonly CoreValue[]): CoreValue | undefined => {
-      if (result === undefined) return undefined;
-      if (!byPointer) {
-        const out: CoreValue[] = [];
-        result.lower(memory, value, out);
-        return out[0];
-      }
-      const at = Number(values[pointerAt]) >>> 0;
-      if (at % result.align !== 0) throw new Trap("unaligned result");
-      result.store(memory, value, at);
-    };
-    const answered = type.fallible
-      ? (value: unknown) => ({ tag: "ok", val: value })
-      : (value: unknown) => value;
-    const failed = (error: unknown): unknown => {
-      if (type.fallible && error instanceof WitError) return { tag: "err", val: error.payload };
-      throw error;
-    };
     if (func.is === "lifted") {
       // Between components the result is handed on as it is, `err` included.
       return new jspi.Suspending(async (...values: CoreValue[]) =>
-        write(await this.#callRaw(func, read(values)), values)
+        giveResult(
+          await this.#callRaw(func, takeParams(values, type, shape, memory)),
+          values,
+          type,
+          shape,
+          memory,
+        )
       );
     }
     const found = this.#host[func.instance]?.[func.name];
@@ -213,22 +190,24 @@ class Making {
       return (...values: CoreValue[]) => {
         let value: unknown;
         try {
-          value = answered(found(...read(values)));
+          value = found(...takeParams(values, type, shape, memory));
+          if (type.fallible) value = { tag: "ok", val: value };
         } catch (error) {
-          value = failed(error);
+          value = errorValue(error, type);
         }
-        return write(value, values);
+        return giveResult(value, values, type, shape, memory);
       };
     }
     const { suspending } = found;
     return new jspi.Suspending(async (...values: CoreValue[]) => {
       let value: unknown;
       try {
-        value = answered(await this.#interruptible(suspending(...read(values))));
+        value = await this.#interruptible(suspending(...takeParams(values, type, shape, memory)));
+        if (type.fallible) value = { tag: "ok", val: value };
       } catch (error) {
-        value = failed(error);
+        value = errorValue(error, type);
       }
-      return write(value, values);
+      return giveResult(value, values, type, shape, memory);
     });
   }
 
@@ -276,6 +255,41 @@ function isFull(memory: WebAssembly.Memory): boolean {
 
 function disposeOf(rep: unknown): void {
   (rep as Partial<Disposable> | undefined)?.[Symbol.dispose]?.();
+}
+
+/** The `err` value of a function that may fail; anything else is thrown on. */
+function errorValue(error: unknown, type: FuncType): unknown {
+  if (type.fallible && error instanceof WitError) return { tag: "err", val: error.payload };
+  throw error;
+}
+
+function takeParams(
+  values: readonly CoreValue[],
+  type: FuncType,
+  { inMemory }: LoweredShape,
+  memory: GuestMemory,
+): unknown[] {
+  if (inMemory) return loadAll(memory, type, Number(values[0]) >>> 0);
+  const from: FlatInput = { values, at: 0 };
+  return type.params.map((codec) => codec.lift(memory, from));
+}
+
+function giveResult(
+  value: unknown,
+  values: readonly CoreValue[],
+  { result }: FuncType,
+  { resultAt }: LoweredShape,
+  memory: GuestMemory,
+): CoreValue | undefined {
+  if (result === undefined) return undefined;
+  if (resultAt === undefined) {
+    const out: CoreValue[] = [];
+    result.lower(memory, value, out);
+    return out[0];
+  }
+  const at = Number(values[resultAt]) >>> 0;
+  if (at % result.align !== 0) throw new Trap("unaligned result");
+  result.store(memory, value, at);
 }
 
 /** Parameters as one tuple in memory. */

@@ -39,6 +39,15 @@ export type LinkedFunc =
     readonly options: LinkedOptions;
     readonly type: FuncType;
   };
+/** The largest number of core parameters before they go through memory (Canonical ABI: MAX_FLAT_PARAMS). */
+export const MAX_FLAT_PARAMS = 16;
+/** How the core function of a lowered one is called. */
+export interface LoweredShape {
+  /** Parameters come as a pointer to them. */
+  readonly inMemory: boolean;
+  /** Index of the parameter that says where the result goes; absent when it is returned, or when there is none. */
+  readonly resultAt?: number;
+}
 /** Something that can be given to a core module. */
 export type CoreItem =
   | { readonly is: "export"; readonly from: CoreExport }
@@ -46,6 +55,7 @@ export type CoreItem =
     readonly is: "lowered";
     readonly func: LinkedFunc;
     readonly options: LinkedOptions;
+    readonly shape: LoweredShape;
     readonly key: number;
   }
   | {
@@ -134,6 +144,7 @@ class Linker {
   readonly imports = new Set<string>();
   owners = 0;
   #keys = 0;
+  readonly #optionsByKey = new Map<string, LinkedOptions>();
 
   /** Instantiates a component. `args` undefined: the root, whose imports are the host's. */
   run(component: ComponentValue, args: ReadonlyMap<string, Item> | undefined): LinkedInstance {
@@ -243,17 +254,20 @@ class Linker {
         return void scope.funcs.push({
           is: "lifted",
           func: at(scope.coreFuncs, canon.func, "core function"),
-          options: linkOptions(canon.options, scope),
+          options: this.#options(canon.options, scope),
           type: entity.func,
         });
       }
-      case "lower":
+      case "lower": {
+        const func = at(scope.funcs, canon.func, "function");
         return void scope.coreFuncs.push({
           is: "lowered",
-          func: at(scope.funcs, canon.func, "function"),
-          options: linkOptions(canon.options, scope),
+          func,
+          options: this.#options(canon.options, scope),
+          shape: shapeOf(func.type),
           key: this.#keys++,
         });
+      }
       default:
         return void scope.coreFuncs.push({
           is: canon.op,
@@ -262,6 +276,25 @@ class Linker {
           key: this.#keys++,
         });
     }
+  }
+
+  /** Options that say the same are the same object: instances keep one view of memory for each. */
+  #options(options: CanonOptions, scope: Scope): LinkedOptions {
+    const { encoding, memory, realloc, postReturn } = options;
+    const key = [scope.owner, encoding, memory, realloc, postReturn].join();
+    let linked = this.#optionsByKey.get(key);
+    if (linked === undefined) {
+      const func = (index: number) => at(scope.coreFuncs, index, "core function");
+      linked = {
+        encoding,
+        owner: scope.owner,
+        ...(memory === undefined ? {} : { memory: at(scope.coreMemories, memory, "memory") }),
+        ...(realloc === undefined ? {} : { realloc: func(realloc) }),
+        ...(postReturn === undefined ? {} : { postReturn: func(postReturn) }),
+      };
+      this.#optionsByKey.set(key, linked);
+    }
+    return linked;
   }
 
   #hostItem(name: string, desc: ExternDesc, scope: Scope): Item {
@@ -324,15 +357,12 @@ function typeEntity(def: Extract<Definition, { define: "type" }>["type"], scope:
   return resolveType(def, scope.types);
 }
 
-function linkOptions(options: CanonOptions, scope: Scope): LinkedOptions {
-  const func = (index: number) => at(scope.coreFuncs, index, "core function");
-  return {
-    encoding: options.encoding,
-    owner: scope.owner,
-    ...(options.memory === undefined ? {} : { memory: at(scope.coreMemories, options.memory, "memory") }),
-    ...(options.realloc === undefined ? {} : { realloc: func(options.realloc) }),
-    ...(options.postReturn === undefined ? {} : { postReturn: func(options.postReturn) }),
-  };
+/** How the core function of a lowered one takes its parameters and gives its result. */
+function shapeOf({ params, result }: FuncType): LoweredShape {
+  const flat = params.flatMap((codec) => codec.flat).length;
+  const byPointer = result !== undefined && result.flat.length > 1;
+  const inMemory = flat > MAX_FLAT_PARAMS;
+  return { inMemory, ...(byPointer ? { resultAt: inMemory ? 1 : flat } : {}) };
 }
 
 function coreSpace(scope: Scope, sort: Sort): CoreItem[] {

@@ -77,6 +77,9 @@ export interface Instance {
   readonly tables: readonly HandleTable[];
 }
 
+const noBytes = new Uint8Array(0);
+const noView = new DataView(noBytes.buffer);
+
 /** One core memory with its allocator and string encoding, during calls. */
 export class GuestMemory {
   readonly table: HandleTable;
@@ -85,8 +88,8 @@ export class GuestMemory {
   readonly #memory: () => WebAssembly.Memory;
   readonly #realloc: (() => CallableFunction) | undefined;
   readonly #encoding: "utf8" | "utf16";
-  #view: DataView = new DataView(new ArrayBuffer(0));
-  #bytes: Uint8Array = new Uint8Array(0);
+  #view: DataView = noView;
+  #bytes: Uint8Array = noBytes;
 
   /** `memory` and `realloc` are asked at each use: instances are made in an order that does not have them at once. */
   constructor(

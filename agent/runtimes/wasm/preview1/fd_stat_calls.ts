@@ -1,5 +1,5 @@
 /** What descriptors are and may: `fd_fdstat_*`, `fd_filestat_*`, `fd_prestat_*`, `fd_close`, `fd_renumber`, `fd_readdir`. */
-import { utf8 } from "../../../protocol/encoding.ts";
+import { utf8 } from "../../../protocol/bytes.ts";
 import type { FileStat, TimeChange } from "../fs/mod.ts";
 import { everyFdflag, filetype, fstflags, sizes } from "./abi.ts";
 import { unsigned } from "./context.ts";

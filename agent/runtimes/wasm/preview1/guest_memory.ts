@@ -1,5 +1,5 @@
 /** Guest memory with checked access: a pointer or length from the guest never reaches past its memory. */
-import { fromUtf8 } from "../../../protocol/encoding.ts";
+import { fromUtf8 } from "../../../protocol/bytes.ts";
 import { wasmLimits } from "../../../protocol/limits.ts";
 import { errno, refuse } from "./errno.ts";
 

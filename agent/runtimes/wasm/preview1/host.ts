@@ -1,4 +1,4 @@
-import { utf8 } from "../../../protocol/encoding.ts";
+import { utf8 } from "../../../protocol/bytes.ts";
 import { RealmError } from "../../../protocol/errors.ts";
 import { FsError } from "../fs/mod.ts";
 import type { GuestFs } from "../fs/mod.ts";

@@ -1,5 +1,5 @@
 /** Calls that take a path. */
-import { utf8 } from "../../../protocol/encoding.ts";
+import { utf8 } from "../../../protocol/bytes.ts";
 import { FsError } from "../fs/mod.ts";
 import type { OpenDir, OpenFile, OpenOptions } from "../fs/mod.ts";
 import { everyFdflag, lookupflags, oflags } from "./abi.ts";

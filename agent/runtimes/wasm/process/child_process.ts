@@ -32,12 +32,12 @@ export class ChildProcess {
   #usage: Usage = { rssBytes: 0, cpuMs: 0 };
   #peak = 0;
 
-  /** Starts a child. `onFrame` gets what it sends; `memoryCeiling`: resident bytes at which it is ended. */
+  /** Starts a child. `onFrames` gets what it sends, what came together together; `memoryCeiling`: resident bytes at which it is ended. */
   constructor(
     command: ChildCommand,
     config: ChildConfig,
     memoryCeiling: number,
-    onFrame: (frame: Frame) => void,
+    onFrames: (frames: readonly Frame[]) => void,
   ) {
     this.#process = new Deno.Command(command.command, {
       args: [...command.args],
@@ -53,7 +53,7 @@ export class ChildProcess {
     this.#writer = this.#process.stdin.getWriter();
     this.#writer.closed.catch(() => {});
     this.send(jsonFrame(frameType.init, 0, config));
-    const read = this.#read(onFrame);
+    const read = this.#read(onFrames);
     const words = lastWords(this.#process.stderr);
     const watch = setInterval(() => this.#watch(), wasmLimits.memoryPollMs);
     this.ended = this.#process.status.then(async (status) => {
@@ -80,6 +80,7 @@ export class ChildProcess {
   /** Ends the process at once. Idempotent. */
   kill(why: ChildEnd["why"] = "ended"): void {
     this.#why = why;
+    this.#sample();
     try {
       this.#process.kill("SIGKILL");
     } catch { /* it is gone already */ }
@@ -104,23 +105,27 @@ export class ChildProcess {
     }
   }
 
-  async #read(onFrame: (frame: Frame) => void): Promise<void> {
+  async #read(onFrames: (frames: readonly Frame[]) => void): Promise<void> {
     const parser = new FrameParser();
     try {
       for await (const chunk of this.#process.stdout) {
-        for (const frame of parser.push(chunk)) onFrame(frame);
+        onFrames(parser.push(chunk));
       }
     } catch {
       this.kill("died"); // It does not speak our language.
     }
   }
 
-  #watch(): void {
+  #sample(): void {
     const usage = readUsage(this.pid);
     if (usage === undefined) return;
     this.#usage = usage;
     this.#peak = Math.max(this.#peak, usage.rssBytes);
-    if (usage.rssBytes > this.#memoryCeiling) this.kill("memory");
+  }
+
+  #watch(): void {
+    this.#sample();
+    if (this.#usage.rssBytes > this.#memoryCeiling) this.kill("memory");
   }
 }
 

@@ -10,7 +10,7 @@ import { permissionsOf } from "./spawn.ts";
 import type { SpawnChild } from "./spawn.ts";
 
 /** Starts children of one run. */
-export type StartChild = (onFrame: (frame: Frame) => void) => ChildProcess;
+export type StartChild = (onFrames: (frames: readonly Frame[]) => void) => ChildProcess;
 
 /** Checks a specification and returns what starts its children. Throws `RealmError("bad_request")`. */
 export function childStarter(spec: RunSpec, spawnChild: SpawnChild, workers: number): StartChild {
@@ -23,13 +23,14 @@ export function childStarter(spec: RunSpec, spawnChild: SpawnChild, workers: num
     mounts: spec.mounts,
     memoryMb: spec.memoryMb,
     instance: spec.instance,
+    instances: Math.min(spec.maxConcurrency, wasmLimits.keptInstances),
     outbound: spec.outbound,
     deterministic: spec.deterministic ?? false,
     workers: Math.min(workers, spec.maxConcurrency, wasmLimits.workersPerRun),
   };
   const instances = spec.mode === "http" ? spec.maxConcurrency : 1;
   const ceiling = wasmLimits.childBaseBytes + instances * spec.memoryMb * 1024 * 1024;
-  return (onFrame) => new ChildProcess(command, config, ceiling, onFrame);
+  return (onFrames) => new ChildProcess(command, config, ceiling, onFrames);
 }
 
 /**

@@ -39,12 +39,15 @@ export class CommandRun implements RunHandle {
   /** Starts the child. Rejects with `RealmError("failed")`. */
   async start(signal?: AbortSignal): Promise<void> {
     const { ready, onFrame } = readiness();
-    const child = this.#startChild((frame) => {
-      if (!onFrame(frame)) this.#frame(frame);
+    const child = this.#startChild((frames) => {
+      for (const frame of frames) if (!onFrame(frame)) this.#frame(frame);
     });
     await untilReady(child, ready, signal);
     this.#child = child;
-    const timer = setTimeout(() => this.#kill("timed_out"), this.#spec.timeoutMs);
+    const timer = setTimeout(
+      () => this.#kill("timed_out"),
+      Math.min(this.#spec.timeoutMs, wasmLimits.timeoutMs),
+    );
     const reader = this.#spec.stdin?.getReader();
     void this.#sendStdin(child, reader);
     void child.ended.then((end) => {

@@ -1,7 +1,7 @@
 /** One request on its way through a child: both bodies with credits, its time-out, its end. */
 import { RealmError } from "../../../protocol/errors.ts";
 import { wasmLimits } from "../../../protocol/limits.ts";
-import { encodeFrame, frameType, jsonFrame, jsonOf, numberFrame, numberOf } from "./frames.ts";
+import { concat, encodeFrame, frameType, jsonFrame, jsonOf, numberFrame, numberOf } from "./frames.ts";
 import type { Failure, Frame, RequestHead, ResponseHead } from "./frames.ts";
 
 /** A request in work. */
@@ -20,6 +20,8 @@ export class Exchange {
   #windowOpen: (() => void) | undefined;
   #body: ReadableStreamDefaultController<Uint8Array> | undefined;
   #delivered = 0;
+  /** A head that has come, until {@link Exchange.settle}: its response may be complete at once. */
+  #pending: { readonly head: ResponseHead; readonly chunks: Uint8Array[] } | undefined;
   #headSent = false;
   #isOver = false;
   #cancelled = false;
@@ -77,8 +79,11 @@ export class Exchange {
   }
 
   #refuse(error: RealmError): void {
-    if (this.#headSent) this.brokenOff = true;
-    else this.#answered.reject(error);
+    // A head that nobody has seen yet does not stand in the way of trying again.
+    const unseen = !this.#headSent || this.#pending !== undefined;
+    this.#pending = undefined;
+    if (unseen) this.#answered.reject(error);
+    else this.brokenOff = true;
     try {
       this.#body?.error(error);
     } catch { /* closed already */ }
@@ -86,13 +91,25 @@ export class Exchange {
     this.#reader?.cancel(error).catch(() => {});
   }
 
-  #head({ status, headers }: ResponseHead): void {
+  /** All frames that came together have been handled: a response that is not complete yet becomes a stream. */
+  settle(): void {
+    const pending = this.#pending;
+    if (pending === undefined) return;
+    this.#pending = undefined;
+    this.#answer(pending.head, () => this.#responseBody());
+    for (const bytes of pending.chunks) this.#chunk(bytes);
+  }
+
+  #head(head: ResponseHead): void {
     if (this.#headSent || this.#cancelled) return;
     this.#headSent = true;
+    this.#pending = { head, chunks: [] };
+  }
+
+  #answer({ status, headers }: ResponseHead, body: () => BodyInit | null): void {
     const bodiless = this.#method === "HEAD" || status === 204 || status === 205 || status === 304;
     try {
-      const body = bodiless ? null : this.#responseBody();
-      this.#answered.resolve(new Response(body, { status, headers }));
+      this.#answered.resolve(new Response(bodiless ? null : body(), { status, headers }));
     } catch (error) {
       this.#answered.reject(
         new RealmError("unavailable", `The guest's response is not valid HTTP: ${(error as Error).message}`),
@@ -116,6 +133,7 @@ export class Exchange {
   }
 
   #chunk(bytes: Uint8Array): void {
+    if (this.#pending !== undefined) return void this.#pending.chunks.push(bytes);
     if (this.#body === undefined) return;
     this.#delivered += bytes.length;
     // A child that ignores its credits would fill the agent's memory.
@@ -130,6 +148,11 @@ export class Exchange {
   #close(): void {
     if (!this.#headSent) {
       this.#answered.reject(new RealmError("unavailable", "The guest ended its response before it began."));
+    }
+    const pending = this.#pending;
+    if (pending !== undefined) {
+      this.#pending = undefined;
+      return this.#answer(pending.head, () => concat(pending.chunks));
     }
     try {
       this.#body?.close();

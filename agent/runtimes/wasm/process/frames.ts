@@ -21,8 +21,6 @@ export const frameType = {
   cancel: 6,
   /** To the child: nobody reads the response any more. */
   closed: 7,
-  /** To the child: end when requests in work have ended. */
-  stop: 8,
   /** From the child: JSON `{ message?: string }`; with a message it cannot start. */
   ready: 16,
   /** From the child: JSON {@link ResponseHead}. */
@@ -60,6 +58,8 @@ export interface ChildConfig {
   readonly instance: "per_request" | "reuse";
   readonly outbound: readonly string[];
   readonly deterministic: boolean;
+  /** Instances that one worker may keep for further requests. */
+  readonly instances: number;
   /** Workers that serve requests. */
   readonly workers: number;
 }
@@ -104,13 +104,20 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** A frame as bytes. */
-export function encodeFrame(type: number, id: number, payload: Uint8Array = empty): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(HEADER + payload.length);
+export const encodeFrame = (type: number, id: number, payload: Uint8Array = empty): Uint8Array<ArrayBuffer> =>
+  encodeFrames([{ type, id, payload }]);
+/** Several frames as bytes, one after the other. */
+export function encodeFrames(frames: readonly Frame[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(frames.reduce((sum, { payload }) => sum + HEADER + payload.length, 0));
   const view = new DataView(bytes.buffer);
-  view.setUint32(0, HEADER - 4 + payload.length, true);
-  bytes[4] = type;
-  view.setUint32(5, id, true);
-  bytes.set(payload, HEADER);
+  let at = 0;
+  for (const { type, id, payload } of frames) {
+    view.setUint32(at, HEADER - 4 + payload.length, true);
+    bytes[at + 4] = type;
+    view.setUint32(at + 5, id, true);
+    bytes.set(payload, at + HEADER);
+    at += HEADER + payload.length;
+  }
   return bytes;
 }
 /** A frame with a JSON payload. */
@@ -144,7 +151,7 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 export class FrameParser {
   #rest: Uint8Array = empty;
 
-  /** Frames that are complete with `chunk`. Their payloads are copies. Throws `RangeError` for a frame too long. */
+  /** Frames that are complete with `chunk`. Their payloads are parts of `chunk`, which must not be written to again. Throws `RangeError` for a frame too long. */
   push(chunk: Uint8Array): Frame[] {
     const bytes = this.#rest.length === 0 ? chunk : concat([this.#rest, chunk]);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -157,7 +164,7 @@ export class FrameParser {
       frames.push({
         type: bytes[at + 4]!,
         id: view.getUint32(at + 5, true),
-        payload: bytes.slice(at + HEADER, at + 4 + length),
+        payload: bytes.subarray(at + HEADER, at + 4 + length),
       });
       at += 4 + length;
     }

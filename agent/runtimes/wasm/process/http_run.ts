@@ -25,6 +25,8 @@ export class HttpRun implements RunHandle {
   readonly #startedAt = performance.now();
   readonly #exited = Promise.withResolvers<ExitReport>();
   readonly #exchanges = new Map<number, Exchange>();
+  /** Whose head came with the frames that are being handled. */
+  readonly #begun = new Set<Exchange>();
   readonly #waiting: Waiting[] = [];
   #child: ChildProcess | undefined;
   #starting: ChildProcess | undefined;
@@ -137,10 +139,9 @@ export class HttpRun implements RunHandle {
     this.#nextId = id % 0xffff_fffe + 1;
     const exchange = new Exchange(id, request, (frame) => child.send(frame));
     this.#exchanges.set(id, exchange);
-    const { pathname } = new URL(request.url);
     const timer = setTimeout(
-      () => this.#timedOut(exchange, child, `${request.method} ${pathname}`),
-      this.#spec.timeoutMs,
+      () => this.#timedOut(exchange, child, `${request.method} ${new URL(request.url).pathname}`),
+      Math.min(this.#spec.timeoutMs, wasmLimits.timeoutMs),
     );
     void exchange.over.then(() => {
       clearTimeout(timer);
@@ -171,10 +172,10 @@ export class HttpRun implements RunHandle {
 
   async #launch(signal?: AbortSignal): Promise<void> {
     const { ready, onFrame } = readiness();
-    const child = this.#startChild((frame) => {
-      if (onFrame(frame)) return;
-      if (frame.type === frameType.log) this.#log.frame(frame.payload);
-      else this.#frame(frame);
+    const child = this.#startChild((frames) => {
+      for (const frame of frames) if (!onFrame(frame)) this.#frame(frame);
+      for (const exchange of this.#begun) exchange.settle();
+      this.#begun.clear();
     });
     // A stop while the child starts must not leave it behind.
     this.#starting = child;
@@ -194,7 +195,10 @@ export class HttpRun implements RunHandle {
   }
 
   #frame(frame: Frame): void {
-    this.#exchanges.get(frame.id)?.frame(frame);
+    if (frame.type === frameType.log) return this.#log.frame(frame.payload);
+    const exchange = this.#exchanges.get(frame.id);
+    if (frame.type === frameType.head && exchange !== undefined) this.#begun.add(exchange);
+    exchange?.frame(frame);
   }
 
   #childEnded(child: ChildProcess, end: ChildEnd): void {

@@ -1,5 +1,4 @@
 /** Serves requests with instances of a component: fresh ones, or kept ones. */
-import { wasmLimits } from "../../../protocol/limits.ts";
 import { instantiate } from "../component/mod.ts";
 import type { ComponentInstance, HostImports, Plan } from "../component/mod.ts";
 import { Fields } from "../host/fields.ts";
@@ -174,7 +173,7 @@ export class HttpGuest {
   }
 
   #keep(instance: ComponentInstance): void {
-    const wanted = this.#config.instance === "reuse" && this.#spare.length < wasmLimits.spareInstances;
+    const wanted = this.#config.instance === "reuse" && this.#spare.length < this.#config.instances;
     if (wanted) this.#spare.push(instance);
     else discard(instance);
   }

@@ -5,7 +5,7 @@
 import { link } from "../component/mod.ts";
 import { createSharedState, GuestFs } from "../fs/mod.ts";
 import { QueueSource } from "../host/sources.ts";
-import { frameType, numberFrame } from "../process/frames.ts";
+import { FrameParser, frameType, numberFrame } from "../process/frames.ts";
 import type { CommandEnd, Frame } from "../process/frames.ts";
 import { runComponent, runModule } from "./command_guest.ts";
 import { componentHost, missingImports } from "./component_host.ts";
@@ -21,6 +21,7 @@ const scope = globalThis as unknown as {
 };
 type Init = Extract<ToWorker, { init: unknown }>["init"];
 
+const parser = new FrameParser();
 let onFrame: (frame: Frame) => void = () => {};
 
 function start(init: Init): void {
@@ -74,5 +75,5 @@ scope.onmessage = ({ data }) => {
     }
     return;
   }
-  for (const frame of data.frames) onFrame(frame);
+  for (const frame of parser.push(data.frames)) onFrame(frame);
 };

@@ -1,6 +1,6 @@
 /** Messages between the main thread of a child process and its workers. */
 import type { Definition } from "../component/mod.ts";
-import type { ChildConfig, Frame } from "../process/frames.ts";
+import type { ChildConfig } from "../process/frames.ts";
 
 /** A guest, decoded and compiled once for all workers. */
 export type Program =
@@ -25,7 +25,8 @@ export type ToWorker =
       readonly stdin?: SharedArrayBuffer;
     };
   }
-  | { readonly frames: readonly Frame[] };
+  /** Frames, as they go on the wire. */
+  | { readonly frames: Uint8Array<ArrayBuffer> };
 
 /** From the worker. */
 export interface FromWorker {

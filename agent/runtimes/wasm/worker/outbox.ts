@@ -4,6 +4,11 @@ import { droppedLine, LogBudget } from "../process/log_budget.ts";
 import { wasmLimits } from "../../../protocol/limits.ts";
 import type { FromWorker } from "./messages.ts";
 
+/**
+ * Frames of a response that goes on wait at most this long for others. Not 0: timers cost more than a small request does.
+ */
+const GATHER_MS = 1;
+
 /** Gathers frames and posts them. */
 export class Outbox {
   readonly #post: (message: FromWorker, transfer: Transferable[]) => void;
@@ -19,7 +24,7 @@ export class Outbox {
   constructor(post: (message: FromWorker, transfer: Transferable[]) => void) {
     this.#post = post;
     const { setTimeout } = globalThis;
-    this.#later = (work) => void setTimeout(work, 0);
+    this.#later = (work) => void setTimeout(work, GATHER_MS);
   }
 
   /** Adds a frame; it goes with the next flush, at the latest when the worker is idle. */
