@@ -27,6 +27,7 @@ export class OutboundRules {
    * spelling of an address is the same address.
    */
   check(scheme: string, authority: string, path: string): URL | undefined {
+    if (DEFAULT_PORTS[`${scheme}:`] === undefined) return;
     if (!/^(\[[0-9a-fA-F:.]+\]|[^\s/?#@\\:[\]]+)(:\d{1,5})?$/.test(authority) || !path.startsWith("/")) {
       return;
     }
@@ -44,15 +45,14 @@ export class OutboundRules {
       return;
     }
     const port = url.port || DEFAULT_PORTS[url.protocol];
-    if (port === undefined) return;
     return this.#rules.some((r) => r.host === url.hostname && (r.port === "*" || r.port === port))
       ? url
       : undefined;
   }
 
-  /** As scopes of Deno's net permission: the second wall. */
+  /** As scopes of Deno's net permission: the second wall. Entries that are no rules allow nothing. */
   static permissions(allowed: readonly string[]): string[] {
-    return allowed.map((text) => text.replace(/:\*$/, ""));
+    return new OutboundRules(allowed).#rules.map(({ host, port }) => port === "*" ? host : `${host}:${port}`);
   }
 }
 

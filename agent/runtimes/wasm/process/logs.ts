@@ -3,6 +3,9 @@ import type { LogChunk } from "../../../ports.ts";
 import { logStreams } from "./frames.ts";
 import { droppedLine, LogBudget } from "./log_budget.ts";
 
+// deno-lint-ignore no-control-regex
+const CONTROL = /[\x00-\x1f\x7f]+/g;
+
 /** Where a run's log chunks go. */
 export class RunLog {
   readonly #onLog: (chunk: LogChunk) => void;
@@ -14,7 +17,8 @@ export class RunLog {
   }
   /** A line of Realm about the run. */
   line(text: string): void {
-    this.#emit("system", new TextEncoder().encode(`${text}\n`));
+    // One line is one line, whatever names a guest brought with it.
+    this.#emit("system", new TextEncoder().encode(`${text.replaceAll(CONTROL, " ")}\n`));
   }
   /** A log frame's payload. */
   frame(payload: Uint8Array): void {

@@ -12,6 +12,7 @@ import { ioImports } from "../host/streams.ts";
 import type { Source } from "../host/streams.ts";
 import { fixedWorld } from "../preview1/mod.ts";
 import type { ChildConfig } from "../process/frames.ts";
+import { brief } from "./failures.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** Seed of deterministic runs: the same everywhere. */
@@ -46,7 +47,7 @@ export function componentHost(
     refused: (target) =>
       outbox.line(
         `Outbound request to ${
-          JSON.stringify(target)
+          JSON.stringify(brief(target))
         } was refused: the manifest's [network] outbound does not list it.`,
       ),
   });

@@ -3,6 +3,9 @@ import { ComponentError, Trap } from "../component/mod.ts";
 import { GuestExit } from "../host/basics.ts";
 import type { Failure } from "../process/frames.ts";
 
+/** Text in which a guest has a say, cut to what fits a line. */
+export const brief = (text: string): string => text.length > 500 ? `${text.slice(0, 500)}…` : text;
+
 /** The message for a request that was ended from outside. */
 export class Interrupted extends Error {
   /** Always `Interrupted`. */
@@ -14,7 +17,7 @@ export function failureOf(error: unknown, memoryFull: boolean, memoryMb: number)
   if (error instanceof GuestExit) {
     return { reason: "exited", message: `The guest exited with code ${error.code}.` };
   }
-  const text = error instanceof Error ? error.message : String(error);
+  const text = brief(error instanceof Error ? error.message : String(error));
   const trapped = error instanceof WebAssembly.RuntimeError || error instanceof Trap ||
     (error instanceof RangeError && /call stack/i.test(text));
   if (memoryFull || (error instanceof RangeError && /memory/i.test(text))) {

@@ -9,7 +9,7 @@ import { FrameParser, frameType, numberFrame } from "../process/frames.ts";
 import type { CommandEnd, Frame } from "../process/frames.ts";
 import { runComponent, runModule } from "./command_guest.ts";
 import { componentHost, missingImports } from "./component_host.ts";
-import { failureOf } from "./failures.ts";
+import { brief, failureOf } from "./failures.ts";
 import { HttpGuest } from "./http_guest.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
@@ -46,7 +46,7 @@ function start(init: Init): void {
   const host = componentHost(config, fs, outbox, () => stdin, platformFetch);
   const missing = missingImports(plan.imports, host);
   if (missing.length > 0) {
-    return ready(`the component imports what no WASI 0.2 host has: ${missing.join(", ")}`);
+    return ready(`the component imports what no WASI 0.2 host has: ${brief(missing.join(", "))}`);
   }
   const interfaceName = config.mode === "http" ? "wasi:http/incoming-handler@0.2." : "wasi:cli/run@0.2.";
   const entry = [...plan.exports.keys()].find((name) => name.startsWith(interfaceName));

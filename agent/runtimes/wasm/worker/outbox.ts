@@ -58,6 +58,12 @@ export class Outbox {
 
   /** Output of the guest, or a line of the host about it. Goes at once: the guest may never be idle again. */
   log(stream: typeof logStreams[number], bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; at += wasmLimits.ioBytes) {
+      this.#logPart(stream, bytes.subarray(at, at + wasmLimits.ioBytes));
+    }
+  }
+
+  #logPart(stream: typeof logStreams[number], bytes: Uint8Array): void {
     if (stream !== "system") {
       if (!this.#budget.take(bytes.length)) return this.#reportLater();
       this.#reportDropped();
@@ -71,7 +77,7 @@ export class Outbox {
 
   /** A line of the host. */
   line(text: string): void {
-    this.log("system", new TextEncoder().encode(`${text}\n`));
+    this.log("system", new TextEncoder().encode(`${text.replaceAll(/\s+/g, " ")}\n`));
   }
 
   /** The command has ended, or cannot start. */
