@@ -220,6 +220,12 @@ test("files: mounts are reached as declared and nothing else is", async () => {
     assert.equal(await app.text("/write?arg=/data/new", { method: "POST", body: "kept" }), "written");
     assert.equal(await Deno.readTextFile(`${folder}/rw/new`), "kept");
     assert.match(await app.text("/list?arg=/www"), /^page$/m);
+    assert.equal(await app.text("/symlink?arg=new+/data/link"), "linked");
+    assert.equal(await app.text("/read?arg=/data/link"), "kept");
+    assert.equal(await Deno.readLink(`${folder}/rw/link`), "new");
+    assert.match(await app.text("/symlink?arg=page+/www/link"), /Read-only/);
+    assert.equal(await app.text("/symlink?arg=../secret+/data/out"), "linked");
+    assert.match(await app.text("/read?arg=/data/out"), /^error: /);
     for (
       const path of [
         "/data/planted",

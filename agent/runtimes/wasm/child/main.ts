@@ -3,10 +3,18 @@
  * over stdin and stdout. It never runs guest code itself, so it always answers.
  */
 import { wasmLimits } from "../../../protocol/limits.ts";
-import { createSharedState } from "../fs/mod.ts";
+import { createSharedState, relaySymlinks } from "../fs/mod.ts";
 import { createStdinRing, ringWriter } from "../preview1/mod.ts";
 import type { StdinWriter } from "../preview1/mod.ts";
-import { encodeFrames, FrameParser, frameType, jsonFrame, jsonOf, numberFrame } from "../process/frames.ts";
+import {
+  encodeFrames,
+  FrameParser,
+  frameType,
+  jsonFrame,
+  jsonOf,
+  numberFrame,
+  numberOf,
+} from "../process/frames.ts";
 import type { ChildConfig, Frame } from "../process/frames.ts";
 import type { FromWorker, Program, ToWorker } from "../worker/messages.ts";
 import { loadProgram } from "./program.ts";
@@ -49,6 +57,9 @@ class Child {
   readonly #seats: Seat[] = [];
   readonly #seatOf = new Map<number, Seat>();
   #program: Program | undefined;
+  /** Symlinks that the agent has been asked for; one per worker at a time, since a worker waits for the answer. */
+  readonly #symlinkAsked = new Map<number, (answer: number) => void>();
+  #symlinks = 0;
   #growing = false;
   #stdin: { ring: SharedArrayBuffer; writer: StdinWriter; last: Promise<void> } | undefined;
 
@@ -70,6 +81,11 @@ class Child {
   }
 
   frame(frame: Frame): void {
+    if (frame.type === frameType.symlinked) {
+      this.#symlinkAsked.get(frame.id)?.(numberOf(frame.payload));
+      this.#symlinkAsked.delete(frame.id);
+      return;
+    }
     if (frame.id === 0) return this.#stdinFrame(frame);
     if (frame.type === frameType.request) {
       const seat = this.#leastBusy();
@@ -135,14 +151,23 @@ class Child {
       const ring = createStdinRing(wasmLimits.streamWindowBytes);
       this.#stdin = { ring, writer: ringWriter(ring), last: Promise.resolve() };
     }
+    const symlinks = new MessageChannel();
+    relaySymlinks(symlinks.port1, (target, path) => {
+      const { promise, resolve } = Promise.withResolvers<number>();
+      const id = ++this.#symlinks;
+      this.#symlinkAsked.set(id, resolve);
+      send(jsonFrame(frameType.symlink, id, { target, path }));
+      return promise;
+    });
     const init = {
       config: this.#config,
       program: this.#program!,
       fsState: this.#fsState,
       owner: this.#seats.length,
+      symlinks: symlinks.port2,
       ...(this.#stdin === undefined ? {} : { stdin: this.#stdin.ring }),
     };
-    worker.postMessage({ init } satisfies ToWorker);
+    worker.postMessage({ init } satisfies ToWorker, [symlinks.port2]);
   }
 
   #stdinFrame(frame: Frame): void {

@@ -39,7 +39,13 @@ export type { Mount } from "./mount.ts";
 export { countUsage, Quota } from "./quota.ts";
 export { createSharedState, releaseDeadOwner, SharedState } from "./shared_state.ts";
 export type { FileStat, FileType, RawStat } from "./stat.ts";
-export { makeSymlink, serveSymlinks, symlinkClient } from "./symlink_service.ts";
+export {
+  makeSymlink,
+  relaySymlinks,
+  serveSymlinks,
+  symlinkAnswer,
+  symlinkClient,
+} from "./symlink_service.ts";
 export type { SymlinkRequest } from "./symlink_service.ts";
 export { ExactTimes } from "./times.ts";
 export type { TimeChange } from "./times.ts";

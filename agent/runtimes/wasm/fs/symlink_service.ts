@@ -42,18 +42,33 @@ export function symlinkClient(
 
 /** The trusted end: serves requests for symlinks below the writable ones of `mounts` until the port is closed. */
 export function serveSymlinks(port: MessagePort, mounts: readonly RuntimeMount[]): void {
-  port.onmessage = (event: MessageEvent<SymlinkRequest>) => {
-    const { target, path, reply } = event.data;
-    const word = new Int32Array(reply);
-    let answer = DONE;
-    try {
-      makeSymlink(target, path, mounts);
-    } catch (error) {
-      answer = FAILED + fsErrorCodes.indexOf(fsErrorCodeOf(error));
-    }
-    Atomics.store(word, 0, answer);
-    Atomics.notify(word, 0);
-  };
+  port.onmessage = ({ data: { target, path, reply } }: MessageEvent<SymlinkRequest>) =>
+    give(reply, symlinkAnswer(target, path, mounts));
+}
+
+/** Between both ends: hands requests on to `ask`, for a thread that may not make symlinks itself either. */
+export function relaySymlinks(
+  port: MessagePort,
+  ask: (target: string, path: string) => Promise<number>,
+): void {
+  port.onmessage = async ({ data: { target, path, reply } }: MessageEvent<SymlinkRequest>) =>
+    give(reply, await ask(target, path));
+}
+
+/** Makes a symlink as {@link makeSymlink} does; the number that {@link symlinkClient} is to be answered with. */
+export function symlinkAnswer(target: string, path: string, mounts: readonly RuntimeMount[]): number {
+  try {
+    makeSymlink(target, path, mounts);
+    return DONE;
+  } catch (error) {
+    return FAILED + fsErrorCodes.indexOf(fsErrorCodeOf(error));
+  }
+}
+
+function give(reply: SharedArrayBuffer, answer: number): void {
+  const word = new Int32Array(reply);
+  Atomics.store(word, 0, answer);
+  Atomics.notify(word, 0);
 }
 
 /** Makes one symlink after checking it: relative target, path below a writable mount, real directories on the way. */

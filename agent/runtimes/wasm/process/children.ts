@@ -1,10 +1,11 @@
 /** From a run's specification to child processes. */
 import { RealmError } from "../../../protocol/errors.ts";
 import { wasmLimits } from "../../../protocol/limits.ts";
-import type { ExitReport, RunSpec } from "../../runtime.ts";
+import type { ExitReport, RunSpec, RuntimeMount } from "../../runtime.ts";
+import { symlinkAnswer } from "../fs/mod.ts";
 import { ChildProcess } from "./child_process.ts";
 import type { ChildEnd } from "./child_process.ts";
-import { frameType, jsonOf } from "./frames.ts";
+import { frameType, jsonOf, numberFrame } from "./frames.ts";
 import type { ChildConfig, Frame } from "./frames.ts";
 import { permissionsOf } from "./spawn.ts";
 import type { SpawnChild } from "./spawn.ts";
@@ -30,7 +31,21 @@ export function childStarter(spec: RunSpec, spawnChild: SpawnChild, workers: num
   };
   const instances = spec.mode === "http" ? spec.maxConcurrency : 1;
   const ceiling = wasmLimits.childBaseBytes + instances * spec.memoryMb * 1024 * 1024;
-  return (onFrames) => new ChildProcess(command, config, ceiling, onFrames);
+  return (onFrames) => {
+    const child = new ChildProcess(command, config, ceiling, (frames) => {
+      for (const frame of frames) {
+        if (frame.type === frameType.symlink) child.send(answerSymlink(frame, spec.mounts));
+      }
+      onFrames(frames);
+    });
+    return child;
+  };
+}
+
+/** Makes a symlink for a child; what it asks for is checked as if a stranger asked. */
+function answerSymlink(frame: Frame, mounts: readonly RuntimeMount[]): Uint8Array {
+  const { target, path } = jsonOf(frame.payload) as { target: string; path: string };
+  return numberFrame(frameType.symlinked, frame.id, symlinkAnswer(target, path, mounts));
 }
 
 /**

@@ -21,6 +21,10 @@ export const frameType = {
   cancel: 6,
   /** To the child: nobody reads the response any more. */
   closed: 7,
+  /** To the child: the answer to `symlink` of that id; u32 of `symlinkAnswer()`. */
+  symlinked: 8,
+  /** From the child: JSON `{ target, path }`: make this symlink, which Deno allows to no process with scoped permissions. */
+  symlink: 24,
   /** From the child: JSON `{ message?: string }`; with a message it cannot start. */
   ready: 16,
   /** From the child: JSON {@link ResponseHead}. */

@@ -3,7 +3,7 @@
  * (mounts, allowed hosts) and is told everything by messages.
  */
 import { link } from "../component/mod.ts";
-import { createSharedState, GuestFs } from "../fs/mod.ts";
+import { GuestFs, symlinkClient } from "../fs/mod.ts";
 import { QueueSource } from "../host/sources.ts";
 import { FrameParser, frameType, numberFrame } from "../process/frames.ts";
 import type { CommandEnd, Frame } from "../process/frames.ts";
@@ -31,8 +31,9 @@ function start(init: Init): void {
   const ready = (message?: string) => scope.postMessage({ ready: message === undefined ? {} : { message } });
   const fs = new GuestFs({
     mounts: config.mounts,
-    shared: init.fsState ?? createSharedState(config.mounts.length),
+    shared: init.fsState,
     owner: init.owner,
+    makeSymlink: symlinkClient(init.symlinks),
   });
   const finish = (end: CommandEnd) => outbox.exit(end);
   if (program.kind === "module") {

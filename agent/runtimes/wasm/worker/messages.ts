@@ -21,6 +21,8 @@ export type ToWorker =
       readonly fsState: SharedArrayBuffer;
       /** Number of this worker, from 1. */
       readonly owner: number;
+      /** Where symlinks are asked for. */
+      readonly symlinks: MessagePort;
       /** Stdin for a core module, which blocks. */
       readonly stdin?: SharedArrayBuffer;
     };
