@@ -3,19 +3,12 @@
  * of itself. Each mode loads only what it needs.
  */
 import type { CliHost, UpOptions } from "./cli/mod.ts";
+import { buildMark, BUNDLE_ENVIRONMENT, selfCommand } from "./agent/platform/self.ts";
 import config from "./deno.json" with { type: "json" };
 
-const version: string = config.version;
+const version: string = buildMark()?.version ?? config.version;
 /** Where children find this program again. */
 const here = import.meta.url;
-
-/** The command that runs this executable with `args`. */
-function selfCommand(args: readonly string[]): { command: string; args: string[] } {
-  if (Deno.build.standalone) return { command: Deno.execPath(), args: [...args] };
-  const packed = Deno.env.get("REALM_EXE");
-  if (packed) return { command: packed, args: [...args] };
-  return { command: Deno.execPath(), args: ["run", "-A", "--quiet", "--no-prompt", here, ...args] };
-}
 
 /** `host:port` taken apart. */
 function endpoint(text: string): { hostname: string; port: number } {
@@ -44,7 +37,7 @@ async function up(options: UpOptions): Promise<number> {
     relay: options.relay,
     logLevel: logLevel(Deno.env.get("REALM_LOG")),
   };
-  const { command, args } = selfCommand(["internal", "agent"]);
+  const { command, args } = selfCommand(here, ["internal", "agent"]);
   return await supervise(command, args, { [LAUNCH_VARIABLE]: JSON.stringify(launch) });
 }
 
@@ -52,9 +45,31 @@ function logLevel(text: string | undefined): "debug" | "info" | "warn" | "error"
   return text === "debug" || text === "warn" || text === "error" ? text : "info";
 }
 
+/** How children that run WebAssembly start: from source and in a bundle with scoped permissions from the first instant. */
+function wasmChildren(
+  { denoChild, environment, permissionFlags }: typeof import("./agent/runtimes/wasm/mod.ts"),
+): import("./agent/runtimes/wasm/mod.ts").SpawnChild {
+  const entry = "./agent/runtimes/wasm/child/entry";
+  if (!Deno.build.standalone && !buildMark()) {
+    return denoChild(new URL(`${entry}.ts`, here).pathname, [], [new URL(".", here).pathname]);
+  }
+  const args = Deno.build.standalone ? ["internal", "wasm-child"] : [];
+  return (permissions) => ({
+    ...selfCommand(new URL(`${entry}.js`, here).href, args, permissionFlags(permissions)),
+    env: { ...environment(), ...BUNDLE_ENVIRONMENT },
+  });
+}
+
+/** A child that runs WebAssembly, of a compiled executable: its permissions are baked in and given up here. */
+async function wasmChild(): Promise<never> {
+  for (const name of ["run", "ffi", "sys", "env"] as const) await Deno.permissions.revoke({ name });
+  await import("./agent/runtimes/wasm/child/entry.ts");
+  Deno.exit(0);
+}
+
 /** The agent's process. */
 async function agent(): Promise<number> {
-  const [{ LAUNCH_VARIABLE, runAgent }, { createLog }, { createWasmRuntime, denoChild }] = await Promise.all([
+  const [{ LAUNCH_VARIABLE, runAgent }, { createLog }, wasmMod] = await Promise.all([
     import("./agent/api/mod.ts"),
     import("./agent/platform/mod.ts"),
     import("./agent/runtimes/wasm/mod.ts"),
@@ -64,9 +79,7 @@ async function agent(): Promise<number> {
     console.error("realm: 'internal agent' is started by 'realm up'");
     return 2;
   }
-  const root = new URL(".", here).pathname;
-  const child = new URL("./agent/runtimes/wasm/child/entry.ts", here).pathname;
-  await using wasm = createWasmRuntime({ spawnChild: denoChild(child, [], [root]) });
+  await using wasm = wasmMod.createWasmRuntime({ spawnChild: wasmChildren(wasmMod) });
   return await runAgent(launch, {
     version,
     log: createLog({ level: launch.logLevel }),
@@ -85,6 +98,7 @@ const host: CliHost = {
 
 async function run(argv: readonly string[]): Promise<number> {
   if (argv[0] === "internal" && argv[1] === "agent") return await agent();
+  if (argv[0] === "internal" && argv[1] === "wasm-child") return await wasmChild();
   const { runCli } = await import("./cli/mod.ts");
   return await runCli(argv, host);
 }

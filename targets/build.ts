@@ -1,2 +1,216 @@
-/** Builds the executables into `dist/`. */
-export {};
+/**
+ * `deno task build`: the executables into `dist/`, with `SHA256SUMS`, `release.json`, `sbom.cdx.json`, and with a key
+ * `release.signed.json`. See {@link USAGE}.
+ */
+import { createHash } from "node:crypto";
+import { parseArgs } from "node:util";
+import { EXECUTABLE_HEADER_BYTES, executablePlatform } from "../agent/protocol/executable.ts";
+import { parseKeyFile } from "../agent/protocol/key_file.ts";
+import { RealmError, unwrap } from "../agent/protocol/errors.ts";
+import { utf8 } from "../agent/protocol/encoding.ts";
+import { signerOfKeyFile } from "../mod.ts";
+import config from "../deno.json" with { type: "json" };
+import { type Bundle, bundle } from "./bundle.ts";
+import { compile, compileRuntime } from "./compiled.ts";
+import { packagesOf } from "./packages.ts";
+import { portable } from "./portable.ts";
+import { type Artifact, checksums, releaseManifest, signRelease } from "./release.ts";
+import { runtimeOf } from "./runtime.ts";
+import { billOfMaterials } from "./sbom.ts";
+import { artifactName, DENO_VERSION, hostTarget, type Target, targetOf, targets } from "./table.ts";
+
+const USAGE = `deno task build [OPTIONS]
+  --target PLATFORM        build for this platform only (repeat for more); default: all that can be built
+  --version VERSION        default: the version in deno.json
+  --out DIR                default: dist
+  --compile-runtime DIR    build by 'deno compile' with the official archives denort-<triple>.zip in DIR
+  --key FILE               sign the release manifest with this owner's or operator's key file (sealed: REALM_PASSPHRASE)
+  --min-previous VERSION   lowest version that may be upgraded to this one
+  --expires-days DAYS      after so many days the release is not installed any more`;
+
+const root = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+
+/** What was done for one target. */
+interface Built {
+  readonly artifact: Artifact;
+  /** What its `--version` said here; why it was not started here otherwise. */
+  readonly check: string;
+}
+
+function options(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        target: { type: "string", multiple: true },
+        version: { type: "string", default: config.version },
+        out: { type: "string", default: "dist" },
+        "compile-runtime": { type: "string" },
+        key: { type: "string" },
+        "min-previous": { type: "string" },
+        "expires-days": { type: "string" },
+        help: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (cause) {
+    throw new RealmError("usage", `${cause instanceof Error ? cause.message : cause}\n${USAGE}`);
+  }
+}
+
+async function write(path: string, content: Uint8Array, mode = 0o644): Promise<void> {
+  await Deno.remove(path).catch(() => {});
+  await Deno.writeFile(path, content, { mode });
+  await Deno.chmod(path, mode).catch(() => {}); // The creation mask may have taken bits; Windows has none.
+}
+
+async function build(
+  target: Target,
+  version: string,
+  app: Bundle,
+  out: string,
+  archives?: string,
+): Promise<Built> {
+  const file = artifactName(target, version);
+  const path = `${out}/${file}`;
+  const archive = await compileRuntime(target, archives);
+  if (archive === undefined) {
+    await write(
+      path,
+      portable(target, version, app, await runtimeOf(target, `${root}/.cache/runtimes`)),
+      0o755,
+    );
+  } else {
+    await Deno.remove(path).catch(() => {});
+    await compile(target, app, archive, path);
+  }
+  const content = await Deno.readFile(path);
+  const platform = executablePlatform(content.subarray(0, EXECUTABLE_HEADER_BYTES));
+  if (platform !== target.platform) {
+    await Deno.remove(path);
+    throw new RealmError(
+      "failed",
+      `the file for ${target.platform} came out as one for ${
+        platform ?? "no known platform"
+      }; it was removed`,
+    );
+  }
+  const sha256 = createHash("sha256").update(content).digest("hex");
+  const builder = archive === undefined ? "portable" : "compile";
+  return {
+    artifact: { platform, file, sha256, size: content.length, builder },
+    check: target === hostTarget()
+      ? await started(path, version)
+      : "header checked; not started (another platform)",
+  };
+}
+
+/** Starts a file once, with a cache of its own. */
+async function started(path: string, version: string): Promise<string> {
+  const cache = await Deno.makeTempDir({ prefix: "realm-build-" });
+  try {
+    const { code, stdout, stderr } = await new Deno.Command(path, {
+      args: ["--version"],
+      env: { REALM_CACHE_DIR: cache },
+    }).output();
+    const said = new TextDecoder().decode(stdout).trim();
+    if (code === 0 && said === `realm ${version}`) return "header checked; --version run";
+    throw new RealmError(
+      "failed",
+      `${path} --version ended with ${code} and said ${JSON.stringify(said)}: ${
+        new TextDecoder().decode(stderr)
+      }`,
+    );
+  } finally {
+    await Deno.remove(cache, { recursive: true });
+  }
+}
+
+function passphrase(): string {
+  const given = Deno.env.get("REALM_PASSPHRASE");
+  if (given !== undefined) return given;
+  throw new RealmError("usage", "the key file is sealed; give its passphrase in REALM_PASSPHRASE");
+}
+
+/** Builds. Throws `RealmError`. */
+export async function main(args: readonly string[]): Promise<void> {
+  const given = options(args);
+  if (given.help) return console.log(USAGE);
+  if (Deno.version.deno !== DENO_VERSION) {
+    throw new RealmError(
+      "usage",
+      `Realm is built with Deno ${DENO_VERSION}, so that equal sources give equal files; this is ${Deno.version.deno}`,
+    );
+  }
+  const { version } = given;
+  if (!/^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$/.test(version)) {
+    throw new RealmError("usage", `${version} is no version; use one like 1.2.3 or 1.2.3-rc.1`);
+  }
+  const days = given["expires-days"] === undefined ? undefined : Number(given["expires-days"]);
+  if (days !== undefined && !(days > 0)) throw new RealmError("usage", "--expires-days is a number above 0");
+  const key = given.key === undefined
+    ? undefined
+    : unwrap(parseKeyFile(await Deno.readTextFile(given.key), given.key));
+  if (key?.kind === "node") {
+    throw new RealmError("usage", `${given.key} is a node's key; give an owner's or operator's`);
+  }
+  const signer = key && await signerOfKeyFile(key, passphrase);
+  const wanted = given.target?.map(targetOf) ?? targets;
+  const out = given.out;
+  await Deno.mkdir(out, { recursive: true });
+  const app = await bundle(root, version);
+  const size = [...app.values()].reduce((sum, text) => sum + utf8(text).length, 0);
+  console.log(`bundle: ${app.size} files, ${(size / 1e6).toFixed(2)} MB`);
+
+  const built: Built[] = [];
+  const not: string[] = [];
+  for (const target of wanted) {
+    if (!target.uname && !await compileRuntime(target, given["compile-runtime"])) {
+      not.push(
+        `${target.platform}: not built; it needs the compile runtime denort-${target.triple}.zip (--compile-runtime DIR)`,
+      );
+      continue;
+    }
+    const done = await build(target, version, app, out, given["compile-runtime"]);
+    built.push(done);
+    const { file, size, builder } = done.artifact;
+    console.log(`${target.platform}: ${file}, ${(size / 1e6).toFixed(1)} MB, by ${builder}; ${done.check}`);
+  }
+  for (const line of not) console.log(line);
+  if (built.length === 0) {
+    throw new RealmError("failed", "nothing could be built for the platforms asked for");
+  }
+
+  const artifacts = built.map(({ artifact }) => artifact);
+  const manifest = releaseManifest(version, artifacts, {
+    minPrevious: given["min-previous"],
+    expires: days === undefined ? undefined : Date.now() + days * 24 * 3_600_000,
+  });
+  const bill = utf8(
+    billOfMaterials(
+      version,
+      await packagesOf(root),
+      wanted.filter((t) => artifacts.some(({ platform }) => platform === t.platform)),
+    ),
+  );
+  const signed = signer && signRelease(manifest, signer);
+  await write(`${out}/SHA256SUMS`, utf8(checksums(artifacts)));
+  await write(`${out}/release.json`, utf8(JSON.stringify(manifest, null, 2) + "\n"));
+  await write(`${out}/sbom.cdx.json`, bill);
+  if (signed) await write(`${out}/release.signed.json`, utf8(JSON.stringify(signed, null, 2) + "\n"));
+  else await Deno.remove(`${out}/release.signed.json`).catch(() => {});
+  console.log(
+    `${out}: SHA256SUMS, release.json (${
+      signed ? `signed by ${signed.keyid}` : "not signed: give --key"
+    }), sbom.cdx.json`,
+  );
+}
+
+if (import.meta.main) {
+  try {
+    await main(Deno.args);
+  } catch (error) {
+    if (!(error instanceof RealmError)) throw error;
+    console.error(`build: ${error.message}`);
+    Deno.exit(1);
+  }
+}

@@ -1,19 +1,69 @@
-/** How this program starts itself again: from source, as a bundle behind a launcher, or as a compiled executable. */
+/**
+ * How this program starts itself again: from source, as a bundle that a runtime runs (the portable single file unpacks
+ * to that), or as a compiled executable.
+ */
 
-/** A command line that runs this same program; append the arguments. */
+/** A command line. */
 export interface SelfCommand {
   readonly command: string;
   readonly args: readonly string[];
 }
 
-/** Deno flags that a child of the source run needs. */
-const FLAGS = ["run", "--no-prompt", "--quiet"] as const;
+/** What a build leaves in the global scope in front of the bundle's code. */
+export interface BuildMark {
+  readonly version: string;
+}
+
+/** Key of the {@link BuildMark}. */
+export const BUILD_MARK = Symbol.for("realm.build");
+
+/** The mark of the build that this program comes from; `undefined` when it runs from source. */
+export const buildMark = (): BuildMark | undefined =>
+  (globalThis as Record<symbol, unknown>)[BUILD_MARK] as BuildMark | undefined;
+
+/** Deno flags of a run from source, in front of the permissions. */
+const SOURCE_FLAGS = ["run", "--no-prompt", "--quiet"] as const;
+/** Deno flags of a bundle, in front of the permissions: nothing around it may change what runs. */
+export const BUNDLE_FLAGS = [
+  "run",
+  "--no-prompt",
+  "--quiet",
+  "--no-config",
+  "--no-lock",
+  "--no-check",
+  "--cached-only",
+  "--no-remote",
+  "--no-npm",
+  "--node-modules-dir=none",
+  "--unstable-worker-options",
+  "--unstable-no-legacy-abort",
+] as const;
+/** Environment that a bundle's runtime needs besides. */
+export const BUNDLE_ENVIRONMENT = { DENO_NO_UPDATE_CHECK: "1", DENO_NO_PACKAGE_JSON: "1" } as const;
+
+/** A file URL's path as the operating system writes it. */
+export function filePath(url: URL): string {
+  const path = decodeURIComponent(url.pathname);
+  return Deno.build.os === "windows" ? path.replace(/^\/([A-Za-z]:)/, "$1") : path;
+}
 
 /**
- * Own command line. `permissions` are Deno's permission flags for the child (default: all); a compiled executable has
- * baked-in ones and ignores them, so that a child must give up what it does not need by itself.
+ * The command that runs the module at the file URL `module` of this program with `args`. `permissions` are Deno's flags
+ * (default: all). A compiled executable has one module and baked-in permissions: there, `module` and `permissions`
+ * say nothing, so that `args` must say it all and a child gives up by itself what it does not need.
  */
-export function selfCommand(permissions: readonly string[] = ["-A"]): SelfCommand {
-  if (Deno.build.standalone) return { command: Deno.execPath(), args: [] };
-  return { command: Deno.execPath(), args: [...FLAGS, ...permissions, new URL(Deno.mainModule).pathname] };
+export function selfCommand(
+  module: string,
+  args: readonly string[],
+  permissions: readonly string[] = ["-A"],
+): SelfCommand {
+  if (Deno.build.standalone) return { command: Deno.execPath(), args };
+  const flags = buildMark() ? BUNDLE_FLAGS : SOURCE_FLAGS;
+  return { command: Deno.execPath(), args: [...flags, ...permissions, filePath(new URL(module)), ...args] };
+}
+
+/** The file that a person starts this program by; `undefined` when it runs from source. */
+export function selfExecutable(): string | undefined {
+  if (Deno.build.standalone) return Deno.execPath();
+  return buildMark() && Deno.env.get("REALM_EXE");
 }
