@@ -3,7 +3,7 @@
  * is at hand: in `--compile-runtime DIR` (the official archives `denort-<triple>.zip`), or in Deno's own cache. Nothing
  * is downloaded.
  */
-import { BUNDLE_FLAGS } from "../agent/platform/mod.ts";
+import { ALL_PERMISSIONS, BUNDLE_FLAGS } from "../agent/platform/mod.ts";
 import { RealmError } from "../agent/protocol/errors.ts";
 import { type Bundle, LICENCES, MAIN } from "./bundle.ts";
 import { DENO_VERSION, type Target } from "./table.ts";
@@ -46,7 +46,7 @@ export async function compile(target: Target, bundle: Bundle, archive: string, o
         "compile",
         "--quiet",
         ...flags,
-        "-A",
+        ...ALL_PERMISSIONS,
         "--no-code-cache",
         "--target",
         target.triple,

@@ -3,7 +3,7 @@
  * Same bundle and runtime, same bytes. The runtime's signature (macOS) stays as it is, since it is not changed.
  */
 import { createHash } from "node:crypto";
-import { BUNDLE_ENVIRONMENT, BUNDLE_FLAGS } from "../agent/platform/mod.ts";
+import { ALL_PERMISSIONS, BUNDLE_ENVIRONMENT, BUNDLE_FLAGS } from "../agent/platform/mod.ts";
 import { concatBytes, utf8 } from "../agent/protocol/encoding.ts";
 import { RealmError } from "../agent/protocol/errors.ts";
 import { PORTABLE_MARK } from "../agent/protocol/executable.ts";
@@ -45,7 +45,7 @@ export function portable(target: Target, version: string, bundle: Bundle, runtim
     SYSTEM: uname.system,
     MACHINES: uname.machines.join("|"),
     MAIN,
-    FLAGS: BUNDLE_FLAGS.join(" "),
+    FLAGS: [...BUNDLE_FLAGS, ...ALL_PERMISSIONS].join(" "),
     ENVIRONMENT: environment.map(([name, value]) => `${name}=${value}`).join(" "),
     ENVIRONMENT_NAMES: environment.map(([name]) => name).join(" "),
     RUNTIME_ID: runtime.sha256.slice(0, ID_LENGTH),

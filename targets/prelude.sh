@@ -44,7 +44,7 @@ unpack() {
   if [ ! -f "$app/@MAIN@" ]; then
     tail -c +@APP_AT@ -- "$self" 2>/dev/null | head -c @APP_SIZE@ >"$new/app.js" 2>/dev/null
     check "$new/app.js" @APP_SIZE@ @APP_SHA@
-    DENO_DIR=$new/deno "$runtime/realm" @FLAGS@ -A "$new/app.js" "$new/app" 2>/dev/null || die "cannot unpack into $cache (is the disk full?); set REALM_CACHE_DIR to a directory with 120 MB free"
+    DENO_DIR=$new/deno "$runtime/realm" @FLAGS@ "$new/app.js" "$new/app" 2>/dev/null || die "cannot unpack into $cache (is the disk full?); set REALM_CACHE_DIR to a directory with 120 MB free"
     place "$new/app" "$app"
   fi
   rm -rf -- "$new"
@@ -77,5 +77,5 @@ place() {
 if [ ! -f "$runtime/realm" ] || [ ! -f "$app/@MAIN@" ]; then unpack; fi
 REALM_EXE=$self DENO_DIR=$cache/deno @ENVIRONMENT@
 export REALM_EXE DENO_DIR @ENVIRONMENT_NAMES@
-exec "$runtime/realm" @FLAGS@ -A "$app/@MAIN@" "$@"
+exec "$runtime/realm" @FLAGS@ "$app/@MAIN@" "$@"
 exit 126

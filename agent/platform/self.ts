@@ -22,11 +22,10 @@ export const buildMark = (): BuildMark | undefined =>
   (globalThis as Record<symbol, unknown>)[BUILD_MARK] as BuildMark | undefined;
 
 /** Deno flags of a run from source, in front of the permissions. */
-const SOURCE_FLAGS = ["run", "--no-prompt", "--quiet"] as const;
+const SOURCE_FLAGS = ["run", "--quiet"] as const;
 /** Deno flags of a bundle, in front of the permissions: nothing around it may change what runs. */
 export const BUNDLE_FLAGS = [
   "run",
-  "--no-prompt",
   "--quiet",
   "--no-config",
   "--no-lock",
@@ -38,6 +37,8 @@ export const BUNDLE_FLAGS = [
   "--unstable-worker-options",
   "--unstable-no-legacy-abort",
 ] as const;
+/** Deno flags of a process that may do everything and never asks. */
+export const ALL_PERMISSIONS = ["-A", "--no-prompt"] as const;
 /** Environment that a bundle's runtime needs besides. */
 export const BUNDLE_ENVIRONMENT = { DENO_NO_UPDATE_CHECK: "1", DENO_NO_PACKAGE_JSON: "1" } as const;
 
@@ -55,7 +56,7 @@ export function filePath(url: URL): string {
 export function selfCommand(
   module: string,
   args: readonly string[],
-  permissions: readonly string[] = ["-A"],
+  permissions: readonly string[] = ALL_PERMISSIONS,
 ): SelfCommand {
   if (Deno.build.standalone) return { command: Deno.execPath(), args };
   const flags = buildMark() ? BUNDLE_FLAGS : SOURCE_FLAGS;
