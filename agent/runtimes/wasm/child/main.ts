@@ -27,8 +27,12 @@ interface Seat {
   outgoing: Frame[];
 }
 
+/** Permissions that no run needs: given up also where the process was started with all of them. */
+const NEEDLESS = ["run", "env", "ffi", "sys"] as const;
+
 /** Runs until stdin ends. */
 export async function runWasmChild(): Promise<never> {
+  for (const name of NEEDLESS) Deno.permissions.revokeSync({ name });
   const parser = new FrameParser();
   let child: Child | undefined;
   for await (const chunk of Deno.stdin.readable) {

@@ -102,9 +102,11 @@ export class HttpGuest {
         body: work.body === undefined ? undefined : { source: work.body, trailers: () => work?.trailers },
       });
       await instance.call(this.#handler, "handle", [request, out]);
-      if (!ResponseOutparam.isSet(out)) this.#fail(id, work, noAnswer);
-      else if (!work.over) this.#fail(id, work, unfinished);
-      this.#keep(instance);
+      if (ResponseOutparam.isSet(out) && work.over) this.#keep(instance);
+      else {
+        this.#fail(id, work, ResponseOutparam.isSet(out) ? unfinished : noAnswer);
+        discard(instance);
+      }
     } catch (error) {
       this.#broken(id, head, work, instance, error);
     } finally {
