@@ -163,6 +163,23 @@ Deno.test({
 });
 
 Deno.test({
+  name: "trampolines are left out where every import is the host's, and kept where an adapter stands between",
+  ignore,
+  async fn() {
+    const { hello, probe } = await buildWasmFixtures();
+    const stepsOf = (path: string) => {
+      const decoded = decodeComponent(Deno.readFileSync(path));
+      const modules = decoded.modules.map((m) => new WebAssembly.Module(m as Uint8Array<ArrayBuffer>));
+      const made = (plan: ReturnType<typeof link>) => plan.steps.filter((step) => step !== undefined).length;
+      return [made(link(decoded)), made(link(decoded, modules))];
+    };
+    assert.deepEqual(stepsOf(hello), [3, 1]);
+    const [all, left] = stepsOf(probe);
+    assert.equal(left, all);
+  },
+});
+
+Deno.test({
   name: "damaged components are refused by name, quickly, whatever the damage",
   ignore,
   fn() {

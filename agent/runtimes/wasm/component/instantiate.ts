@@ -47,6 +47,10 @@ export function instantiate(
 ): ComponentInstance {
   const made = new Making(plan, host);
   for (const step of plan.steps) {
+    if (step === undefined) {
+      made.cores.push({});
+      continue;
+    }
     const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
     for (const [name, from] of step.imports) {
       imports[name] = typeof from === "number"

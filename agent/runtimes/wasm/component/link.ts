@@ -10,6 +10,7 @@
 import { wasmLimits } from "../../../protocol/limits.ts";
 import type { Alias, Canon, CanonOptions, DecodedComponent, Definition, Sort, SortIndex } from "./decode.ts";
 import type { ExternDesc, TypeDecl } from "./decode_types.ts";
+import { bypassTrampolines } from "./bypass.ts";
 import { ComponentError } from "./errors.ts";
 import type { ResourceType } from "./memory.ts";
 import { resolveType, resourceAt } from "./types.ts";
@@ -71,7 +72,8 @@ export interface CoreStep {
 }
 /** What is left to do for each instance. */
 export interface Plan {
-  readonly steps: readonly CoreStep[];
+  /** `undefined`: left out, so that numbers of core instances stay what they are. */
+  readonly steps: readonly (CoreStep | undefined)[];
   /** How many component instances there are, each with handles of its own. */
   readonly owners: number;
   /** Exported functions: instance name (empty for the root) → function name. */
@@ -122,8 +124,14 @@ function at<T>(list: readonly T[], index: number, what: string): T {
   return item;
 }
 
-/** Links a component. Throws {@link ComponentError}. */
-export function link(component: DecodedComponent): Plan {
+/**
+ * Links a component. Throws {@link ComponentError}. With its compiled `modules`, what the linker itself makes superfluous
+ * is left out (`bypass.ts`).
+ */
+export function link(
+  component: Pick<DecodedComponent, "body">,
+  modules?: readonly WebAssembly.Module[],
+): Plan {
   const linker = new Linker();
   const root = linker.run({ body: component.body, scope: undefined }, undefined);
   const exports = new Map<string, ReadonlyMap<string, LinkedFunc>>();
@@ -136,12 +144,16 @@ export function link(component: DecodedComponent): Plan {
   for (const [name, item] of root.items) {
     if (item.sort === "instance") exports.set(name, functionsOf(item.instance.items));
   }
-  return { steps: linker.steps, owners: linker.owners, exports, imports: [...linker.imports].sort() };
+  const steps = modules === undefined
+    ? linker.steps
+    : bypassTrampolines(linker.steps, modules, linker.usedOutsideSteps);
+  return { steps, owners: linker.owners, exports, imports: [...linker.imports].sort() };
 }
 
 class Linker {
   readonly steps: CoreStep[] = [];
   readonly imports = new Set<string>();
+  readonly usedOutsideSteps: CoreItem[] = [];
   owners = 0;
   #keys = 0;
   readonly #optionsByKey = new Map<string, LinkedOptions>();
@@ -251,9 +263,11 @@ class Linker {
       case "lift": {
         const entity = at(scope.types, canon.type, "type");
         if (entity.is !== "func") throw new ComponentError("lift to something that is no function");
+        const func = at(scope.coreFuncs, canon.func, "core function");
+        this.usedOutsideSteps.push(func);
         return void scope.funcs.push({
           is: "lifted",
-          func: at(scope.coreFuncs, canon.func, "core function"),
+          func,
           options: this.#options(canon.options, scope),
           type: entity.func,
         });
@@ -293,6 +307,9 @@ class Linker {
         ...(postReturn === undefined ? {} : { postReturn: func(postReturn) }),
       };
       this.#optionsByKey.set(key, linked);
+      for (const item of [linked.memory, linked.realloc, linked.postReturn]) {
+        if (item !== undefined) this.usedOutsideSteps.push(item);
+      }
     }
     return linked;
   }

@@ -41,7 +41,7 @@ function start(init: Init): void {
     finish(runModule(program.module, config, fs, outbox, init.stdin));
     return;
   }
-  const plan = link({ body: program.body, modules: [] });
+  const plan = link(program, program.modules);
   const stdin = new QueueSource((bytes) => outbox.add(numberFrame(frameType.credit, 0, bytes)));
   if (config.mode === "http") stdin.end();
   const host = componentHost(config, fs, outbox, () => stdin, platformFetch);
