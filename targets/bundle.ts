@@ -2,7 +2,7 @@
  * One bundle for every builder: the program's modules, minified and split so that each command loads only what it needs.
  * The same sources and lock file give the same bytes wherever they lie.
  */
-import { WORKER_TEXT } from "../agent/runtimes/wasm/child/workers.ts";
+import { WORKER_TEXT } from "../agent/runtimes/mod.ts";
 import { BUILD_MARK, type BuildMark } from "../agent/platform/mod.ts";
 import { RealmError } from "../agent/protocol/errors.ts";
 import { licenceText, packagesOf } from "./packages.ts";

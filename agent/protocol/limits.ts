@@ -264,7 +264,7 @@ export const wasmLimits = {
   /** Memory of a child process beside that of its guests: the platform itself, compiled code, buffers. */
   childBaseBytes: 256 * 1024 * 1024,
   /** Priority of processes that run guests, as `nice` counts: the agent comes first when cores are scarce. */
-  childNice: 5,
+  childNice: 2,
   /** Workers of one run: more than cores are of no use, and the agent needs one. */
   workersPerRun: 4,
   /** Memories of one component, each of which may grow to the ceiling (composed components have one per part). */

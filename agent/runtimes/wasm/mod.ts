@@ -16,3 +16,4 @@ export { createWasmRuntime } from "./wasm_runtime.ts";
 export type { WasmRuntimeOptions } from "./wasm_runtime.ts";
 export { denoChild, environment, permissionFlags } from "./process/spawn.ts";
 export type { ChildCommand, ChildPermissions, SpawnChild } from "./process/spawn.ts";
+export { WORKER_TEXT } from "./child/workers.ts";
