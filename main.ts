@@ -29,7 +29,7 @@ async function up(options: UpOptions): Promise<number> {
     dataDir: options.dataDir,
     name: options.name ?? Deno.hostname(),
     tags: options.tags,
-    listen: (options.listen.length > 0 ? options.listen : ["0.0.0.0:0", "[::]:0"]).map(listenAddress),
+    listen: options.listen.map(listenAddress),
     ...(options.announce.length > 0 && { announce: options.announce }),
     gateway: endpoint(options.gateway ?? "127.0.0.1:7480"),
     api: endpoint(options.api ?? "127.0.0.1:7481"),

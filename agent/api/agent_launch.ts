@@ -6,6 +6,29 @@ import { FATAL_EXIT } from "../node/mod.ts";
 import { runAgentProcess } from "./agent_process.ts";
 import { type LaunchOptions, toMultiaddr } from "./launch_options.ts";
 
+/** Port of the mesh unless it is taken: what a node is reached at should not change from start to start. */
+const MESH_PORT = 7479;
+
+/** Addresses to listen on when none were named: the port of the last start, else the usual one, else any free one. */
+async function usualListen(dataDir: string): Promise<readonly string[]> {
+  const remembered = `${dataDir}/mesh.port`;
+  const last = Number(await Deno.readTextFile(remembered).catch(() => ""));
+  const free = (port: number) => {
+    try {
+      Deno.listen({ hostname: "0.0.0.0", port }).close();
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const probe = Deno.listen({ hostname: "0.0.0.0", port: 0 });
+  const any = probe.addr.port;
+  probe.close();
+  const port = [last, MESH_PORT].find((p) => p > 0 && p < 65_536 && free(p)) ?? any;
+  await Deno.writeTextFile(remembered, `${port}\n`);
+  return [`/ip4/0.0.0.0/tcp/${port}`, `/ip6/::/tcp/${port}`];
+}
+
 /** Reads a file that `realm init` or `realm join` wrote. */
 async function readSetup(path: string): Promise<string> {
   try {
@@ -49,7 +72,7 @@ export async function runAgent(launch: LaunchOptions, world: LaunchWorld): Promi
     const realmFile = unwrap(parseRealmFile(await readSetup(`${launch.dataDir}/${dataFiles.realm}`)));
     await runAgentProcess({
       ...launch,
-      listen: launch.listen.map(toMultiaddr),
+      listen: launch.listen.length > 0 ? launch.listen.map(toMultiaddr) : await usualListen(launch.dataDir),
       seed: key.secret.seed,
       realmFile,
       ...world,

@@ -5,7 +5,7 @@ export interface LaunchOptions {
   readonly dataDir: string;
   readonly name: string;
   readonly tags: readonly string[];
-  /** Multiaddrs, or `host:port`. */
+  /** Multiaddrs, or `host:port`; none: the port of the last start, else 7479, else any free one. */
   readonly listen: readonly string[];
   /** Addresses to announce in place of those listened on. */
   readonly announce?: readonly string[];
