@@ -50,6 +50,8 @@ interface Hot {
   readonly counters: AppCounters;
   readonly app: string;
   readonly replica: ReplicaTarget;
+  /** Whether an upgrade at this address must reach the app's server. */
+  readonly upgrades: boolean;
 }
 
 /** A listening gateway. Made by {@link createGateway}. */
@@ -218,7 +220,7 @@ export class Gateway implements AsyncDisposable {
     const host = headers.get("host");
     if (
       (host !== hot.authority && host !== null) || headers.has("range") || headers.has("if-modified-since") ||
-      headers.has("upgrade")
+      (hot.upgrades && headers.has("upgrade"))
     ) return undefined;
     const ifNoneMatch = headers.get("if-none-match");
     const response = this.#files.fromMemory(
@@ -300,6 +302,7 @@ export class Gateway implements AsyncDisposable {
       counters,
       app: route.app,
       replica: replica!,
+      upgrades: route.replicas.some((r) => r.upgrade === true || r.local?.connect !== undefined),
     });
   }
 

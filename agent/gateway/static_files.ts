@@ -217,7 +217,7 @@ export function createStaticFiles(
       const bytes = cache.get(keyOf(asset, variant));
       if (bytes === undefined) return undefined;
       counters.tookNoTime(bytes.length);
-      return new Response(bytes, { status: 200, headers: variant.headers });
+      return new Response(bytes, variant.ok);
     },
   };
 }

@@ -38,6 +38,8 @@ export interface Variant {
   readonly etag: string;
   /** Header fields of a 200 answer, without `content-length`. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The same as an init of `Response`, made once: this is the hot path. */
+  readonly ok: { readonly headers: Record<string, string> };
 }
 
 /** A file that can be asked for. */
@@ -106,10 +108,11 @@ function assetOf(
       "x-content-type-options": "nosniff",
     };
     if (encoding) headers["content-encoding"] = encoding;
-    else headers["accept-ranges"] = "bytes";
+    // Ranges work for every file; small ones need not say so, and each field costs time.
+    else if (file.size > gatewayLimits.cachedFileBytes) headers["accept-ranges"] = "bytes";
     if (varies) headers.vary = "accept-encoding";
     if (source.modifiedAt !== undefined) headers["last-modified"] = new Date(source.modifiedAt).toUTCString();
-    return { encoding, file: on, etag, headers };
+    return { encoding, file: on, etag, headers, ok: { headers } };
   };
   const compressed: Variant[] = [];
   if (br || onTheFly) compressed.push(variant("br", br));
