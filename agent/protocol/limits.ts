@@ -179,6 +179,10 @@ export const timing = {
   holdingMs: 25 * 60_000,
   /** New holdings are collected this long and announced together. */
   announceBatchMs: 100,
+  /** A blob used within this time is never collected: what refers to it may still be on its way. */
+  gcGraceMs: 10 * 60_000,
+  /** Share of the quota that a collection for space leaves used, so that the next write does not collect again. */
+  gcReclaim: 0.95,
   /** Rounds without any progress before a fetch ends with an error, each after a wait of `fetchRetryMs`, doubled. */
   fetchRounds: 4,
   /** First wait after a round in which no holder could serve. */
