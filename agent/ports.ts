@@ -79,6 +79,11 @@ export interface DiskWriter {
 export interface Disk {
   /** Whole content; for small files only. */
   readFile(path: string): Promise<Uint8Array>;
+  /**
+   * Fills `into` from the start of a file; returns the file's size, which tells whether it was shorter or longer. For
+   * reading many files without leaving a buffer behind for each.
+   */
+  readInto(path: string, into: Uint8Array): Promise<number>;
   /** Content from `start` (default 0) to `end` (exclusive, default all) as a stream with bounded buffers. */
   readStream(path: string, range?: { start?: number; end?: number }): ReadableStream<Uint8Array>;
   /** Creates or truncates a file. */

@@ -152,6 +152,12 @@ function build(files: Map<string, Inode>, directories: Set<string>, now: () => n
       await access();
       return fileAt(path).content.slice();
     },
+    async readInto(path, into) {
+      await access();
+      const { content } = fileAt(path);
+      into.set(content.subarray(0, into.length));
+      return content.length;
+    },
     readStream(path, range = {}) {
       let at = range.start ?? 0, content: Uint8Array | undefined;
       return new ReadableStream({

@@ -157,6 +157,17 @@ async function namesOf(path: string): Promise<string[]> {
   return names.sort();
 }
 
+async function readInto(path: string, into: Uint8Array): Promise<number> {
+  using file = await Deno.open(path, { read: true });
+  let at = 0;
+  while (at < into.length) {
+    const n = await file.read(into.subarray(at));
+    if (n === null) return at;
+    at += n;
+  }
+  return (await file.stat()).size;
+}
+
 /** The real {@link Disk}. */
 export function createDisk(): Disk {
   const flush = flushQueue(fsyncDirectory);
@@ -182,6 +193,7 @@ export function createDisk(): Disk {
 
   return {
     readFile: (path) => attempt("read", path, () => Deno.readFile(path)),
+    readInto: (path, into) => attempt("read", path, () => readInto(path, into)),
     readStream,
     create: openWriter,
     async writeAtomic(path, bytes) {

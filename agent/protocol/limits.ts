@@ -43,6 +43,8 @@ export const limits = {
   chunkMaxBytes: 4 * 1024 * 1024,
   /** Chunks of one blob being written to disk at once: hides the flush of one behind the hashing of the next. */
   chunkWritesAtOnce: 4,
+  /** Chunk buffers kept for reuse by a busy store. */
+  buffersKept: 12,
   /** Manifest entries (36 bytes each) held in memory at a time: about 5 GB of content per page of 144 KiB. */
   manifestPageEntries: 4096,
   /** Chunks of one blob: 16 TiB at the average size; its manifest takes 576 MiB of disk, never of memory. */

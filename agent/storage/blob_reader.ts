@@ -2,6 +2,7 @@
 import type { Digest } from "../protocol/identity.ts";
 import { RealmError } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
+import type { Loan } from "./buffers.ts";
 import type { Entry } from "./catalogue.ts";
 import { readVerified } from "./content_files.ts";
 import { readPages } from "./manifest.ts";
@@ -32,21 +33,31 @@ function noteUse({ disk, layout, now }: WriterParts, entry: Entry): void {
   disk.touch(path, entry.lastUse).catch(() => {}); // garbage collection gets a worse guess, nothing else
 }
 
+/** Bytes handed to the reader at a time. */
+const PIECE = 64 * 1024;
+
+/** Copies of a loan's bytes from `start` to `end`, so that the loan can be used again. */
+function* pieces({ bytes, release }: Loan, start: number, end: number): Generator<Uint8Array> {
+  try {
+    for (let at = start; at < end; at += PIECE) yield bytes.slice(at, Math.min(end, at + PIECE));
+  } finally {
+    release();
+  }
+}
+
 async function* contentOf(parts: WriterParts, entry: Entry, range: Range): AsyncGenerator<Uint8Array> {
   const start = Math.max(0, range.start ?? 0), end = Math.min(entry.size, range.end ?? entry.size);
   if (start >= end) return;
   const { disk, layout, chunks } = parts;
   if (!entry.manifest) {
-    const bytes = await readVerified(parts, entry.digest, layout.blob(entry.digest), entry.size);
-    yield bytes.subarray(start, end);
+    yield* pieces(await readVerified(parts, entry.digest, layout.blob(entry.digest), entry.size), start, end);
     return;
   }
   let at = 0;
   for await (const page of readPages(disk, layout.manifest(entry.digest), 0, entry.manifest.count)) {
     for (const ref of page) {
       if (at + ref.size > start) {
-        const bytes = await chunks.read(ref);
-        yield bytes.subarray(Math.max(0, start - at), Math.min(ref.size, end - at));
+        yield* pieces(await chunks.read(ref), Math.max(0, start - at), Math.min(ref.size, end - at));
       }
       at += ref.size;
       if (at >= end) return;

@@ -5,6 +5,7 @@ import { RealmError } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
 import { readBlob } from "./blob_reader.ts";
 import { storeSmall, writeBlob, type WriterParts } from "./blob_writer.ts";
+import { type Buffers, createBuffers, type Loan } from "./buffers.ts";
 import { createCatalogue } from "./catalogue.ts";
 import { createChunkFiles } from "./chunk_files.ts";
 import { hashOf, readVerified, type StoreParts } from "./content_files.ts";
@@ -92,12 +93,14 @@ export interface TransferStore {
     | { readonly kind: "whole"; readonly info: ManifestInfo }
     | { readonly kind: "partial"; readonly partial: PartialBlob }
   >;
-  /** Verified content of a small blob. */
-  readSmall(digest: Digest): Promise<Uint8Array>;
+  /** Verified content of a small blob, on loan. */
+  readSmall(digest: Digest): Promise<Loan>;
   /** Stores a small blob; throws `bad_digest` when the bytes are not `digest`. */
   putSmall(digest: Digest, bytes: Uint8Array): Promise<void>;
-  /** Verified content of a chunk, whichever blob it belongs to. */
-  readChunk(ref: ChunkRef): Promise<Uint8Array>;
+  /** Verified content of a chunk, whichever blob it belongs to, on loan. */
+  readChunk(ref: ChunkRef): Promise<Loan>;
+  /** Memory for chunks that arrive. */
+  readonly buffers: Buffers;
   /** Entries of a whole or partial blob's manifest, at most a page. */
   entryBytes(digest: Digest, from: number, to: number): Promise<Uint8Array>;
   /** The partial left by an earlier fetch. One caller at a time. */
@@ -124,6 +127,7 @@ export async function openBlobStore(options: BlobStoreOptions): Promise<BlobStor
     hasher,
     layout,
     space,
+    buffers: createBuffers(),
     temporary: () => layout.incoming(`${now()}-${names++}`),
     onDamaged: (digest, path) => {
       log.warn("stored content is damaged and was set aside", { digest, path });
@@ -194,6 +198,7 @@ export async function openBlobStore(options: BlobStoreOptions): Promise<BlobStor
   }
 
   const transfer: TransferStore = {
+    buffers: base.buffers,
     async state(digest) {
       const partial = active.get(digest);
       const entry = await catalogue.lookup(digest);

@@ -39,7 +39,7 @@ export async function revive({ catalogue, now }: WriterParts, digest: Digest): P
 export async function storeSmall(parts: WriterParts, digest: Digest, bytes: Uint8Array): Promise<void> {
   const { catalogue, disk, layout, space, now, onStored } = parts;
   const path = layout.blob(digest);
-  if (await revive(parts, digest) && await holds(parts, path, bytes)) return;
+  if (await revive(parts, digest) && await holds(parts, path, digest, bytes.length)) return;
   await space.reserve(bytes.length);
   try {
     await disk.makeDirectory(layout.shard(digest));
@@ -88,22 +88,32 @@ async function storeLarge(
   pieces: AsyncIterable<Uint8Array>,
   expected: Digest | undefined,
 ): Promise<Stored> {
-  const { catalogue, chunks, hasher, space } = parts;
+  const { buffers, catalogue, chunks, hasher, space } = parts;
   const draft = await createManifestDraft(parts);
   catalogue.drafts.add(draft);
   const slots = createSlots(limits.chunkWritesAtOnce);
   const whole = hasher.sha256(), chunker = createChunker(), shards = new Set<string>();
-  let buffer = new Uint8Array(limits.chunkMaxBytes), filled = 0, size = 0, added = false;
+  let buffer = buffers.take(limits.chunkMaxBytes), filled = 0, size = 0, added = false;
 
   async function cut(): Promise<void> {
-    const bytes = buffer.slice(0, filled);
+    const { release } = buffer, bytes = buffer.bytes.subarray(0, filled);
+    buffer = buffers.take(limits.chunkMaxBytes);
     filled = 0;
     const ref = { sha256: hashOf(hasher, bytes), size: bytes.length };
     shards.add(ref.sha256.slice(0, 2));
-    await draft.add(ref);
-    await slots.run(async () => {
-      if ((await chunks.store(ref, bytes)).added) added = true;
-    });
+    try {
+      await draft.add(ref);
+      await slots.run(async () => {
+        try {
+          if ((await chunks.store(ref, bytes)).added) added = true;
+        } finally {
+          release();
+        }
+      });
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
 
   try {
@@ -112,14 +122,13 @@ async function storeLarge(
       size += piece.length;
       for (let from = 0; from < piece.length;) {
         const end = chunker.next(piece, from);
-        buffer.set(piece.subarray(from, end ?? piece.length), filled);
+        buffer.bytes.set(piece.subarray(from, end ?? piece.length), filled);
         filled += (end ?? piece.length) - from;
         from = end ?? piece.length;
         if (end !== undefined) await cut();
       }
     }
     if (filled > 0) await cut();
-    buffer = new Uint8Array();
     await slots.idle();
     const digest = whole.digest();
     refuseOther(expected, digest);
@@ -138,6 +147,8 @@ async function storeLarge(
     await slots.idle().catch(() => {});
     await discard(parts, draft, added);
     throw error;
+  } finally {
+    buffer.release();
   }
 }
 

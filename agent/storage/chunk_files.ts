@@ -6,6 +6,7 @@
  * claiming a chunk takes it off the doomed in the same tick. So no lock is held over reads or writes.
  */
 import type { Digest } from "../protocol/identity.ts";
+import type { Loan } from "./buffers.ts";
 import { limits } from "../protocol/limits.ts";
 import { holds, readVerified, type StoreParts, writeFile } from "./content_files.ts";
 import type { ChunkRef } from "./manifest.ts";
@@ -22,8 +23,8 @@ export interface ChunkFiles {
   store(ref: ChunkRef, bytes: Uint8Array): Promise<{ readonly added: boolean }>;
   /** Keeps the chunk from a sweep in progress; whether it is there. */
   claim(ref: ChunkRef): Promise<boolean>;
-  /** Verified content; throws `not_found`, or `bad_digest` after setting it aside. */
-  read(ref: ChunkRef): Promise<Uint8Array>;
+  /** Verified content on loan; throws `not_found`, or `bad_digest` after setting it aside. */
+  read(ref: ChunkRef): Promise<Loan>;
   /** Makes the names of stored chunks durable; `shards` are the first two digits of their digests. */
   flush(shards: ReadonlySet<string>): Promise<void>;
   /** Removes the candidates that no root lists; returns the bytes freed. */
@@ -48,7 +49,7 @@ export function createChunkFiles(parts: StoreParts, roots: () => Iterable<Root>)
 
   async function write(ref: ChunkRef, bytes: Uint8Array): Promise<{ added: boolean }> {
     const path = layout.chunk(ref.sha256);
-    if (await holds(parts, path, bytes)) return { added: false };
+    if (await holds(parts, path, ref.sha256, ref.size)) return { added: false };
     const there = await disk.stat(path);
     await space.reserve(bytes.length);
     try {

@@ -4,9 +4,9 @@
  */
 import type { Disk, Hasher } from "../ports.ts";
 import type { Digest } from "../protocol/identity.ts";
-import { equalBytes } from "../protocol/encoding.ts";
 import { RealmError } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
+import type { Buffers, Loan } from "./buffers.ts";
 import type { Layout } from "./layout.ts";
 import type { Space } from "./space.ts";
 
@@ -16,6 +16,7 @@ export interface StoreParts {
   readonly hasher: Hasher;
   readonly layout: Layout;
   readonly space: Space;
+  readonly buffers: Buffers;
   /** A name for a new file in `incoming/`. */
   readonly temporary: () => string;
   /** Told of each file set aside. */
@@ -52,11 +53,23 @@ export async function writeFile(
   }
 }
 
-/** Whether `path` holds exactly `bytes`. An unreadable file holds nothing. */
-export async function holds({ disk }: StoreParts, path: string, bytes: Uint8Array): Promise<boolean> {
+/** Whether the file at `path` has `size` bytes that hash to `digest`. An unreadable file does not. */
+export async function holds(
+  { disk, hasher, buffers }: StoreParts,
+  path: string,
+  digest: Digest,
+  size: number,
+): Promise<boolean> {
   const info = await disk.stat(path);
-  if (info?.kind !== "file" || info.size !== bytes.length) return false;
-  return await disk.readFile(path).then((found) => equalBytes(found, bytes), () => false);
+  if (info?.kind !== "file" || info.size !== size) return false;
+  const { bytes, release } = buffers.take(size);
+  try {
+    return await disk.readInto(path, bytes) === size && hashOf(hasher, bytes) === digest;
+  } catch {
+    return false;
+  } finally {
+    release();
+  }
 }
 
 /** Moves a file whose content does not match its name to `damaged/`, keeps the newest few there, and reports it. */
@@ -80,15 +93,25 @@ export async function setAside(parts: StoreParts, digest: Digest, path: string):
   parts.onDamaged(digest, path);
 }
 
-/** Whole content of a file named by its digest; sets it aside and throws `bad_digest` when it does not match. */
+/**
+ * Whole content of a file named by its digest, on loan; sets the file aside and throws `bad_digest` when it does not
+ * match.
+ */
 export async function readVerified(
   parts: StoreParts,
   digest: Digest,
   path: string,
   size: number,
-): Promise<Uint8Array> {
-  const bytes = await parts.disk.readFile(path);
-  if (bytes.length === size && hashOf(parts.hasher, bytes) === digest) return bytes;
+): Promise<Loan> {
+  const loan = parts.buffers.take(size);
+  try {
+    const found = await parts.disk.readInto(path, loan.bytes);
+    if (found === size && hashOf(parts.hasher, loan.bytes) === digest) return loan;
+  } catch (error) {
+    loan.release();
+    throw error;
+  }
+  loan.release();
   await setAside(parts, digest, path);
   throw new RealmError(
     "bad_digest",

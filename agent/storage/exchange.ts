@@ -88,6 +88,7 @@ export function createBlobExchange(options: BlobExchangeOptions): BlobExchange {
   const links: LinkParts = {
     streams,
     window: createByteWindow(limits.blobReceiveBytes),
+    buffers: store.transfer.buffers,
     sendThrottle: createThrottle(clock, () => options.sendBytesPerSecond?.()),
     receiveThrottle: createThrottle(clock, () => options.receiveBytesPerSecond?.()),
     stallMs: options.stallMs ?? timing.blobStallMs,

@@ -84,7 +84,10 @@ async function* manifestPages(link: Link, info: ManifestInfo): AsyncGenerator<Ui
   for (let at = 0; at < info.count;) {
     const to = Math.min(info.count, at + limits.manifestPageEntries);
     const { reply, body, release } = await link.ask({ ask: "entries", digest: info.sha256, from: at, to });
-    if ("error" in reply) throw new RealmError("unreachable", reply.message);
+    if ("error" in reply) {
+      release();
+      throw new RealmError("unreachable", reply.message);
+    }
     if (body.length === 0 || body.length % ENTRY_BYTES !== 0 || body.length > (to - at) * ENTRY_BYTES) {
       release();
       throw new RealmError("bad_digest", "it sent a manifest page of a wrong size");

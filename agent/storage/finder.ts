@@ -154,8 +154,12 @@ export function createFinder(parts: FinderParts): Finder {
           { ask: "find" },
           packDigests(digests.slice(i, i + limits.findDigests)),
         );
-        const lists: unknown = JSON.parse(fromUtf8(body));
-        release();
+        let lists: unknown;
+        try {
+          lists = JSON.parse(fromUtf8(body));
+        } finally {
+          release();
+        }
         if (!Array.isArray(lists)) throw new TypeError("not a list");
         for (const list of lists) {
           out.push(Array.isArray(list) ? list.filter((x) => typeof x === "string") : []);

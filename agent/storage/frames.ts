@@ -8,6 +8,7 @@ import { concatBytes, fromHex, fromUtf8, toHex, utf8 } from "../protocol/encodin
 import { RealmError } from "../protocol/errors.ts";
 import type { Digest } from "../protocol/identity.ts";
 import { limits } from "../protocol/limits.ts";
+import type { Loan } from "./buffers.ts";
 import { type Throttle, within } from "./gates.ts";
 
 /** The protocol's name. */
@@ -58,18 +59,19 @@ const HEAD = 8;
 /** Bytes handed to the stream at a time: the grain of throttling and of stall detection. */
 const PIECE = 64 * 1024;
 
+const NO_BODY: Loan = { bytes: new Uint8Array(), release: () => {} };
 const malformed = (what: string) => new RealmError("bad_request", `the peer sent a malformed frame: ${what}`);
 
 /** Reads frames. One read at a time. */
 export interface FrameReader {
   /**
-   * The next frame, `undefined` at the end. `take` reserves memory for the body before it is read; time spent there is
+   * The next frame, `undefined` at the end. `take` gives memory for the body before it is read; time spent there is
    * not the peer's. Throws `timed_out` when the peer sends nothing for `stallMs`, `bad_request` on a malformed frame.
    */
   read(
     stallMs: number,
     maxBody: number,
-    take: (bytes: number) => Promise<() => void>,
+    take: (bytes: number) => Promise<Loan>,
   ): Promise<Frame | undefined>;
 }
 
@@ -115,9 +117,9 @@ export function createFrameReader(stream: PeerStream, throttle: Throttle): Frame
       if (headerBytes > limits.blobHeaderBytes || bodyBytes > maxBody) {
         throw malformed(`lengths ${headerBytes} and ${bodyBytes} exceed what was allowed`);
       }
-      const release = bodyBytes > 0 ? await take(bodyBytes) : () => {};
+      const { bytes: body, release } = bodyBytes > 0 ? await take(bodyBytes) : NO_BODY;
       try {
-        const bytes = new Uint8Array(headerBytes), body = new Uint8Array(bodyBytes);
+        const bytes = new Uint8Array(headerBytes);
         if (await fill(bytes, stallMs) < headerBytes || await fill(body, stallMs) < bodyBytes) {
           throw malformed("it ends inside a frame");
         }
@@ -167,7 +169,8 @@ export function createFrameWriter(stream: PeerStream, throttle: Throttle): Frame
       const first = Math.min(body.length, PIECE - HEAD - text.length);
       await send(concatBytes(head, text, body.subarray(0, Math.max(0, first))), stallMs);
       for (let at = Math.max(0, first); at < body.length; at += PIECE) {
-        await send(body.subarray(at, at + PIECE), stallMs);
+        // A copy: the stream may hold on to it after the body was given back.
+        await send(body.slice(at, at + PIECE), stallMs);
       }
     },
     close: () => writer.close(),

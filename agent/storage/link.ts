@@ -4,6 +4,7 @@ import type { PeerStream, PeerStreams } from "../ports.ts";
 import { RealmError } from "../protocol/errors.ts";
 import type { NodeId } from "../protocol/identity.ts";
 import { limits, timing } from "../protocol/limits.ts";
+import type { Buffers, Loan } from "./buffers.ts";
 import {
   BLOB_PROTOCOL,
   createFrameReader,
@@ -36,6 +37,7 @@ export interface Link {
 export interface LinkParts {
   readonly streams: PeerStreams;
   readonly window: ByteWindow;
+  readonly buffers: Buffers;
   readonly sendThrottle: Throttle;
   readonly receiveThrottle: Throttle;
   readonly stallMs: number;
@@ -89,12 +91,17 @@ function linkOn(parts: LinkParts, stream: PeerStream, signal?: AbortSignal): Lin
     throw new RealmError("bad_request", `${stream.peer} sent an answer that is none`);
   }
 
+  async function take(size: number): Promise<Loan> {
+    const give = await parts.window.take(size), loan = parts.buffers.take(size);
+    return { bytes: loan.bytes, release: () => (loan.release(), give()) };
+  }
+
   async function readOn(): Promise<void> {
     reading = true;
     try {
       while (pending.length > 0 && !broken) {
         const answer = accept(
-          await reader.read(parts.stallMs, limits.chunkMaxBytes, (n) => parts.window.take(n)),
+          await reader.read(parts.stallMs, limits.chunkMaxBytes, take),
         );
         const next = pending.shift();
         if (next) next.resolve(answer);

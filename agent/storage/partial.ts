@@ -91,7 +91,7 @@ export async function openPartial(
   file: PartialFile,
   onEnd: () => void,
 ): Promise<PartialBlob> {
-  const { catalogue, chunks, disk, hasher, layout, space } = parts;
+  const { buffers, catalogue, chunks, disk, hasher, layout, space } = parts;
   const { info, path } = file;
   const bits = new Uint8Array(Math.ceil(info.count / 8)), shards = new Set<string>();
   let held = 0, first = 0;
@@ -132,11 +132,15 @@ export async function openPartial(
         pageAt = hashed;
         page = await refs(hashed, hashed + 64);
       }
+      const ref = page[hashed - pageAt], { bytes, release } = buffers.take(ref.size);
       try {
-        whole.update(await disk.readFile(layout.chunk(page[hashed - pageAt].sha256)));
+        await disk.readInto(layout.chunk(ref.sha256), bytes);
+        whole.update(bytes);
         hashed++;
       } catch {
         unreadable = true; // finish() finds out which
+      } finally {
+        release();
       }
     }
   }
@@ -158,7 +162,7 @@ export async function openPartial(
     if (unreadable || whole.digest() !== info.sha256) {
       [whole, hashed, unreadable] = [hasher.sha256(), 0, false];
       await eachRef(async (i, ref) => {
-        await chunks.read(ref).catch(() => unmark(i, ref));
+        await chunks.read(ref).then((loan) => loan.release(), () => unmark(i, ref));
       });
       return first < info.count ? "missing" : "false_manifest";
     }

@@ -5,6 +5,7 @@ import { RealmError } from "../protocol/errors.ts";
 import type { Digest, NodeId } from "../protocol/identity.ts";
 import { utf8 } from "../protocol/encoding.ts";
 import { limits, timing } from "../protocol/limits.ts";
+import type { Loan } from "./buffers.ts";
 import type { TransferStore } from "./blob_store.ts";
 import {
   createFrameReader,
@@ -33,6 +34,8 @@ type Answered = { readonly reply: Reply; readonly body?: Uint8Array; readonly do
 
 const refusal = (code: string, message: string): Answered => ({ reply: { error: code, message } });
 
+const lent = (reply: Reply, loan: Loan): Answered => ({ reply, body: loan.bytes, done: loan.release });
+
 /** Handler of blob streams that members open. */
 export function createServer(parts: ServeParts): (stream: PeerStream) => Promise<void> {
   const { store, holdings } = parts;
@@ -47,7 +50,8 @@ export function createServer(parts: ServeParts): (stream: PeerStream) => Promise
     try {
       const leave = await gate.enter(peer, { signal: late.signal });
       try {
-        return { ...await read(), done: leave };
+        const answered = await read();
+        return { ...answered, done: () => (answered.done?.(), leave()) };
       } catch (error) {
         leave();
         throw error;
@@ -84,10 +88,7 @@ export function createServer(parts: ServeParts): (stream: PeerStream) => Promise
       case "blob": {
         const found = await state(request.digest, 0, 0);
         if (!("kind" in found.reply) || found.reply.kind !== "small") return found;
-        return await inTurn(peer, async () => ({
-          reply: { kind: "small" },
-          body: await store.readSmall(request.digest),
-        }));
+        return await inTurn(peer, async () => lent({ kind: "small" }, await store.readSmall(request.digest)));
       }
       case "state":
         return await state(request.digest, request.from, request.to);
@@ -98,10 +99,11 @@ export function createServer(parts: ServeParts): (stream: PeerStream) => Promise
         }));
       case "chunk":
         if (request.size > limits.chunkMaxBytes) return refusal("bad_request", "no chunk is that large");
-        return await inTurn(peer, async () => ({
-          reply: { kind: "done" },
-          body: await store.readChunk({ sha256: request.digest, size: request.size }),
-        }));
+        return await inTurn(
+          peer,
+          async () =>
+            lent({ kind: "done" }, await store.readChunk({ sha256: request.digest, size: request.size })),
+        );
     }
     const most = request.ask === "find" ? limits.findDigests : limits.blobDigests;
     const digests = unpackDigests(body, most);
@@ -129,7 +131,7 @@ export function createServer(parts: ServeParts): (stream: PeerStream) => Promise
   async function serve(stream: PeerStream): Promise<void> {
     const reader = createFrameReader(stream, parts.receiveThrottle);
     const writer = createFrameWriter(stream, parts.sendThrottle);
-    const take = () => Promise.resolve(() => {});
+    const take = (bytes: number) => Promise.resolve({ bytes: new Uint8Array(bytes), release: () => {} });
     for (;;) {
       const frame = await reader.read(timing.blobIdleMs, limits.blobDigests * 32, take);
       if (!frame) return await writer.close();

@@ -30,6 +30,11 @@ export function diskContract(
     assert.equal(await all(disk.readStream(`${d}/b`, { start: 2, end: 5 })), "llo");
     assert.equal(await all(disk.readStream(`${d}/b`, { start: 5, end: 5 })), "");
     assert.equal((await disk.readFile(`${d}/b`)).length, 11);
+    for (const room of [5, 11, 20]) {
+      const into = new Uint8Array(room);
+      assert.equal(await disk.readInto(`${d}/b`, into), 11);
+      assert.equal(new TextDecoder().decode(into.subarray(0, 11)), "hello world".slice(0, room));
+    }
   });
 
   scenario("replaces atomically", async (disk, d) => {
@@ -47,6 +52,7 @@ export function diskContract(
     assert.deepEqual(await disk.list(`${d}/nothing`), []);
     assert.deepEqual((await disk.entries(`${d}/p`)).map((e) => e.name), ["f", "q"]);
     await assert.rejects(disk.readFile(`${d}/nothing`), { name: "RealmError", code: "not_found" });
+    await assert.rejects(disk.readInto(`${d}/nothing`, new Uint8Array(1)), { code: "not_found" });
     await assert.rejects(all(disk.readStream(`${d}/nothing`)), { code: "not_found" });
     await assert.rejects(disk.create(`${d}/no/file`), { code: "not_found" });
     await assert.rejects(disk.rename(`${d}/nothing`, `${d}/y`), { code: "not_found" });
