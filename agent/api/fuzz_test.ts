@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { errorTable, queries, sealSession } from "../protocol/mod.ts";
 import { createFakeAgent, owner, realm } from "../../tests/fake_agent.ts";
+import { fuzz } from "../../tests/fuzz.ts";
 import { createApi } from "./server.ts";
 
-/** Requests tried; `REALM_FUZZ=100000` for the full run. */
-const runs = Number(Deno.env.get("REALM_FUZZ") ?? 1_000);
 const many = 1e9;
 
 const paths = Object.values(queries).map((q) => q.path);
@@ -56,7 +55,7 @@ const request = fc.record({
   signedIn: fc.boolean(),
 });
 
-Deno.test(`any request gets an answer that is known, and changes nothing (${runs} requests)`, async () => {
+Deno.test("fuzz: any request gets an answer that is known, and changes nothing", async () => {
   const agent = createFakeAgent();
   const failures: unknown[] = [];
   const bounds = { requestBurst: many, sessionBurst: many };
@@ -68,39 +67,33 @@ Deno.test(`any request gets an answer that is known, and changes nothing (${runs
     headers: { "content-type": "application/json" },
   });
   const { token } = await opened.json();
-  await fc.assert(
-    fc.asyncProperty(request, async (r) => {
-      const bodiless = r.method === "GET" || r.method === "HEAD";
-      const authorization: Record<string, string> = r.signedIn ? { authorization: `Bearer ${token}` } : {};
-      let asked: Request;
-      try {
-        asked = new Request(new URL("http://127.0.0.1" + r.path + r.query), {
-          method: r.method,
-          headers: { ...r.headers as Record<string, string>, ...authorization },
-          body: bodiless ? undefined : r.body,
-        });
-      } catch {
-        return; // no valid URL: such a request cannot be sent
-      }
-      if (new URL(asked.url).host !== "127.0.0.1") return;
-      const response = await api.fetch(asked, {});
-      if (response.headers.get("content-type") === "application/problem+json" && r.method !== "HEAD") {
-        const problem = await response.json();
-        assert.equal(problem.status, response.status);
-        assert.ok(Object.hasOwn(errorTable, problem.code));
-      } else {
-        assert.ok(
-          response.status < 300 || r.method === "HEAD",
-          `${r.method} ${asked.url}: ${response.status}`,
-        );
-        await response.body?.cancel();
-      }
-    }),
-    {
-      numRuns: runs,
-      ...(Deno.env.has("REALM_FUZZ_SEED") && { seed: Number(Deno.env.get("REALM_FUZZ_SEED")) }),
-    },
-  );
+  await fuzz(request, async (r) => {
+    const bodiless = r.method === "GET" || r.method === "HEAD";
+    const authorization: Record<string, string> = r.signedIn ? { authorization: `Bearer ${token}` } : {};
+    let asked: Request;
+    try {
+      asked = new Request(new URL("http://127.0.0.1" + r.path + r.query), {
+        method: r.method,
+        headers: { ...r.headers as Record<string, string>, ...authorization },
+        body: bodiless ? undefined : r.body,
+      });
+    } catch {
+      return; // no valid URL: such a request cannot be sent
+    }
+    if (new URL(asked.url).host !== "127.0.0.1") return;
+    const response = await api.fetch(asked, {});
+    if (response.headers.get("content-type") === "application/problem+json" && r.method !== "HEAD") {
+      const problem = await response.json();
+      assert.equal(problem.status, response.status);
+      assert.ok(Object.hasOwn(errorTable, problem.code));
+    } else {
+      assert.ok(
+        response.status < 300 || r.method === "HEAD",
+        `${r.method} ${asked.url}: ${response.status}`,
+      );
+      await response.body?.cancel();
+    }
+  });
   assert.deepEqual(failures, []);
   assert.deepEqual(agent.commands, []);
 });
