@@ -40,7 +40,8 @@ export function checkCommand(core: Core, signed: SignedCommand, now: number): Re
   if (!known) {
     return refuse(
       "bad_request",
-      `this node does not know the command ${opened.value.kind}; upgrade it first`,
+      opened.value.problem ??
+        `this node does not know the command ${opened.value.kind}; upgrade it first`,
     );
   }
   const command = opened.value.command;
@@ -58,7 +59,9 @@ function makesSense(core: Core, command: Command): Result<string> {
   switch (command.kind) {
     case "app.deploy": {
       const { app, spec } = command.body;
-      if (!core.apps.has(app) && core.apps.size >= limits.apps) {
+      // Records of members make entries too; only what was deployed counts.
+      const deployed = () => [...core.apps.values()].filter((a) => a.desired).length;
+      if (!core.apps.get(app)?.desired && core.apps.size >= limits.apps && deployed() >= limits.apps) {
         return refuse("limit_reached", `the realm has ${limits.apps} apps already`);
       }
       for (const other of core.apps.values()) {

@@ -1,14 +1,14 @@
 /** From records to projections. Order of arrival never matters; what is not authorised is kept out by every node alike. */
 import { type Command, openCommand, type SignedCommand } from "../protocol/command.ts";
-import { decodeJson, GrantSchema } from "../protocol/grant.ts";
+import { decodeJson, GrantSchema, type RevokedAt } from "../protocol/grant.ts";
 import { fromBase64Url } from "../protocol/encoding.ts";
 import { type Admission, openAdmission } from "../protocol/invite.ts";
 import { limits } from "../protocol/limits.ts";
-import { ok, refuse, type Result } from "../protocol/errors.ts";
+import { type ErrorCode, ok, refuse, type Result } from "../protocol/errors.ts";
 import type { NodeId } from "../protocol/identity.ts";
 import type { Decision, NodeInfo, RealmRecord, RecordBody } from "../protocol/record.ts";
 import { createApp, outranks, settleApp } from "./apps.ts";
-import { settleRevocations } from "./authority.ts";
+import { chainOf, settleRevocations } from "./authority.ts";
 import { claim, isMember, removeMember, settleMembers } from "./members.ts";
 import { allRecords, insert } from "./record_store.ts";
 import type { Core } from "./state.ts";
@@ -21,50 +21,65 @@ export interface Applied {
   /** It is new here and was stored. */
   readonly stored: boolean;
   readonly topics: ReadonlySet<Topic>;
-  /** Why it was refused, when its sender should have known better. */
-  readonly refused?: string;
+  /** Why it was refused. */
+  readonly refused?: Refused;
+}
+
+/** A refused record. */
+export interface Refused {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** No honest member hands such a record on, whatever it knows and whatever its clock shows. */
+  readonly forged: boolean;
 }
 
 const nothing: Applied = { stored: false, topics: new Set() };
+const refusal = (code: ErrorCode, message: string, forged: boolean): Applied => ({
+  ...nothing,
+  refused: { code, message, forged },
+});
+const irrevocable = refuse("not_authorised", "a member cannot take back a command or a membership");
+/** What is stored must not depend on which revocations came first; what counts is derived from the whole set. */
+const nobodyRevoked: RevokedAt = () => undefined;
 
-/** Takes in a record whose signature was verified: membership of its author, then store, then projections. */
+/**
+ * Takes in a record whose signature was verified: membership of its author, then what it claims, then store, then
+ * projections. A command that nobody entitled signed, and a membership that nobody granted, is not even stored.
+ */
 export function applyRecord(core: Core, record: RealmRecord, now: number): Applied {
   if (record.at > now + limits.futureSkewMs) {
-    return { ...nothing, refused: "a record is dated in the future" };
+    return refusal("stale_command", "a record is dated in the future; the clock of its node is wrong", false);
   }
   const selfCertifying = record.kind === "member" && record.key === `member/${record.author}`;
   const author = core.members.admitted.get(record.author);
   if (!author && !selfCertifying) {
-    if (core.orphans.length < limits.syncRecords) core.orphans.push(record);
+    keepOrphan(core, record);
     return nothing;
   }
   if (author?.removedAt !== undefined && record.at > author.removedAt) {
-    return { ...nothing, refused: "a record is by a node that was removed" };
+    return refusal("not_member", "a record is by a node that was removed", false);
   }
-  if (selfCertifying && !author && !founds(core, record)) {
-    return { ...nothing, refused: "a membership that nobody granted" };
-  }
+  const proven = record.kind === "command"
+    ? record.body === null ? irrevocable : openReplicated(core, record, nobodyRevoked)
+    : record.kind === "member"
+    ? record.body === null ? irrevocable : admissionOf(core, record, nobodyRevoked)
+    : ok(undefined);
+  if (!proven.ok) return refusal(proven.code, proven.message, true);
   const inserted = insert(core.store, record);
   if (inserted !== "new") return nothing;
   const topics = new Set<Topic>();
-  project(core, record, topics);
+  const voided = project(core, record, topics);
   if (topics.has("members")) adopt(core, topics, now);
+  if (voided && !voided.ok) return { ...refusal(voided.code, voided.message, false), stored: true, topics };
   return { stored: true, topics };
 }
 
-/** Whether a self-authored membership is the founder's: its invite has no bootstrap address and one use. */
-function founds(core: Core, record: RealmRecord): boolean {
-  return record.body !== null && admissionOf(core, record).ok;
-}
+const revokedIn = (core: Core): RevokedAt => (key) => core.authority.revoked.get(key);
 
-function admissionOf(core: Core, record: RealmRecord) {
+/** A self-authored membership is the founder's: its invite has no bootstrap address and one use. */
+function admissionOf(core: Core, record: RealmRecord, revokedAt = revokedIn(core)) {
   const admission = record.body as Admission;
-  const opened = openAdmission(
-    admission,
-    core.config.realm,
-    core.config.verifier,
-    (k) => core.authority.revoked.get(k),
-  );
+  const opened = openAdmission(admission, core.config.realm, core.config.verifier, revokedAt);
   if (!opened.ok) return opened;
   if (record.key !== `member/${opened.value.node}`) {
     return refuse("invite_invalid", "the admission is of another node");
@@ -88,6 +103,15 @@ function bootstrapIsEmpty(admission: Admission): boolean {
   }
 }
 
+/** The newest stay: strangers' records, which anybody can make, must not keep out those of members to come. */
+function keepOrphan(core: Core, record: RealmRecord): void {
+  core.orphans.push(record);
+  let bytes = core.orphans.reduce((n, r) => n + r.wire.p.length, 0);
+  while (core.orphans.length > limits.orphans || bytes > limits.orphanBytes) {
+    bytes -= core.orphans.shift()!.wire.p.length;
+  }
+}
+
 /** Records that came before their author's membership. */
 function adopt(core: Core, topics: Set<Topic>, now: number): void {
   const waiting = core.orphans.splice(0);
@@ -96,7 +120,8 @@ function adopt(core: Core, topics: Set<Topic>, now: number): void {
   }
 }
 
-function project(core: Core, record: RealmRecord, topics: Set<Topic>): void {
+/** Returns a refusal for a command that a revocation voids: it is kept, since another revocation may void that one. */
+function project(core: Core, record: RealmRecord, topics: Set<Topic>): Result<unknown> | void {
   if (record.body === null) {
     bury(core, record, topics);
     return;
@@ -111,8 +136,7 @@ function project(core: Core, record: RealmRecord, topics: Set<Topic>): void {
       return;
     }
     case "command":
-      projectCommand(core, record, topics);
-      return;
+      return projectCommand(core, record, topics);
     case "node": {
       const info = record.body as NodeInfo;
       // A node that started anew never got what was sent to it before: offer again at once.
@@ -186,12 +210,13 @@ export function appOf(core: Core, name: string) {
 export function openReplicated(
   core: Core,
   record: RealmRecord,
+  revokedAt = revokedIn(core),
 ): Result<{ command: Command | undefined; id: string; at: number }> {
   const opened = openCommand(
     record.body as SignedCommand,
     core.config.realm,
     core.config.verifier,
-    (k) => core.authority.revoked.get(k),
+    revokedAt,
   );
   if (!opened.ok) return opened;
   const { known } = opened.value;
@@ -206,12 +231,35 @@ export function openReplicated(
   return ok({ command: known ? opened.value.command : undefined, id, at });
 }
 
-function projectCommand(core: Core, record: RealmRecord, topics: Set<Topic>): void {
+/**
+ * Notes a `key.revoke`, also one that a revocation voids now: which of them count depends on all of them together.
+ * Returns whether the effective revocations changed, so that every projection must be derived anew.
+ */
+function takeRevocation(core: Core, record: RealmRecord, signed: SignedCommand): boolean {
+  const opened = openReplicated(core, record, nobodyRevoked);
+  const command = opened.ok ? opened.value.command : undefined;
+  if (command?.kind !== "key.revoke" || core.authority.revokes.has(command.id)) return false;
+  core.authority.revokes.set(command.id, { command, chain: chainOf(signed) });
+  return settleRevocations(core.authority);
+}
+
+function projectCommand(core: Core, record: RealmRecord, topics: Set<Topic>): Result<unknown> | void {
+  const signed = record.body as SignedCommand;
+  if (takeRevocation(core, record, signed)) {
+    for (const t of rebuild(core)) topics.add(t);
+    return;
+  }
   const opened = openReplicated(core, record);
-  if (!opened.ok) return;
+  if (!opened.ok) return opened;
   const { command, id, at } = opened.value;
-  const fresh = !core.commands.has(id);
-  core.commands.set(id, { signed: record.body as SignedCommand, command, at, via: record.author });
+  const known = core.commands.get(id);
+  const fresh = !known;
+  // The same at every node: who accepted it first by its own clock.
+  const first = !known || record.at < known.acceptedAt ||
+    (record.at === known.acceptedAt && record.author < known.via);
+  if (first) {
+    core.commands.set(id, { signed, command, at, via: record.author, acceptedAt: record.at });
+  }
   if (!fresh || !command) return;
   topics.add("commands");
   const later = (known: { at: number; id: string } | undefined) =>
@@ -260,9 +308,7 @@ function projectCommand(core: Core, record: RealmRecord, topics: Set<Topic>): vo
       topics.add("keys");
       return;
     case "key.revoke":
-      core.authority.revokes.set(command.id, command);
       topics.add("keys");
-      if (settleRevocations(core.authority)) { for (const t of rebuild(core)) topics.add(t); }
       return;
     case "invite.revoke":
       core.members.revokedInvites.set(command.body.invite, command.at);

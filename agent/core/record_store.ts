@@ -26,6 +26,8 @@ interface AuthorLog {
   /** The highest seq seen; above `head` while there is a gap. */
   max: number;
   readonly live: Map<string, RealmRecord>;
+  /** Length of all live records' texts. */
+  bytes: number;
   /** `prev → seq` of records beyond the gap. */
   readonly ahead: Map<number, number>;
   readonly sum: Sum;
@@ -54,6 +56,7 @@ function logOf(store: RecordStore, author: NodeId): AuthorLog {
       head: 0,
       max: 0,
       live: new Map(),
+      bytes: 0,
       ahead: new Map(),
       sum: { high: 0, low: 0 },
       text: "0".repeat(16),
@@ -111,18 +114,28 @@ function link(log: AuthorLog, record: RealmRecord): void {
   if (known === undefined || known < record.seq) log.ahead.set(record.prev, record.seq);
 }
 
-/** Takes in a verified record. */
+/** Kinds that are facts for ever: nobody takes back or rewrites what was commanded or who was let in. */
+const isFinal = (record: RealmRecord): boolean => record.kind === "command" || record.kind === "member";
+
+/**
+ * Takes in a verified record. Of two under one key the later stands, for facts that cannot change the earlier: a
+ * member that accepted a command must not be able to undo it.
+ */
 export function insert(store: RecordStore, record: RealmRecord): Inserted {
   const log = logOf(store, record.author);
   const old = log.live.get(record.key);
   if (old && old.hash === record.hash) return "duplicate";
   // Two records of one seq: their author equivocated or lost its disk. All nodes keep the same one.
-  const newer = !old || record.seq > old.seq || (record.seq === old.seq && record.hash > old.hash);
+  const later = !old || record.seq > old.seq || (record.seq === old.seq && record.hash > old.hash);
+  const newer = !old || later !== isFinal(record);
+  const bytes = log.bytes + record.wire.p.length - (old?.wire.p.length ?? 0);
   if (newer && !old && log.live.size >= limits.recordsPerAuthor) return "full";
+  if (newer && bytes > limits.recordBytesPerAuthor && bytes > log.bytes) return "full";
   if (newer) {
     if (old) fold(log.sum, old.hash);
     fold(log.sum, record.hash);
     log.live.set(record.key, record);
+    log.bytes = bytes;
   }
   // A record that came too late still closes its gap.
   link(log, record);
@@ -192,13 +205,17 @@ export function missingFrom(
   return { records, upTo, more: false };
 }
 
-/** A peer gave us everything of these authors up to these heads: the gap below is closed. */
+/**
+ * A peer gave us everything of these authors up to these heads: the gap below is closed. A peer's word carries no
+ * further than what the author itself signed: a head beyond would hide all that is still to come.
+ */
 export function closeGaps(store: RecordStore, upTo: Heads): void {
   for (const author of Object.keys(upTo)) {
     const log = store.authors.get(author);
-    if (!log || upTo[author][0] <= log.head) continue;
-    log.head = upTo[author][0];
-    if (log.head > log.max) log.max = log.head;
+    if (!log) continue;
+    const head = Math.min(upTo[author][0], log.max);
+    if (head <= log.head) continue;
+    log.head = head;
     advance(log);
     settle(store, author, log);
   }

@@ -69,7 +69,9 @@ export interface Core {
       readonly signed: SignedCommand;
       readonly command: Command | undefined;
       readonly at: number;
+      /** The member that accepted it first, and when by its clock. */
       readonly via: NodeId;
+      readonly acceptedAt: number;
     }
   >;
   readonly tags: Map<NodeId, { readonly at: number; readonly id: Digest; readonly tags: readonly string[] }>;
@@ -80,6 +82,8 @@ export interface Core {
   readonly apps: Map<string, AppState>;
   readonly pins: Map<Digest, { readonly at: number; readonly id: Digest; readonly pin?: Pin }>;
   readonly liveness: Liveness;
+  /** When a refusal was audited last, by author and rule; bounded. */
+  readonly refusals: Map<string, number>;
   /** Records whose author is not known yet; bounded. */
   readonly orphans: RealmRecord[];
   /** What this node says of itself; `undefined` until the shell told. */
@@ -122,6 +126,7 @@ export function createCore(config: CoreConfig): Core {
     apps: new Map(),
     pins: new Map(),
     liveness: createLiveness(),
+    refusals: new Map(),
     orphans: [],
     info: undefined,
     outbox: [],
@@ -152,7 +157,8 @@ function verdictOf(core: Core, id: NodeId): "unreachable" | "left" | undefined {
   const own = incarnationOf(core, id);
   let found: "unreachable" | "left" | undefined;
   for (const v of core.verdicts.get(id)?.values() ?? []) {
-    if (v.incarnation < own) continue;
+    // A verdict holds for the life it names: not for an earlier one, and not for one that the node never announced.
+    if (v.incarnation !== own) continue;
     if (v.state === "left") return "left";
     found = v.state;
   }

@@ -15,7 +15,7 @@ import {
   sealRecord,
   type WireRecord,
 } from "../protocol/record.ts";
-import { applyRecord, type Topic } from "./apply.ts";
+import { applyRecord, type Refused, type Topic } from "./apply.ts";
 import { checkAdmission, checkCommand } from "./admission.ts";
 import { answerReceived, consider, control, order } from "./control.ts";
 import type { Effect, Event } from "./events.ts";
@@ -65,6 +65,7 @@ class Step {
   readonly #effects: Effect[] = [];
   readonly #persist: RealmRecord[] = [];
   readonly #topics = new Set<Topic>();
+  #accused = false;
 
   constructor(core: Core, now: number) {
     this.#core = core;
@@ -303,7 +304,8 @@ class Step {
       const { open, verifier } = this.#core.config;
       const record = open ? open(wire) : openRecord(wire, verifier);
       if (record.ok) opened.push(record.value);
-      else this.#effects.push({ t: "misbehaved", peer: from, why: record.message });
+      // What has another form than ours may be of a later version; what has another's signature is of no version.
+      else this.#refuse(from, from, "record", { ...record, forged: record.code === "bad_signature" });
     }
     // Memberships first: the other records' authors are among them.
     opened.sort((a, b) => Number(b.kind === "member") - Number(a.kind === "member") || a.seq - b.seq);
@@ -314,7 +316,7 @@ class Step {
   #apply(record: RealmRecord, from: NodeId | undefined, persist: boolean): void {
     const core = this.#core;
     const applied = applyRecord(core, record, this.#now);
-    if (applied.refused && from) this.#effects.push({ t: "misbehaved", peer: from, why: applied.refused });
+    if (applied.refused && from) this.#refuse(from, record.author, record.key, applied.refused);
     if (!applied.stored && applied.topics.size === 0) return;
     if (applied.stored && persist) this.#persist.push(record);
     for (const topic of applied.topics) this.#topics.add(topic);
@@ -341,9 +343,33 @@ class Step {
     }
   }
 
+  /** A record that a peer handed on counts for nothing: that is audited, and a forger is scored down. */
+  #refuse(from: NodeId, author: NodeId, target: string, refused: Refused): void {
+    if (refused.forged && !this.#accused) {
+      this.#accused = true;
+      this.#effects.push({ t: "misbehaved", peer: from, why: refused.message });
+    }
+    const { refusals } = this.#core;
+    const name = `${author} ${refused.code}`;
+    if (this.#now - (refusals.get(name) ?? -Infinity) < limits.refusalAuditMs) return;
+    if (refusals.size >= limits.refusalsRemembered) refusals.delete(refusals.keys().next().value!);
+    refusals.delete(name);
+    refusals.set(name, this.#now);
+    this.#audit({
+      actor: author,
+      action: "record",
+      target,
+      result: "refused",
+      code: refused.code,
+      detail: refused.message,
+    });
+  }
+
   #refute(incarnation: number): void {
     const core = this.#core;
     if (!core.info || incarnation < core.info.incarnation) return;
+    // Others know only what this node announced; a number far beyond is meant to use the numbers up.
+    if (incarnation > core.info.incarnation + limits.incarnationJump) return;
     core.info = { ...core.info, incarnation: incarnation + 1 };
     this.#write("node", core.info);
   }

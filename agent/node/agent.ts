@@ -125,6 +125,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 
   // Filled in while starting; effects that come earlier find nothing to act on, and the whole state is set at the end.
   const late: { mesh?: Mesh; contents?: Contents; gateway?: Gateway; replicas?: Replicas } = {};
+  /** Peers whose present message holds what no honest member sends. */
+  const accused = new Set<NodeId>();
   let orders: readonly RunOrder[] = [];
   let neighbours: readonly NodeId[] = [];
   let routesQueued = false;
@@ -152,6 +154,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     },
     misbehaved: (effect: Extract<Effect, { t: "misbehaved" }>) => {
       log.warn("a member misbehaved", { peer: shortId(effect.peer), why: effect.why });
+      accused.add(effect.peer);
     },
     changed: (topics: ReadonlySet<Topic>) => {
       if (topics.has("members") && late.mesh) {
@@ -271,8 +274,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   function receive(from: NodeId, bytes: Uint8Array): boolean {
     const message = decodeMessage(bytes);
     if (!message.ok) return false;
+    accused.delete(from);
     loop.feed({ t: "message", from, message: message.value });
-    return true;
+    return !accused.delete(from);
   }
 
   const contents = late.contents = await openContents({

@@ -273,6 +273,8 @@ export type OpenedCommand = { readonly known: true; readonly command: Command } 
   readonly id: Digest;
   readonly kind: string;
   readonly at: number;
+  /** Set when the kind is known and its body is not of the form that this version knows: what is wrong. */
+  readonly problem?: string;
 };
 
 /**
@@ -309,10 +311,8 @@ export function openCommand(
   const parsed = v.safeParse(declared.schema as v.GenericSchema, body, { abortEarly: true });
   if (!parsed.success) {
     const issue = parsed.issues[0];
-    return refuse(
-      "bad_request",
-      `${name} is malformed at ${v.getDotPath(issue) ?? "its body"}: ${issue.message}`,
-    );
+    const problem = `${name} is malformed at ${v.getDotPath(issue) ?? "its body"}: ${issue.message}`;
+    return ok({ known: false, id, kind: name, at, problem });
   }
   return ok({
     known: true,

@@ -17,6 +17,18 @@ export const limits = {
   syncRecords: 2_000,
   /** Live records that one author may hold; past it the author refuses new keys. */
   recordsPerAuthor: 20_000,
+  /** Text of one author's live records: some 20,000 commands of usual size; a member cannot fill the others' memory. */
+  recordBytesPerAuthor: 32 * 1024 * 1024,
+  /** Refusals of members' records are audited once per author and rule in this time: a flood must not fill the disk. */
+  refusalAuditMs: 60_000,
+  /** Pairs of author and rule remembered for `refusalAuditMs`. */
+  refusalsRemembered: 1_000,
+  /** Records kept whose author is not known yet: the news of a machine that joins elsewhere at this moment. */
+  orphans: 500,
+  /** See `orphans`. */
+  orphanBytes: 2 * 1024 * 1024,
+  /** A false suspicion may name an incarnation this far ahead (of before a disk was lost), else it is ignored. */
+  incarnationJump: 1_000,
   /** Members of one realm. */
   members: 10_000,
   /** Links of a grant chain from the owner to the signer. */
