@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { bundle, CHILD, LICENCES, MAIN, stableNames } from "./bundle.ts";
+
+const root = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+
+/** A copy of everything that the bundle is made of. */
+async function copySources(to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  const { success } = await new Deno.Command("cp", {
+    args: ["-R", "main.ts", "mod.ts", "deno.json", "deno.lock", "agent", "cli", "ui", to],
+    cwd: root,
+  }).output();
+  assert.ok(success);
+}
+
+Deno.test({
+  name: "bundle() gives the same bytes wherever the sources lie, and names no place of this machine",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const dir = await Deno.makeTempDir();
+    try {
+      await copySources(`${dir}/a/b/c`);
+      const here = await bundle(root, "1.2.3");
+      const there = await bundle(`${dir}/a/b/c`, "1.2.3");
+      assert.deepEqual([...there.keys()], [...here.keys()]);
+      for (const [name, text] of here) assert.ok(there.get(name) === text, `${name} differs`);
+      for (const name of [MAIN, CHILD, LICENCES]) assert.ok(here.has(name), name);
+      for (const [name, text] of here) {
+        for (const place of [root, Deno.env.get("HOME") + "/"]) {
+          assert.ok(!text.includes(place), `${name} has ${place}`);
+        }
+      }
+      const other = await bundle(root, "1.2.4");
+      assert.notEqual(other.get(MAIN), here.get(MAIN));
+      assert.ok(/MIT/.test(here.get(LICENCES)!) && /Apache License/.test(here.get(LICENCES)!));
+    } finally {
+      await Deno.remove(dir, { recursive: true });
+    }
+  },
+});
+
+Deno.test("stableNames() depends on the order of imports, not on the bundler's hashes", () => {
+  const tree = (x: string, y: string) =>
+    new Map([
+      ["main.js", `import"./chunk-${x}.js";import("./app-${y}.js");"./chunk-NOTTHERE.js"`],
+      ["agent/child.js", `import a from'../chunk-${x}.js'`],
+      [`chunk-${x}.js`, `import("./app-${y}.js")`],
+      [`app-${y}.js`, "1"],
+      ["left-ABCDEFGH.js", "2"],
+    ]);
+  const made = stableNames(tree("AAAAAAAA", "BBBBBBBB"), ["main.js", "agent/child.js"]);
+  assert.deepEqual(Object.fromEntries(made), {
+    "main.js": `import"./part0.js";import("./part1.js");"./chunk-NOTTHERE.js"`,
+    "agent/child.js": "import a from'../part0.js'",
+    "part0.js": `import("./part1.js")`,
+    "part1.js": "1",
+  });
+  assert.deepEqual(stableNames(tree("ZZZZZZZZ", "CCCCCCCC"), ["main.js", "agent/child.js"]), made);
+});
+
+Deno.test("stableNames() refuses entries that the bundler did not make", () => {
+  assert.throws(() => stableNames(new Map(), ["main.js"]), { code: "failed", message: /main\.js/ });
+});
