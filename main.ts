@@ -96,9 +96,20 @@ const host: CliHost = {
   },
 };
 
+/** Prints the licences of everything in a build. The bundle has them as a module that no source names. */
+async function licences(): Promise<number> {
+  if (!buildMark()) {
+    console.error("realm: a build holds the licences of its parts; from source see the packages' own");
+    return 1;
+  }
+  console.log((await import(new URL("./licences.js", here).href)).default);
+  return 0;
+}
+
 async function run(argv: readonly string[]): Promise<number> {
   if (argv[0] === "internal" && argv[1] === "agent") return await agent();
   if (argv[0] === "internal" && argv[1] === "wasm-child") return await wasmChild();
+  if (argv[0] === "internal" && argv[1] === "licences") return await licences();
   const { runCli } = await import("./cli/mod.ts");
   return await runCli(argv, host);
 }

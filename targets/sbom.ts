@@ -14,6 +14,10 @@ function hashOf(integrity: string): { alg: string; content: string } {
 
 const purl = (name: string, version: string) => `pkg:npm/${name.replace("@", "%40")}@${version}`;
 
+/** An SPDX expression as such; what else a package says as a name. */
+const licenceEntry = (licence: string) =>
+  /^(unknown|unlicensed|see )/i.test(licence) ? { license: { name: licence } } : { expression: licence };
+
 /** The bill of a release; the same input gives the same bytes, so it bears no time and no serial number. */
 export function billOfMaterials(
   version: string,
@@ -28,9 +32,7 @@ export function billOfMaterials(
       name,
       version,
       purl: purl(name, version),
-      licenses: [
-        /^[A-Za-z0-9.+-]+$/.test(licence) ? { license: { name: licence } } : { expression: licence },
-      ],
+      licenses: [licenceEntry(licence)],
       hashes: [hashOf(integrity)],
     })),
     ...targets.map(({ npmPackage, integrity, platform }) => ({
@@ -40,7 +42,7 @@ export function billOfMaterials(
       version: DENO_VERSION,
       description: `Deno runtime for ${platform}`,
       purl: purl(npmPackage, DENO_VERSION),
-      licenses: [{ license: { name: "MIT" } }],
+      licenses: [licenceEntry("MIT")],
       hashes: [hashOf(integrity)],
     })),
   ];
@@ -55,7 +57,7 @@ export function billOfMaterials(
         "bom-ref": own,
         name: "realm",
         version,
-        licenses: [{ license: { name: "Apache-2.0" } }],
+        licenses: [licenceEntry("Apache-2.0")],
       },
     },
     components,

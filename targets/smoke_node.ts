@@ -1,0 +1,122 @@
+/** A node of an executable under test, in a directory of its own on loopback. */
+import { parseAgentFile } from "../agent/protocol/data_dir.ts";
+import { RealmError } from "../agent/protocol/errors.ts";
+
+/** How long a step may take: a cold machine under emulation needs most of it. */
+const STEP_MS = 60_000;
+const POLL_MS = 2;
+
+/** What a command printed and how it ended. */
+export interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly ms: number;
+}
+
+/** An executable with a cache and a data directory of its own. Dispose removes both. */
+export class SmokeNode implements AsyncDisposable {
+  readonly #file: string;
+  readonly #dir: string;
+  #process: Deno.ChildProcess | undefined;
+  #output = "";
+  /** URL of the gateway once {@link up} has ended. */
+  gateway = "";
+
+  constructor(file: string) {
+    this.#file = file;
+    this.#dir = Deno.makeTempDirSync({ prefix: "realm-smoke-" });
+  }
+
+  #command(args: readonly string[]): Deno.Command {
+    return new Deno.Command(this.#file, {
+      args: [...args],
+      clearEnv: true,
+      env: {
+        PATH: Deno.env.get("PATH") ?? "",
+        HOME: this.#dir,
+        REALM_DATA_DIR: `${this.#dir}/data`,
+        NO_COLOR: "1",
+      },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    });
+  }
+
+  /** Runs a command to its end. */
+  async run(...args: string[]): Promise<Ran> {
+    const started = performance.now();
+    const { code, stdout, stderr } = await this.#command(args).output();
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    return { code, stdout: text(stdout), stderr: text(stderr), ms: performance.now() - started };
+  }
+
+  /** As {@link run}; throws `RealmError("failed")` when the command fails. */
+  async must(...args: string[]): Promise<Ran> {
+    const ran = await this.run(...args);
+    if (ran.code === 0) return ran;
+    throw new RealmError(
+      "failed",
+      `realm ${args.join(" ")} ended with ${ran.code}: ${ran.stderr || ran.stdout}`,
+    );
+  }
+
+  /** Starts the node; resolves with the milliseconds until its API listened. */
+  async up(): Promise<number> {
+    const path = `${this.#dir}/data/agent.json`;
+    await Deno.remove(path).catch(() => {});
+    const ports = ["--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", "--gateway", "127.0.0.1:0"];
+    const started = performance.now();
+    const process = this.#command(["up", "--name", "smoke", "--no-mdns", ...ports]).spawn();
+    this.#process = process;
+    for (const stream of [process.stdout, process.stderr]) void this.#collect(stream);
+    let ended = false;
+    void process.status.then(() => ended = true);
+    const file = await this.#until("the node listens", async () => {
+      if (ended) throw new RealmError("failed", `the node ended: ${this.#output.slice(-2000)}`);
+      const parsed = parseAgentFile(await Deno.readTextFile(path).catch(() => ""));
+      return parsed.ok ? parsed.value : undefined;
+    });
+    this.gateway = file.gateway ?? "";
+    return performance.now() - started;
+  }
+
+  /** Stops the node in order. */
+  async down(): Promise<void> {
+    this.#process?.kill("SIGTERM");
+    await this.#process?.status;
+    this.#process = undefined;
+  }
+
+  /** Waits until an app's answer through the gateway matches. */
+  async answers(app: string, path: string, pattern: RegExp, init: RequestInit = {}): Promise<void> {
+    using client = Deno.createHttpClient({ allowHost: true });
+    const headers = { ...init.headers, host: `${app}.localhost:${new URL(this.gateway).port}` };
+    await this.#until(`${app} answers with ${pattern}`, async () => {
+      const response = await fetch(this.gateway + path, { ...init, headers, client }).catch(() => undefined);
+      const text = await response?.text();
+      return response?.ok && pattern.test(text!);
+    });
+  }
+
+  async #until<T>(what: string, probe: () => Promise<T | undefined | false>): Promise<T> {
+    for (const end = performance.now() + STEP_MS; performance.now() < end;) {
+      const value = await probe();
+      if (value !== undefined && value !== false) return value;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+    throw new RealmError("timed_out", `not within ${STEP_MS} ms: ${what}\n${this.#output.slice(-2000)}`);
+  }
+
+  async #collect(stream: ReadableStream<Uint8Array>): Promise<void> {
+    for await (const text of stream.pipeThrough(new TextDecoderStream() as never)) {
+      this.#output = (this.#output + text).slice(-20_000);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.down();
+    await Deno.remove(this.#dir, { recursive: true });
+  }
+}
