@@ -10,6 +10,7 @@ export * from "./authority.ts";
 export * from "./control.ts";
 export * from "./events.ts";
 export * from "./gc_plan.ts";
+export * from "./keeping.ts";
 export * from "./liveness.ts";
 export * from "./members.ts";
 export * from "./placement.ts";

@@ -44,6 +44,7 @@ import { type Contents, openContents } from "./contents.ts";
 import { CoreLoop } from "./core_loop.ts";
 import { Events } from "./event_stream.ts";
 import { admissionOf, answerJoin, askToJoin, inviteOf, isFounder } from "./joining.ts";
+import { Keeper } from "./keeper.ts";
 import { serveLogs } from "./log_stream.ts";
 import { createRecordTable } from "./record_table.ts";
 import { ReplicaLogs } from "./replica_log.ts";
@@ -124,7 +125,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const world = { disk, hasher };
 
   // Filled in while starting; effects that come earlier find nothing to act on, and the whole state is set at the end.
-  const late: { mesh?: Mesh; contents?: Contents; gateway?: Gateway; replicas?: Replicas } = {};
+  const late: { mesh?: Mesh; contents?: Contents; gateway?: Gateway; replicas?: Replicas; keeper?: Keeper } =
+    {};
   /** Peers whose present message holds what no honest member sends. */
   const accused = new Set<NodeId>();
   let orders: readonly RunOrder[] = [];
@@ -163,6 +165,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       }
       if (topics.has("nodes") || topics.has("apps") || topics.has("members")) queueRoutes();
       if (topics.has("apps")) dropVolumes();
+      if (["apps", "pins", "members", "nodes"].some((t) => topics.has(t as Topic))) late.keeper?.changed();
       for (const topic of topics) events.emit(topic, "changed");
     },
   };
@@ -353,7 +356,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     gateway: gatewayUrl,
     started_at: clock.now(),
   };
+  const keeper = late.keeper = new Keeper(core, contents, holdersOf, log);
   loop.feed({ t: "info", info });
+  keeper.changed();
   mesh.setNeighbours(neighbours);
   replicas.reconcile(orders);
   queueRoutes();
@@ -393,6 +398,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     },
     async [Symbol.asyncDispose]() {
       clearInterval(auditTimer);
+      keeper[Symbol.dispose]();
       loop.feed({ t: "leave" });
       loop.feed({ t: "tick" });
       await parts.gateway.close(STOP_GRACE_MS);

@@ -41,6 +41,8 @@ export interface Contents extends AsyncDisposable {
     onProgress: (done: number, total: number, verifying: boolean) => void,
     signal: AbortSignal,
   ): Promise<ReadyPackage>;
+  /** Brings a package's blobs here, as far as they are not; returns soon when they are. */
+  holdPackage(digest: Digest, holders: readonly NodeId[], signal: AbortSignal): Promise<void>;
   /** Begins to fetch a package that will likely be needed. Failures do not matter here. */
   prefetch(digest: Digest, holders: readonly NodeId[]): void;
 }
@@ -131,6 +133,7 @@ export async function openContents(options: ContentsOptions): Promise<Contents> 
       }
       return { dir: ready.directory, manifest: ready.manifest };
     },
+    holdPackage: (digest, holders, signal) => fetchPackage(digest, holders, () => {}, signal),
     prefetch(digest, holders) {
       if (prefetching.has(digest) || prefetching.size > 16) return;
       prefetching.add(digest);

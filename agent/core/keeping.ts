@@ -1,0 +1,49 @@
+/**
+ * Which nodes keep which content: a pure function that every node computes for itself. For a pin, the `copies` highest
+ * rendezvous hashes over the live nodes that match its tags; a node that dies is replaced by the next in line, and steps
+ * back in when it returns. Packages in use are kept likewise without anyone pinning them.
+ */
+import type { Digest, NodeId } from "../protocol/identity.ts";
+import { keptRevisions } from "./apps.ts";
+import { matchesTags } from "./placement.ts";
+import { rendezvousRank } from "./rendezvous.ts";
+import { aliveNodes, type Core, tagsOf } from "./state.ts";
+
+/** Copies of a package in use, besides those that its replicas have. */
+const PACKAGE_COPIES = 3;
+
+/** What this node is to keep. */
+export interface Keeping {
+  /** Pinned blobs. */
+  readonly blobs: readonly Digest[];
+  /** Packages: their manifests and every file that those name. */
+  readonly packages: readonly Digest[];
+}
+
+/** Packages that apps run, return to when a rollout fails, or may be rolled back to. */
+export function packagesInUse(core: Core): ReadonlySet<Digest> {
+  const packages = new Set<Digest>();
+  for (const app of core.apps.values()) {
+    if (!app.desired && (app.decision?.value.replicas.length ?? 0) === 0) continue;
+    for (const revision of keptRevisions(app)) packages.add(revision.spec.package);
+  }
+  return packages;
+}
+
+/** See the module's text. */
+export function keepingOf(core: Core): Keeping {
+  const { self } = core.config;
+  const alive = aliveNodes(core).filter((id) => core.infos.has(id));
+  const chosen = (digest: Digest, nodes: readonly NodeId[], copies: number) =>
+    rendezvousRank(`keep/${digest}`, nodes).slice(0, copies).includes(self);
+  const blobs: Digest[] = [];
+  for (const [digest, { pin }] of core.pins) {
+    if (!pin) continue;
+    const matching = alive.filter((id) =>
+      matchesTags(tagsOf(core, core.members.admitted.get(id)!), pin.tags)
+    );
+    if (chosen(digest, matching, pin.copies)) blobs.push(digest);
+  }
+  const packages = [...packagesInUse(core)].filter((digest) => chosen(digest, alive, PACKAGE_COPIES));
+  return { blobs: blobs.sort(), packages: packages.sort() };
+}
