@@ -9,6 +9,7 @@ import {
   type Effect,
   isMember,
   nodeState,
+  packagesInUse,
   type RunOrder,
   type Topic,
 } from "../core/mod.ts";
@@ -291,6 +292,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     log,
     streams: mesh.streams,
     members: () => [...core.members.admitted.keys()].filter((id) => isMember(core.members, id)),
+    inUse: () => ({
+      pins: new Set([...core.pins].filter(([, { pin }]) => pin).map(([digest]) => digest)),
+      packages: packagesInUse(core),
+    }),
     onDamaged: (digest) =>
       sinks.audit({ actor: self, action: "blob damaged", target: digest, result: "refused" }),
     onMisbehaviour: (peer, why) => log.warn("a member sent wrong content", { peer: shortId(peer), why }),

@@ -7,9 +7,16 @@ import {
   openBlobStore,
 } from "../storage/mod.ts";
 import { type Artifacts, openArtifacts, recoverVolumes } from "../packages/mod.ts";
-import type { RunOrder } from "../core/mod.ts";
+import { planGc, type RunOrder } from "../core/mod.ts";
 import type { Clock, Disk, Hasher, Log, PeerStreams, Random } from "../ports.ts";
-import { type Digest, limits, type NodeId, parsePackageManifest, RealmError } from "../protocol/mod.ts";
+import {
+  type AppManifest,
+  type Digest,
+  limits,
+  type NodeId,
+  parsePackageManifest,
+  RealmError,
+} from "../protocol/mod.ts";
 import type { ReadyPackage } from "./replica.ts";
 
 /** How often the quota is measured anew: free space changes by others' doing. */
@@ -25,6 +32,8 @@ export interface ContentsOptions {
   readonly log: Log;
   readonly streams: PeerStreams;
   readonly members: () => readonly NodeId[];
+  /** What must not be collected. */
+  readonly inUse: () => { readonly pins: ReadonlySet<Digest>; readonly packages: ReadonlySet<Digest> };
   readonly onDamaged: (digest: Digest) => void;
   readonly onMisbehaviour: (peer: NodeId, why: string) => void;
 }
@@ -47,6 +56,16 @@ export interface Contents extends AsyncDisposable {
   prefetch(digest: Digest, holders: readonly NodeId[]): void;
 }
 
+async function readManifest(store: BlobStore, digest: Digest): Promise<AppManifest> {
+  const size = await store.size(digest) ?? 0;
+  if (size > limits.manifestBytes) {
+    throw new RealmError("bad_manifest", `the package's manifest is ${size} bytes; that is no manifest`);
+  }
+  const parsed = parsePackageManifest(new Uint8Array(await new Response(store.read(digest)).arrayBuffer()));
+  if (!parsed.ok) throw new RealmError(parsed.code, parsed.message);
+  return parsed.value;
+}
+
 /** Opens what is on disk and mends what a crash left. */
 export async function openContents(options: ContentsOptions): Promise<Contents> {
   const { disk, hasher, dataDir, log } = options;
@@ -56,6 +75,41 @@ export async function openContents(options: ContentsOptions): Promise<Contents> 
     const held = late.store ? (await late.store.usage()).usedBytes : 0;
     quota = defaultQuota(await disk.space(dataDir), held);
   };
+  /** Files of packages in use, by package: a manifest never changes. */
+  const filesOf = new Map<Digest, readonly Digest[]>();
+  async function makeRoom(bytes: number): Promise<void> {
+    const { store } = late;
+    if (!store) return;
+    const { pins, packages } = options.inUse();
+    const referenced = new Set(packages);
+    for (const digest of packages) {
+      let files = filesOf.get(digest);
+      if (!files && await store.has(digest)) {
+        filesOf.set(
+          digest,
+          files = (await readManifest(store, digest)).files.map((f) => f.sha256),
+        );
+      }
+      for (const file of files ?? []) referenced.add(file);
+    }
+    for (const digest of filesOf.keys()) if (!packages.has(digest)) filesOf.delete(digest);
+    const blobs = (await store.list()).map((b) => ({
+      ...b,
+      pinned: pins.has(b.digest),
+      referenced: referenced.has(b.digest),
+    }));
+    const { usedBytes, quotaBytes } = await store.usage();
+    const plan = planGc(blobs, { usedBytes, quotaBytes, neededBytes: bytes }, options.clock.now());
+    const done = await store.collect({
+      remove: plan.remove.map((r) => r.digest),
+      dropPartials: plan.shortBytes > 0,
+    });
+    log.info("collected unused content", {
+      removed: done.removed.length,
+      freed_bytes: done.freedBytes,
+      short_bytes: plan.shortBytes,
+    });
+  }
   await measure();
   const store = late.store = await openBlobStore({
     disk,
@@ -64,6 +118,7 @@ export async function openContents(options: ContentsOptions): Promise<Contents> 
     now: options.clock.now,
     log,
     quotaBytes: () => quota,
+    makeRoom,
     onDamaged: options.onDamaged,
     onStored: (digest) => late.exchange?.noteStored(digest),
     onRemoved: (digest) => late.exchange?.noteRemoved(digest),
@@ -97,17 +152,11 @@ export async function openContents(options: ContentsOptions): Promise<Contents> 
     const { store, exchange } = opened;
     const options = { holders, ...(signal ? { signal } : {}) };
     if (!await store.has(digest)) await exchange.fetch(digest, options);
-    const size = await store.size(digest) ?? 0;
-    if (size > limits.manifestBytes) {
-      throw new RealmError("bad_manifest", `the package's manifest is ${size} bytes; that is no manifest`);
-    }
-    const bytes = new Uint8Array(await new Response(store.read(digest)).arrayBuffer());
-    const parsed = parsePackageManifest(bytes);
-    if (!parsed.ok) throw new RealmError(parsed.code, parsed.message);
+    const { files } = await readManifest(store, digest);
     const missing: Digest[] = [];
     let have = 0;
-    const total = parsed.value.files.reduce((n, f) => n + f.size, 0);
-    for (const file of parsed.value.files) {
+    const total = files.reduce((n, f) => n + f.size, 0);
+    for (const file of files) {
       if (await store.has(file.sha256)) have += file.size;
       else missing.push(file.sha256);
     }
