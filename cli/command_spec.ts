@@ -79,7 +79,8 @@ export const up: readonly OptionSpec[] = [
     name: "listen",
     value: "ADDR",
     many: true,
-    summary: "Port, host:port or multiaddress for other nodes (default: any port of all interfaces)",
+    summary:
+      "Port, host:port or multiaddress for other nodes (default: 7479 of all interfaces, or any free one)",
   },
   { name: "announce", value: "ADDR", many: true, summary: "Address that others should dial instead" },
   { name: "gateway", value: "HOST:PORT", summary: "Where apps are served (default 127.0.0.1:7480)" },
