@@ -114,9 +114,10 @@ async function started(path: string, version: string): Promise<string> {
     }).output();
     const said = new TextDecoder().decode(stdout).trim();
     if (code === 0 && said === `realm ${version}`) return "header checked; --version run";
+    await Deno.remove(path);
     throw new RealmError(
       "failed",
-      `${path} --version ended with ${code} and said ${JSON.stringify(said)}: ${
+      `${path} was removed: its --version ended with ${code} and said ${JSON.stringify(said)}: ${
         new TextDecoder().decode(stderr)
       }`,
     );
