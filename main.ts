@@ -3,7 +3,14 @@
  * of itself. Each mode loads only what it needs.
  */
 import type { CliHost, UpOptions } from "./cli/mod.ts";
-import { buildMark, BUNDLE_ENVIRONMENT, selfCommand } from "./agent/platform/self.ts";
+import {
+  AGENT_ENVIRONMENT,
+  AGENT_FLAGS,
+  ALL_PERMISSIONS,
+  buildMark,
+  BUNDLE_ENVIRONMENT,
+  selfCommand,
+} from "./agent/platform/self.ts";
 import config from "./deno.json" with { type: "json" };
 
 const version: string = buildMark()?.version ?? config.version;
@@ -37,8 +44,11 @@ async function up(options: UpOptions): Promise<number> {
     relay: options.relay,
     logLevel: logLevel(Deno.env.get("REALM_LOG")),
   };
-  const { command, args } = selfCommand(here, ["internal", "agent"]);
-  return await supervise(command, args, { [LAUNCH_VARIABLE]: JSON.stringify(launch) });
+  const { command, args } = selfCommand(here, ["internal", "agent"], [...ALL_PERMISSIONS, ...AGENT_FLAGS]);
+  return await supervise(command, args, {
+    ...AGENT_ENVIRONMENT,
+    [LAUNCH_VARIABLE]: JSON.stringify(launch),
+  });
 }
 
 function logLevel(text: string | undefined): "debug" | "info" | "warn" | "error" {
@@ -69,8 +79,9 @@ async function wasmChild(): Promise<never> {
 
 /** The agent's process. */
 async function agent(): Promise<number> {
-  const [{ LAUNCH_VARIABLE, runAgent }, { createLog }, wasmMod] = await Promise.all([
-    import("./agent/api/mod.ts"),
+  const [{ LAUNCH_VARIABLE }, { runAgent }, { createLog }, wasmMod] = await Promise.all([
+    import("./agent/api/launch_options.ts"),
+    import("./agent/api/agent_launch.ts"),
     import("./agent/platform/mod.ts"),
     import("./agent/runtimes/wasm/mod.ts"),
   ]);

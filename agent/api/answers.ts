@@ -14,7 +14,6 @@ import {
 } from "../protocol/mod.ts";
 import type { AgentService } from "../node/mod.ts";
 import { watchedUpload } from "./body.ts";
-import { openApi } from "./openapi.ts";
 import type { SessionTable } from "./session_table.ts";
 
 /** A request whose form, parameters, body and role were checked. */
@@ -65,7 +64,8 @@ export function createAnswers(
   return {
     "session.open": ({ body }) => unwrap(sessions.open(body as SignedSession)),
     "command.submit": ({ body }) => unwrap(agent.submit(body as SignedCommand)),
-    "openapi.show": () => openApi(agent.version),
+    // Loaded when asked for: an idle agent does without its description and what makes it.
+    "openapi.show": async () => (await import("./openapi.ts")).openApi(agent.version),
     "realm.show": () => agent.status(),
     "node.list": () => agent.nodes(),
     "node.show": ({ path }) => found(agent.node(path.node), "node", path.node, "realm node list"),

@@ -41,6 +41,13 @@ export const BUNDLE_FLAGS = [
 export const ALL_PERMISSIONS = ["-A", "--no-prompt"] as const;
 /** Environment that a bundle's runtime needs besides. */
 export const BUNDLE_ENVIRONMENT = { DENO_NO_UPDATE_CHECK: "1", DENO_NO_PACKAGE_JSON: "1" } as const;
+/**
+ * Deno flags of the agent, which keep it small while idle: the young generation otherwise stays as large as it grew while
+ * starting (13 MB), and code that came out of the code cache stays compiled (4 MB, for 40 ms at the start).
+ */
+export const AGENT_FLAGS = ["--no-code-cache", "--v8-flags=--max-semi-space-size=1"] as const;
+/** Environment of the agent, to the same end: one malloc arena (3 MB), no question for a newer Deno (2 MB of TLS code). */
+export const AGENT_ENVIRONMENT = { MALLOC_ARENA_MAX: "1", DENO_NO_UPDATE_CHECK: "1" } as const;
 
 /** A file URL's path as the operating system writes it. */
 export function filePath(url: URL): string {
