@@ -22,6 +22,11 @@ const HEALTH = {
   timeoutMs: 3_000,
   failures: 3,
 } as const;
+/**
+ * States on the way are told this late, and not at all when the next one comes first: a record costs each node of the realm
+ * milliseconds, and most packages are fetched, verified and started faster than a person looks.
+ */
+const PASSING = { states: ["fetching", "verifying", "starting"] as readonly ReplicaState[], ms: 150 };
 /** Requests in flight get this long when a replica is stopped. */
 const STOP_GRACE_MS = 10_000;
 
@@ -67,6 +72,8 @@ export class Replica {
   readonly prepared: Promise<void>;
   #markPrepared!: () => void;
   #wakeBackoff: (() => void) | undefined;
+  #untold: ReplicaStatus | undefined;
+  #tellTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(order: RunOrder, world: ReplicaWorld) {
     this.order = order;
@@ -105,7 +112,7 @@ export class Replica {
     const before = this.#state;
     this.#state = state;
     const { order } = this;
-    this.#world.report({
+    this.#tell({
       app: order.app,
       replica: order.replica,
       revision: order.revision.id,
@@ -116,8 +123,20 @@ export class Replica {
       ...(reason === undefined ? {} : { reason: reason.slice(0, 1_900) }),
       ...(progress === undefined ? {} : { progress }),
       ...(state === "failed" ? { log: this.#world.lastLines(order).slice(-3_900) } : {}),
-    });
+    }, PASSING.states.includes(state));
     if (before !== state) this.#world.changed();
+  }
+
+  /** Tells the realm, or notes what is only `passing` to be told soon. */
+  #tell(status: ReplicaStatus, passing: boolean): void {
+    if (passing) {
+      this.#untold = status;
+      this.#tellTimer ??= setTimeout(() => this.#untold && this.#tell(this.#untold, false), PASSING.ms);
+      return;
+    }
+    clearTimeout(this.#tellTimer);
+    this.#tellTimer = this.#untold = undefined;
+    this.#world.report(status);
   }
 
   async #live(): Promise<void> {
