@@ -21,12 +21,14 @@ function joined(parts: readonly Bytes[], size: number): Bytes {
   return out;
 }
 
-/** How long to wait for a body: its announced length decides; event streams are never waited for. */
-function patience(headers: Headers): number {
-  if (headers.get("content-type")?.startsWith("text/event-stream")) return 0;
+/** How long to wait for a body, and for its next piece: its announced length decides; event streams never wait. */
+function patience(headers: Headers): { readonly totalMs: number; readonly pauseMs: number } {
+  if (headers.get("content-type")?.startsWith("text/event-stream")) return { totalMs: 0, pauseMs: 0 };
   const length = headers.get("content-length");
-  if (length === null) return gatewayLimits.primeMs;
-  return Number(length) <= gatewayLimits.primeBytes ? gatewayLimits.primeKnownMs : gatewayLimits.primeMs;
+  if (length !== null && Number(length) <= gatewayLimits.primeBytes) {
+    return { totalMs: gatewayLimits.primeKnownMs, pauseMs: gatewayLimits.primeKnownMs };
+  }
+  return { totalMs: gatewayLimits.primeTotalMs, pauseMs: gatewayLimits.primeMs };
 }
 
 /**
@@ -34,12 +36,19 @@ function patience(headers: Headers): number {
  * Content shorter than its announced length counts as broken.
  */
 export async function prime(body: ReadableStream<Bytes>, headers: Headers): Promise<Primed> {
+  const { totalMs, pauseMs } = patience(headers);
   const timeOut = Promise.withResolvers<void>();
-  const timer = setTimeout(timeOut.resolve, patience(headers));
+  const total = setTimeout(timeOut.resolve, totalMs);
+  let pause = setTimeout(timeOut.resolve, pauseMs);
+  const progress = () => {
+    clearTimeout(pause);
+    pause = setTimeout(timeOut.resolve, pauseMs);
+  };
   try {
-    return await readUntil(body, headers, timeOut.promise, gatewayLimits.primeBytes);
+    return await readUntil(body, headers, timeOut.promise, gatewayLimits.primeBytes, progress);
   } finally {
-    clearTimeout(timer);
+    clearTimeout(total);
+    clearTimeout(pause);
   }
 }
 
@@ -71,6 +80,7 @@ export async function readUntil(
   headers: Headers,
   stop: Promise<void>,
   maxBytes: number,
+  progress: () => void = () => {},
 ): Promise<Primed> {
   const reader = body.getReader();
   const parts: Bytes[] = [];
@@ -89,6 +99,7 @@ export async function readUntil(
     }
     parts.push(got.value);
     size += got.value.length;
+    progress();
   }
   pending?.catch(() => {});
   const stream = new ReadableStream<Bytes>({

@@ -318,3 +318,21 @@ Deno.test("idle resolves when the last request on a replica has ended, also one 
   assert.equal((await waiting).body, "x");
   await until("idle", () => idle === 2);
 });
+
+Deno.test("a stream that pauses or never pauses starts at the client although it could still be tried elsewhere", async () => {
+  for (const gapMs of [1, 400]) {
+    await using s = await across([fetching(() => {
+      const body = new ReadableStream({
+        async pull(c) {
+          c.enqueue(new Uint8Array(10));
+          await new Promise((resolve) => setTimeout(resolve, gapMs));
+        },
+      }, { highWaterMark: 0 });
+      return new Response(body);
+    })]);
+    const response = await fetch(`http://127.0.0.1:${s.port}/`);
+    const reader = response.body!.getReader();
+    assert.ok((await reader.read()).value!.length > 0);
+    await reader.cancel();
+  }
+});

@@ -6,9 +6,10 @@ import type { LocalReplica } from "./mod.ts";
 /** `clients` ask again and again until `stop`; what they got is judged by `judge`. */
 async function load(clients: number, work: () => Promise<void>, ask: () => Promise<void>): Promise<number> {
   let stop = false, answered = 0;
+  let broken: unknown;
   const loops = Array.from({ length: clients }, async () => {
-    while (!stop) {
-      await ask();
+    while (!stop && broken === undefined) {
+      await ask().catch((error) => broken ??= error);
       answered++;
     }
   });
@@ -18,6 +19,7 @@ async function load(clients: number, work: () => Promise<void>, ask: () => Promi
     stop = true;
     await Promise.all(loops);
   }
+  if (broken !== undefined) throw broken;
   return answered;
 }
 
@@ -41,7 +43,8 @@ function guest(version: string) {
           c.close();
         },
       });
-      return new Response(body, { headers: { "x-version": version } });
+      const length = String(version.length * 3000);
+      return new Response(body, { headers: { "x-version": version, "content-length": length } });
     },
   };
   return { local, stop: () => void (stopped = true), active: () => active };

@@ -415,10 +415,12 @@ export const gatewayLimits = {
   replayBytes: 64 * 1024,
   /** A response up to this is awaited whole (briefly) before its head is sent, so that a cut can still be retried. */
   primeBytes: 64 * 1024,
-  /** How long the start of a response without a length is awaited; streams must not feel it. */
-  primeMs: 25,
-  /** How long a response that announced a length up to `primeBytes` is awaited. */
-  primeKnownMs: 250,
+  /** A response without a length is awaited until it pauses for this long; streams must not feel it. */
+  primeMs: 50,
+  /** And no longer than this altogether: a stream without pauses must start. */
+  primeTotalMs: 250,
+  /** How long a response that announced a length up to `primeBytes` is awaited: of use to the client only whole. */
+  primeKnownMs: 1_000,
   /** What an app may answer before it has read the request's body; it is held in memory until then. */
   aheadBytes: 8 * 1024 * 1024,
   /** An app that has answered and asks for no more of the request's body for this long does not want it. */
