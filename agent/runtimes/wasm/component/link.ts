@@ -8,11 +8,13 @@
  * fields, which no other object has.
  */
 import { wasmLimits } from "../../../protocol/limits.ts";
-import type { Alias, Canon, CanonOptions, DecodedComponent, Definition, Sort, SortIndex } from "./decode.ts";
+import type { Alias, Canon, CanonOptions, DecodedComponent, Definition } from "./decode.ts";
 import type { ExternDesc, TypeDecl } from "./decode_types.ts";
 import { bypassTrampolines } from "./bypass.ts";
 import { ComponentError } from "./errors.ts";
 import type { ResourceType } from "./memory.ts";
+import { at, coreItem, coreSpace, itemAt, push, Scope } from "./scope.ts";
+import type { ComponentValue, Item, LinkedInstance } from "./scope.ts";
 import { resolveType, resourceAt } from "./types.ts";
 import type { FuncType, TypeEntity } from "./types.ts";
 
@@ -80,48 +82,6 @@ export interface Plan {
   readonly exports: ReadonlyMap<string, ReadonlyMap<string, LinkedFunc>>;
   /** Host functions that are imported, `instance#function`; `instance` without its version. */
   readonly imports: readonly string[];
-}
-
-interface LinkedInstance {
-  readonly items: Map<string, Item>;
-}
-type Item =
-  | { readonly sort: "func"; readonly func: LinkedFunc }
-  | { readonly sort: "type"; readonly type: TypeEntity }
-  | { readonly sort: "instance"; readonly instance: LinkedInstance }
-  | { readonly sort: "component"; readonly component: ComponentValue }
-  | { readonly sort: "module"; readonly module: number };
-interface ComponentValue {
-  readonly body: readonly Definition[];
-  readonly scope: Scope | undefined;
-}
-/** A core instance: one that will be made by a step, or a bundle of items. */
-type CoreInstance = number | ReadonlyMap<string, CoreItem>;
-
-class Scope {
-  readonly parent: Scope | undefined;
-  readonly owner: number;
-  readonly types: TypeEntity[] = [];
-  readonly funcs: LinkedFunc[] = [];
-  readonly instances: LinkedInstance[] = [];
-  readonly components: ComponentValue[] = [];
-  readonly modules: number[] = [];
-  readonly coreInstances: CoreInstance[] = [];
-  readonly coreFuncs: CoreItem[] = [];
-  readonly coreMemories: CoreItem[] = [];
-  readonly coreTables: CoreItem[] = [];
-  readonly coreGlobals: CoreItem[] = [];
-  readonly coreTags: CoreItem[] = [];
-  constructor(parent: Scope | undefined, owner: number) {
-    this.parent = parent;
-    this.owner = owner;
-  }
-}
-
-function at<T>(list: readonly T[], index: number, what: string): T {
-  const item = list[index];
-  if (item === undefined) throw new ComponentError(`there is no ${what} ${index}`);
-  return item;
 }
 
 /**
@@ -380,55 +340,4 @@ function shapeOf({ params, result }: FuncType): LoweredShape {
   const byPointer = result !== undefined && result.flat.length > 1;
   const inMemory = flat > MAX_FLAT_PARAMS;
   return { inMemory, ...(byPointer ? { resultAt: inMemory ? 1 : flat } : {}) };
-}
-
-function coreSpace(scope: Scope, sort: Sort): CoreItem[] {
-  switch (sort) {
-    case "core func":
-      return scope.coreFuncs;
-    case "core memory":
-      return scope.coreMemories;
-    case "core table":
-      return scope.coreTables;
-    case "core global":
-      return scope.coreGlobals;
-    case "core tag":
-      return scope.coreTags;
-    default:
-      throw new ComponentError(`${sort} is not supported here`);
-  }
-}
-const coreItem = (scope: Scope, { sort, index }: SortIndex): CoreItem =>
-  at(coreSpace(scope, sort), index, sort);
-
-function itemAt(scope: Scope, { sort, index }: { readonly sort: Sort; readonly index: number }): Item {
-  switch (sort) {
-    case "func":
-      return { sort, func: at(scope.funcs, index, sort) };
-    case "type":
-      return { sort, type: at(scope.types, index, sort) };
-    case "instance":
-      return { sort, instance: at(scope.instances, index, sort) };
-    case "component":
-      return { sort, component: at(scope.components, index, sort) };
-    case "module":
-      return { sort, module: at(scope.modules, index, sort) };
-    default:
-      throw new ComponentError(`${sort} is not supported here`);
-  }
-}
-
-function push(scope: Scope, item: Item): void {
-  switch (item.sort) {
-    case "func":
-      return void scope.funcs.push(item.func);
-    case "type":
-      return void scope.types.push(item.type);
-    case "instance":
-      return void scope.instances.push(item.instance);
-    case "component":
-      return void scope.components.push(item.component);
-    case "module":
-      return void scope.modules.push(item.module);
-  }
 }
