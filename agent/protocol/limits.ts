@@ -13,6 +13,8 @@ export const limits = {
   commandBytes: 48 * 1024,
   /** One unicast message between cores (sync answers are split to stay below). */
   messageBytes: 4 * 1024 * 1024,
+  /** Brackets within brackets of a message: the forms that there are need 4. */
+  messageDepth: 8,
   /** Records in one sync answer; with `messageBytes` it bounds what one answer costs the receiver. */
   syncRecords: 2_000,
   /** Live records that one author may hold; past it the author refuses new keys. */

@@ -9,10 +9,19 @@ import { WireRecordSchema } from "./record.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
 const hex = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
-const records = v.pipe(v.array(WireRecordSchema), v.maxLength(limits.syncRecords));
+/** A node id by its looks: decoding thousands of them would take a peer's message too long, and whoever reads heads asks
+ * only for authors that it knows. */
+const AuthorSchema = v.pipe(v.string(), v.regex(/^12D3KooW[1-9A-HJ-NP-Za-km-z]{44}$/));
+/** Counted before anything in it is looked at: a peer must not choose how long that takes. */
+const atMost = (entries: number) =>
+  v.custom<object>(
+    (value) => typeof value === "object" && value !== null && Object.keys(value).length <= entries,
+    `at most ${entries} entries`,
+  );
+const records = v.pipe(atMost(limits.syncRecords), v.array(WireRecordSchema));
 /** What a node holds of one author: highest seq without a gap, and a hash over the author's live records. */
 const HeadSchema = v.strictTuple([count, hex]);
-const HeadsSchema = v.record(NodeIdSchema, HeadSchema);
+const HeadsSchema = v.pipe(atMost(limits.members), v.record(AuthorSchema, HeadSchema));
 /** See {@link HeadSchema}. */
 export type Head = v.InferOutput<typeof HeadSchema>;
 /** Heads by author: the version vector of a node. */
@@ -73,9 +82,23 @@ export function channelOf(message: Message): Channel {
 /** Bytes of a message. */
 export const encodeMessage = (message: Message): Uint8Array => utf8(JSON.stringify(message));
 
+/** Whether JSON nests deeper than `depth`: parsing a million brackets takes a hundred times as long as counting them. */
+function nestsDeeper(json: Uint8Array, depth: number): boolean {
+  let open = 0, inText = false;
+  for (let i = 0; i < json.length; i++) {
+    const c = json[i];
+    if (c === 0x22) inText = !inText;
+    else if (inText) { if (c === 0x5c) i++; }
+    else if (c === 0x5b || c === 0x7b) { if (++open > depth) return true; }
+    else if (c === 0x5d || c === 0x7d) open--;
+  }
+  return false;
+}
+
 /** Reads a message from a peer; whatever is wrong with it is a refusal, never an exception. */
 export function decodeMessage(bytes: Uint8Array): Result<Message> {
   if (bytes.length > limits.messageBytes) return refuse("too_large", "the message is too large");
+  if (nestsDeeper(bytes, limits.messageDepth)) return refuse("bad_request", "the message nests too deep");
   try {
     const parsed = v.safeParse(MessageSchema, JSON.parse(fromUtf8(bytes)), { abortEarly: true });
     return parsed.success
