@@ -1,5 +1,6 @@
 /** From records to projections. Order of arrival never matters; what is not authorised is kept out by every node alike. */
 import { type Command, openCommand, type SignedCommand } from "../protocol/command.ts";
+import { open, payloadTypes } from "../protocol/envelope.ts";
 import { decodeJson, GrantSchema, type RevokedAt } from "../protocol/grant.ts";
 import { fromBase64Url } from "../protocol/encoding.ts";
 import { type Admission, openAdmission } from "../protocol/invite.ts";
@@ -304,6 +305,7 @@ function projectCommand(core: Core, record: RealmRecord, topics: Set<Topic>): Re
       topics.add("members").add("nodes");
       return;
     case "key.grant":
+      if (!open(command.body.grant, payloadTypes.grant, core.config.verifier).ok) return;
       core.authority.grants.set(command.id, { envelope: command.body.grant, at: command.at });
       topics.add("keys");
       return;

@@ -236,3 +236,16 @@ Deno.test("strangers' records are kept in bounded memory and do not keep out tho
   assert.ok(good.core!.orphans.length > 0 && bytes <= 2 * 1024 * 1024, `${bytes}`);
   assert.match(good.core!.orphans.at(-1)!.key, /x\/49/);
 });
+
+Deno.test("an invite whose payload is no text of bytes at all is refused, from a stranger and from a member", () => {
+  const { world, good, evil } = realm();
+  const stranger = world.machine("stranger");
+  const invite = world.invite(1);
+  const admission = world.admission(stranger, invite);
+  const garbage = { ...admission, invite: { ...invite, envelope: { ...invite.envelope, payload: "!" } } };
+  const effects = step(good.core!, { t: "join", ref: 1, admission: garbage }, world.now);
+  const reply = effects.find((e) => e.t === "reply");
+  assert.ok(reply?.t === "reply" && !reply.reply.ok && reply.reply.code === "invite_invalid");
+  const record = recordBy(world, evil, `member/${stranger.id}`, garbage);
+  assert.deepEqual(send(world, good, evil, [record]).codes, ["invite_invalid"]);
+});

@@ -44,6 +44,7 @@ import { type AuditLog, createAuditLog } from "./audit_log.ts";
 import { type Contents, openContents } from "./contents.ts";
 import { CoreLoop } from "./core_loop.ts";
 import { Events } from "./event_stream.ts";
+import { createLoopDelay, type LoopDelay } from "./loop_delay.ts";
 import { admissionOf, answerJoin, askToJoin, inviteOf, isFounder } from "./joining.ts";
 import { Keeper } from "./keeper.ts";
 import { serveLogs } from "./log_stream.ts";
@@ -96,6 +97,7 @@ export interface Agent extends AsyncDisposable {
   readonly audit: AuditLog;
   readonly events: Events;
   readonly database: Database;
+  readonly loopDelay: LoopDelay;
   /** `http://host:port`. */
   readonly gatewayUrl: string;
   /** The API's address, once it listens: published to the others. */
@@ -120,6 +122,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const audit = createAuditLog(database, self);
   const core = createCore({ self, realm: options.realmFile.realm, signer, verifier });
   const events = new Events();
+  const loopDelay = createLoopDelay();
   const logs = new ReplicaLogs(`${dataDir}/logs`, () => options.name);
   const disk = createDisk();
   const hasher = createHasher();
@@ -396,6 +399,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     audit,
     events,
     database,
+    loopDelay,
     gatewayUrl,
     announceApi(api) {
       info = { ...info!, api };
@@ -403,6 +407,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     },
     async [Symbol.asyncDispose]() {
       clearInterval(auditTimer);
+      loopDelay[Symbol.dispose]();
       keeper[Symbol.dispose]();
       loop.feed({ t: "leave" });
       loop.feed({ t: "tick" });

@@ -254,6 +254,11 @@ function percentile(counts: readonly number[], share: number): number {
   return 0;
 }
 
+/** How long the doctor listens to the event loop. */
+const LOOK_MS = 250;
+/** A delay that clients feel. */
+const LATE_MS = 250;
+
 /** What this machine can do, and what is missing. */
 async function examine(agent: Agent): Promise<FindingView[]> {
   const { core, options } = agent;
@@ -299,6 +304,15 @@ async function examine(agent: Agent): Promise<FindingView[]> {
     detail: `connected to ${peers.length} of ${members} other members; reachable at ${
       agent.mesh.addresses().join(", ") || "no address"
     }`,
+  });
+  agent.loopDelay.longestMs();
+  await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  const late = Math.round(agent.loopDelay.longestMs());
+  findings.push({
+    subject: "event loop",
+    state: late < LATE_MS ? "ok" : "warning",
+    detail: `late by at most ${late} ms in the last seconds`,
+    ...(late < LATE_MS ? {} : { fix: "this machine is overloaded: move work away with 'realm node drain'" }),
   });
   const chain = agent.audit.verify();
   findings.push({

@@ -92,5 +92,8 @@ export function open(envelope: Envelope, type: PayloadType, verifier: Verifier):
   return ok(payload);
 }
 
-/** Id of what an envelope says: SHA-256 of its payload bytes (the signature is malleable, the payload is not). */
+/**
+ * Id of what an envelope says: SHA-256 of its payload bytes (the signature is malleable, the payload is not). For
+ * envelopes that were opened: throws `TypeError` when the payload is not base64url.
+ */
 export const envelopeId = (envelope: Envelope): Digest => digestOf(fromBase64Url(envelope.payload));

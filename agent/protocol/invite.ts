@@ -175,11 +175,11 @@ export function openAdmission(
   if (!request.ok) return request;
   const r = request.value;
   const signed = admission.invite;
-  if (inviteId(signed) !== r.invite) return refuse("invite_invalid", "the join request names another invite");
   const inviteBytes = open(signed.envelope, payloadTypes.invite, verifier);
   if (!inviteBytes.ok) {
     return refuse("invite_invalid", "the invite's signature does not match; ask for a new invite");
   }
+  if (inviteId(signed) !== r.invite) return refuse("invite_invalid", "the join request names another invite");
   const invite = decodeJson(inviteBytes.value, InviteSchema, "the invite");
   if (!invite.ok) return refuse("invite_invalid", invite.message);
   const i = invite.value;
