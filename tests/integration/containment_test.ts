@@ -1,11 +1,15 @@
 /** Guests that misbehave on a real node: each is contained, the agent and other apps answer, the log says what happened. */
 import assert from "node:assert/strict";
+import { createLoopDelay } from "../../agent/node/loop_delay.ts";
 import { Cluster, eventually } from "../cluster.ts";
 import { buildWasmFixtures } from "../fixtures/build.ts";
 
 /** What the agent's event loop may be late by while a guest misbehaves. */
 const DELAY_MS = 50;
-/** A machine that others use too delays everybody now and then; what our own code does, it does each time. */
+/**
+ * A machine that others use too delays everybody now and then: this process, which does nothing, is watched the same
+ * way, and how late it was is taken off. What our own code does, it does each time.
+ */
 const ATTEMPTS = 4;
 
 async function makePackage(cluster: Cluster, name: string): Promise<string> {
@@ -67,6 +71,8 @@ Deno.test({
       const delays: number[] = [];
       for (;;) {
         await eventually("the event loop is calm", async () => await delayMs() < DELAY_MS, 60_000);
+        using machine = createLoopDelay();
+        machine.longestMs();
         let running = true, asked = 0;
         const times: number[] = [];
         const neighbour = (async () => {
@@ -85,10 +91,11 @@ Deno.test({
           running = false;
           await neighbour;
         }
-        const delay = await delayMs();
+        const late = await delayMs(), others = Math.round(machine.longestMs());
+        const delay = Math.max(0, late - others);
         times.sort((a, b) => a - b);
         console.log(
-          `${what}: event loop late by at most ${delay} ms; ${asked} requests to another app, median ${
+          `${what}: event loop late by at most ${late} ms (an idle process: ${others} ms); ${asked} requests to another app, median ${
             times[times.length >> 1].toFixed(1)
           } ms, slowest ${times.at(-1)!.toFixed(1)} ms`,
         );
@@ -107,7 +114,7 @@ Deno.test({
       contained("a loop", async () => {
         const { status } = await ask("/loop", { method: "POST" });
         assert.ok(status >= 500, `${status}`);
-        await logged(/did not (answer|end|finish)|time|longer/i);
+        await logged(/\(POST \/loop\) ran past its limit of 2 s and was ended/);
       }));
     await t.step("allocates without end", () =>
       contained("allocation", async () => {
@@ -155,6 +162,7 @@ Deno.test({
         });
         assert.match(write.text, /^error: /);
         await assert.rejects(Deno.stat("/tmp/realm-escaped"), Deno.errors.NotFound);
+        await logged(/Path "\/data: \.\.\/\.\.\/etc\/passwd" was refused: it leads out of the app's mounts/);
       }));
     await t.step(
       "follows a symlink that somebody planted in its volume",
@@ -194,6 +202,7 @@ Deno.test({
           assert.match(over.text, /^error: /);
           await assert.rejects(Deno.stat("/etc/realm-escaped"), Deno.errors.NotFound);
           assert.equal((await ask("/read?arg=/data/mark")).text, "here");
+          await logged(/Path "\/data: dir\/passwd" was refused/);
         }),
     );
     await t.step("asks for a host that it may not reach", () =>
@@ -225,6 +234,5 @@ Deno.test({
       }));
     const app = await cluster.client(node).app("good");
     assert.equal(app.replicas[0].restarts, 0, "another app was restarted");
-    console.log((await logs()).split("\n").filter((l) => !l.includes("ffff")).slice(-40).join("\n"));
   },
 });

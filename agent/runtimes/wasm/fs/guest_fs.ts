@@ -25,6 +25,7 @@ export class GuestFs implements Disposable {
   readonly #times = new ExactTimes();
   readonly #context: FileContext;
   readonly #makeSymlink: SymlinkMaker;
+  readonly #refused: GuestFsOptions["refused"];
   readonly #shared: boolean;
   readonly #handles: OpenHandles;
 
@@ -35,6 +36,7 @@ export class GuestFs implements Disposable {
       options.shared ?? createSharedState(options.mounts.length),
       options.owner ?? 1,
     );
+    this.#refused = options.refused;
     this.#makeSymlink = options.makeSymlink ?? Deno.symlinkSync;
     this.#handles = new OpenHandles(this.#state, this.#times);
     const fixed = options.fixedTimeNs;
@@ -68,7 +70,7 @@ export class GuestFs implements Disposable {
     if (options.create && options.directory) fail("EINVAL");
     return this.#within(dir, () => {
       const follow = options.follow === true && !(options.create && options.exclusive);
-      const found = resolve(dir, path, follow);
+      const found = this.#resolve(dir, path, follow);
       if (found.leaf === null) return this.#create(found, options);
       if (options.create && options.exclusive) fail("EEXIST");
       switch (found.leaf.type) {
@@ -90,7 +92,7 @@ export class GuestFs implements Disposable {
 
   /** Attributes of a path. */
   stat(dir: OpenDir, path: string, follow: boolean): FileStat {
-    return this.#within(dir, () => this.#context.report(existing(resolve(dir, path, follow))));
+    return this.#within(dir, () => this.#context.report(existing(this.#resolve(dir, path, follow))));
   }
 
   /** Attributes of an open directory. */
@@ -101,7 +103,7 @@ export class GuestFs implements Disposable {
   /** Changes the timestamps of a path. */
   setTimes(dir: OpenDir, path: string, follow: boolean, atime: TimeChange, mtime: TimeChange): void {
     this.#mutate(dir, () => {
-      const found = resolve(dir, path, follow);
+      const found = this.#resolve(dir, path, follow);
       this.#setTimesAt(found.host, existing(found), atime, mtime);
     });
   }
@@ -117,7 +119,7 @@ export class GuestFs implements Disposable {
   /** Makes a directory. */
   mkdir(dir: OpenDir, path: string): void {
     this.#mutate(dir, () => {
-      const found = resolve(dir, path, false);
+      const found = this.#resolve(dir, path, false);
       if (found.leaf !== null) fail("EEXIST");
       takeEntry(found.mount, () => platform(() => Deno.mkdirSync(found.host)));
     });
@@ -127,7 +129,7 @@ export class GuestFs implements Disposable {
   rmdir(dir: OpenDir, path: string): void {
     this.#mutate(dir, () => {
       if (/(^|\/)\.\/*$/.test(path)) fail("EINVAL", "last component is .");
-      const found = resolve(dir, path, false);
+      const found = this.#resolve(dir, path, false);
       const leaf = existing(found);
       if (leaf.type !== "directory") fail("ENOTDIR");
       if (found.parts.length === 0) fail("EBUSY", "root of a mount");
@@ -140,7 +142,7 @@ export class GuestFs implements Disposable {
   /** Removes a file or symlink. */
   unlink(dir: OpenDir, path: string): void {
     this.#mutate(dir, () => {
-      const found = resolve(dir, path, false);
+      const found = this.#resolve(dir, path, false);
       const leaf = existing(found);
       if (leaf.type === "directory") fail("EISDIR");
       if (found.mustBeDirectory) fail("ENOTDIR");
@@ -157,9 +159,9 @@ export class GuestFs implements Disposable {
       if (/(^|\/)\.\.?\/*$/.test(from) || /(^|\/)\.\.?\/*$/.test(to)) {
         fail("EBUSY", "last component is . or ..");
       }
-      const source = resolve(fromDir, from, false);
+      const source = this.#resolve(fromDir, from, false);
       const leaf = existing(source);
-      const target = resolve(toDir, to, false);
+      const target = this.#resolve(toDir, to, false);
       if (source.mount !== target.mount) fail("EXDEV");
       if (source.parts.length === 0 || target.parts.length === 0) fail("EBUSY", "root of a mount");
       const isDirectory = leaf.type === "directory";
@@ -181,9 +183,9 @@ export class GuestFs implements Disposable {
     this.#mutate(fromDir, () => {
       this.#check(toDir);
       if (toDir.mount.readOnly) fail("EROFS");
-      const source = resolve(fromDir, from, false);
+      const source = this.#resolve(fromDir, from, false);
       const leaf = existing(source);
-      const target = resolve(toDir, to, false);
+      const target = this.#resolve(toDir, to, false);
       if (leaf.type === "directory") fail("EPERM", "hard link to a directory");
       if (target.leaf !== null) fail("EEXIST");
       if (target.mustBeDirectory) fail("ENOENT");
@@ -197,7 +199,7 @@ export class GuestFs implements Disposable {
     this.#mutate(dir, () => {
       checkPath(target);
       if (target.startsWith("/")) fail("EPERM", "absolute symlink");
-      const found = resolve(dir, path, false);
+      const found = this.#resolve(dir, path, false);
       if (found.leaf !== null) fail("EEXIST");
       if (found.mustBeDirectory) fail("ENOENT");
       takeEntry(found.mount, () => {
@@ -216,7 +218,7 @@ export class GuestFs implements Disposable {
   /** Where a symlink points. */
   readlink(dir: OpenDir, path: string): string {
     return this.#within(dir, () => {
-      const found = resolve(dir, path, false);
+      const found = this.#resolve(dir, path, false);
       if (existing(found).type !== "symlink") fail("EINVAL");
       return platform(() => Deno.readLinkSync(found.host));
     });
@@ -269,6 +271,16 @@ export class GuestFs implements Disposable {
   /** Closes everything that is open. */
   [Symbol.dispose](): void {
     this.#handles.closeAll();
+  }
+
+  /** As {@link resolve}; tells of paths that lead out of their directory. */
+  #resolve(dir: OpenDir, path: string, followLast: boolean): Resolved {
+    try {
+      return resolve(dir, path, followLast);
+    } catch (error) {
+      if (error instanceof FsError && error.code === "EPERM") this.#refused?.(`${dir.mount.guest}: ${path}`);
+      throw error;
+    }
   }
 
   #within<T>(dir: OpenDir, work: () => T): T {

@@ -18,6 +18,8 @@ export interface GuestFsOptions {
   readonly shared?: SharedArrayBuffer;
   /** Positive number of this worker among those that share `shared`. */
   readonly owner?: number;
+  /** Told of every path that leads out of its directory: by `..`, absolute, or by a symlink. */
+  readonly refused?: (path: string) => void;
   /** Every file time that is reported, in nanoseconds, for runs that must repeat exactly. Default: the real ones. */
   readonly fixedTimeNs?: bigint;
 }

@@ -9,7 +9,7 @@
  * It knows nothing of workers, logs or limits on time and memory; those who run it do. On purpose there are no
  * sockets (`ENOTSOCK`), no terminals, and no way to change a descriptor's rights upwards.
  */
-export { fixedWorld, realWorld } from "./clock.ts";
+export { FIXED_START_NS, fixedWorld, realWorld } from "./clock.ts";
 export type { World } from "./clock.ts";
 export { createPreview1, preview1Module } from "./host.ts";
 export type { Preview1Host, Preview1Options } from "./host.ts";

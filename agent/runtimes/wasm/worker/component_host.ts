@@ -45,7 +45,7 @@ export function componentHost(
     rules: new OutboundRules(config.outbound),
     fetch: platformFetch,
     refused: (target) =>
-      outbox.line(
+      outbox.notice(
         `Outbound request to ${
           JSON.stringify(brief(target))
         } was refused: the manifest's [network] outbound does not list it.`,

@@ -4,6 +4,7 @@
  */
 import { link } from "../component/mod.ts";
 import { GuestFs, symlinkClient } from "../fs/mod.ts";
+import { FIXED_START_NS } from "../preview1/mod.ts";
 import { QueueSource } from "../host/sources.ts";
 import { FrameParser, frameType, numberFrame } from "../process/frames.ts";
 import type { CommandEnd, Frame } from "../process/frames.ts";
@@ -34,6 +35,9 @@ function start(init: Init): void {
     shared: init.fsState,
     owner: init.owner,
     makeSymlink: symlinkClient(init.symlinks),
+    refused: (path) =>
+      outbox.notice(`Path ${JSON.stringify(brief(path))} was refused: it leads out of the app's mounts.`),
+    ...(config.deterministic ? { fixedTimeNs: FIXED_START_NS } : {}),
   });
   const finish = (end: CommandEnd) => outbox.exit(end);
   if (program.kind === "module") {

@@ -75,6 +75,12 @@ export class Outbox {
     this.flush();
   }
 
+  /** A line of the host about something that a guest may do as often as it likes. */
+  notice(text: string): void {
+    if (this.#budget.take(text.length)) this.line(text);
+    else this.#reportLater();
+  }
+
   /** A line of the host. */
   line(text: string): void {
     this.log("system", new TextEncoder().encode(`${text.replaceAll(/\s+/g, " ")}\n`));
