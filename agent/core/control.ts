@@ -6,7 +6,7 @@ import type { Message } from "../protocol/message.ts";
 import type { Decision } from "../protocol/record.ts";
 import { type AppState, revisionOf } from "./apps.ts";
 import type { Effect, RunOrder } from "./events.ts";
-import { type AppFacts, decideApp, type Want, withReplica } from "./rollout.ts";
+import { type AppFacts, decideApp, type Want, withReplicas } from "./rollout.ts";
 import {
   candidates,
   controllerOf,
@@ -59,8 +59,10 @@ function controlApp(core: Core, app: AppState, now: number, write: Write, effect
   core.lookAgain.delete(app.name);
   if (controllerOf(core, `app/${app.name}`) !== core.config.self) {
     for (const [key, offer] of core.offers) if (offer.app === app.name) core.offers.delete(key);
+    core.accepted.delete(app.name);
     return;
   }
+  if (!decideAccepted(core, app, now, write)) return;
   // A decision may make the next one possible at once; each round changes something or stops.
   for (let round = 0; round < 10; round++) {
     const verdict = decideApp(factsOf(core, app, now));
@@ -70,7 +72,8 @@ function controlApp(core: Core, app: AppState, now: number, write: Write, effect
       continue;
     }
     offer(core, app, verdict.wants, now, write, effects);
-    return;
+    // Offers to this node itself are answered already.
+    if (!core.accepted.has(app.name) || !decideAccepted(core, app, now, write)) return;
   }
 }
 
@@ -161,9 +164,25 @@ export function answerReceived(
     return;
   }
   const replica = { id: pending.id, slot: pending.slot, node: from, revision: pending.revision, at: now };
-  const decision = withReplica(factsOf(core, app, now), replica);
-  if (decision) writeDecision(core, decision, write);
+  const waiting = core.accepted.get(app.name);
+  if (waiting) waiting.replicas.push(replica);
+  else core.accepted.set(app.name, { since: now, replicas: [replica] });
   core.dirtyApps.add(app.name);
+}
+
+/** Takes accepted offers into the decision, once no answer is due any more or they have waited a moment. */
+function decideAccepted(core: Core, app: AppState, now: number, write: Write): boolean {
+  const accepted = core.accepted.get(app.name);
+  if (!accepted) return true;
+  const due = [...core.offers.values()].some((o) => o.app === app.name);
+  if (due && now < accepted.since + timing.gossipBatchMs) {
+    lookAgain(core, app.name, accepted.since + timing.gossipBatchMs);
+    return false;
+  }
+  core.accepted.delete(app.name);
+  const decision = withReplicas(factsOf(core, app, now), accepted.replicas);
+  if (decision) writeDecision(core, decision, write);
+  return true;
 }
 
 /** Would this node run it? Accepting reserves the memory for a while. */

@@ -345,30 +345,32 @@ export function sameDecision(a: Decision, b: Decision | undefined): boolean {
   return b !== undefined && plain(a) === plain(b);
 }
 
-/** Adds an accepted replica to a decision; binds the slot when the app has state volumes; replaces in place there. */
-export function withReplica(facts: AppFacts, replica: DecidedReplica): Decision | undefined {
+/**
+ * Adds accepted replicas of one revision to a decision; binds their slots when the app has state volumes, and replaces
+ * in place there.
+ */
+export function withReplicas(facts: AppFacts, added: readonly DecidedReplica[]): Decision | undefined {
   const { app } = facts;
-  const revision = revisionOf(app, replica.revision);
+  const fresh = added.filter((r) => r.revision === added[0].revision);
+  const revision = fresh.length > 0 ? revisionOf(app, fresh[0].revision) : undefined;
   if (!app.desired || !revision) return undefined;
   const standing = app.decision?.value;
   const stateful = revision.spec.volumes.length > 0;
+  const slots = new Set(fresh.map((r) => r.slot));
   const others = (standing?.replicas ?? []).filter((r) =>
-    r.id !== replica.id && !(r.slot === replica.slot && (stateful || r.revision === replica.revision))
+    !(slots.has(r.slot) && (stateful || r.revision === revision.id))
   );
-  const volumes = (standing?.volumes ?? []).filter((v) => v.slot !== replica.slot || !stateful);
+  const volumes = (standing?.volumes ?? []).filter((v) => !stateful || !slots.has(v.slot));
+  const bound = stateful ? fresh.map(({ slot, node }) => ({ slot, node })) : [];
   return {
     app: app.name,
     phase: "rolling",
-    revision: replica.revision,
+    revision: revision.id,
     ...(standing?.good === undefined ? {} : { good: standing.good }),
-    replicas: [...others, replica].sort((a, b) => a.slot - b.slot || (a.id < b.id ? -1 : 1)),
-    volumes: stateful
-      ? [...volumes, { slot: replica.slot, node: replica.node }].sort((a, b) => a.slot - b.slot)
-      : volumes,
+    replicas: [...others, ...fresh].sort((a, b) => a.slot - b.slot || (a.id < b.id ? -1 : 1)),
+    volumes: [...volumes, ...bound].sort((a, b) => a.slot - b.slot),
     rejected: standing?.rejected ?? [],
-    since: standing?.phase === "rolling" && standing.revision === replica.revision
-      ? standing.since
-      : facts.now,
+    since: standing?.phase === "rolling" && standing.revision === revision.id ? standing.since : facts.now,
     ...stamp(facts, standing),
   };
 }

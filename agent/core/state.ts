@@ -10,7 +10,7 @@ import {
 import { utf8 } from "../protocol/encoding.ts";
 import type { Result } from "../protocol/errors.ts";
 import type { Command, SignedCommand } from "../protocol/command.ts";
-import type { NodeInfo, RealmRecord, WireRecord } from "../protocol/record.ts";
+import type { DecidedReplica, NodeInfo, RealmRecord, WireRecord } from "../protocol/record.ts";
 import type { AppState } from "./apps.ts";
 import { type Authority, createAuthority } from "./authority.ts";
 import { createLiveness, type Liveness } from "./liveness.ts";
@@ -92,6 +92,8 @@ export interface Core {
   outbox: RealmRecord[];
   outboxSince: number;
   readonly offers: Map<string, PendingOffer>;
+  /** Accepted offers that the next decision takes in: many at once make one decision. */
+  readonly accepted: Map<string, { readonly since: number; readonly replicas: DecidedReplica[] }>;
   /** `app/slot` → nodes that declined, until when. */
   readonly declines: Map<string, Map<NodeId, { readonly reason: string; readonly until: number }>>;
   /** Memory promised to offers that are not decided yet. */
@@ -132,6 +134,7 @@ export function createCore(config: CoreConfig): Core {
     outbox: [],
     outboxSince: 0,
     offers: new Map(),
+    accepted: new Map(),
     declines: new Map(),
     reservations: new Map(),
     dirtyApps: new Set(),

@@ -7,14 +7,7 @@ import { refuse } from "../protocol/errors.ts";
 import type { NodeId } from "../protocol/identity.ts";
 import { limits, timing } from "../protocol/limits.ts";
 import type { Message } from "../protocol/message.ts";
-import {
-  openRecord,
-  type RealmRecord,
-  type RecordBody,
-  type ReplicaStatus,
-  sealRecord,
-  type WireRecord,
-} from "../protocol/record.ts";
+import { openRecord, type RealmRecord, sealRecord, type WireRecord } from "../protocol/record.ts";
 import { applyRecord, type Refused, type Topic } from "./apply.ts";
 import { checkAdmission, checkCommand } from "./admission.ts";
 import { answerReceived, consider, control, order } from "./control.ts";
@@ -41,6 +34,8 @@ import {
   recordOf,
   storeDigest,
 } from "./record_store.ts";
+import { flushOutbox } from "./outbox.ts";
+import { forgetStatuses, writeStatus } from "./own_statuses.ts";
 import { aliveNodes, type Core, incarnationOf, nodeState } from "./state.ts";
 
 /** One step; see the module's text. */
@@ -92,18 +87,18 @@ class Step {
         const known = recordOf(core.store, core.config.self, "node")?.body as
           | { incarnation?: number }
           | undefined;
-        if (!core.info) this.#forgetStatuses();
+        if (!core.info) forgetStatuses(core, this.#write);
         core.info = { ...event.info, incarnation: core.info?.incarnation ?? (known?.incarnation ?? 0) + 1 };
         this.#write("node", core.info);
         return;
       }
       case "replica":
-        this.#status(event.status.app, event.status.replica, event.status);
+        writeStatus(core, event.status.app, event.status.replica, event.status, this.#write);
         return;
       case "gone":
         for (const app of core.apps.values()) {
           if (app.statuses.get(core.config.self)?.has(event.replica)) {
-            this.#status(app.name, event.replica, undefined);
+            writeStatus(core, app.name, event.replica, undefined, this.#write);
           }
         }
         return;
@@ -145,31 +140,6 @@ class Step {
         });
         return;
       }
-    }
-  }
-
-  /** Puts one replica's status into the record of its app on this node, or takes it out. */
-  #status(app: string, replica: string, status: ReplicaStatus | undefined): void {
-    const { self } = this.#core.config;
-    const known = recordOf(this.#core.store, self, `replicas/${app}`)?.body as
-      | RecordBody<"replicas">
-      | null
-      | undefined;
-    const others = (known?.list ?? []).filter((s) => s.replica !== replica);
-    // The log of a failure is for the newest one; older ones make room.
-    const list = [...others.map(({ log: _log, ...rest }) => rest), ...status ? [status] : []].slice(
-      -limits.replicasPerNode,
-    );
-    this.#write(`replicas/${app}`, { app, list });
-  }
-
-  /** What ran here before this start does not run any more until it is reported anew. */
-  #forgetStatuses(): void {
-    const { store, config } = this.#core;
-    for (const record of [...store.authors.get(config.self)?.live.values() ?? []]) {
-      if (record.kind !== "replicas" || record.body === null) continue;
-      const { app, list } = record.body as RecordBody<"replicas">;
-      if (list.length > 0) this.#write(record.key, { app, list: [] });
     }
   }
 
@@ -465,7 +435,7 @@ class Step {
     control(core, this.#now, this.#write, this.#effects);
     if (this.#topics.has("nodes") || this.#topics.has("members")) this.#reconnect();
     if (this.#topics.size > 0) order(core, this.#effects);
-    this.#flush();
+    this.#effects.push(...flushOutbox(core, this.#now));
     const first: Effect[] = this.#persist.length > 0 ? [{ t: "persist", records: this.#persist }] : [];
     const last: Effect[] = this.#topics.size > 0 ? [{ t: "changed", topics: this.#topics }] : [];
     return [...first, ...this.#effects, ...last];
@@ -478,26 +448,6 @@ class Step {
     if (neighbours.join() === core.liveness.neighbours.join()) return;
     core.liveness.neighbours = neighbours;
     this.#effects.push({ t: "connect", neighbours });
-  }
-
-  #flush(): void {
-    const core = this.#core;
-    if (core.outbox.length === 0 || this.#now < core.outboxSince + timing.gossipBatchMs) return;
-    let batch: WireRecord[] = [], bytes = 0;
-    const publish = () => {
-      if (batch.length > 0) this.#effects.push({ t: "publish", message: { t: "records", records: batch } });
-      batch = [];
-      bytes = 0;
-    };
-    for (const { wire } of core.outbox) {
-      if (bytes + wire.p.length + 120 > limits.gossipBytes - 64 || batch.length >= limits.syncRecords) {
-        publish();
-      }
-      batch.push(wire);
-      bytes += 2 * wire.p.length + 120;
-    }
-    publish();
-    core.outbox = [];
   }
 }
 

@@ -7,8 +7,11 @@
 export const limits = {
   /** A gossip message: small signed facts only; larger content travels by unicast (mesh spec). */
   gossipBytes: 64 * 1024,
-  /** One record. Leaves room for the envelope of a batch inside `gossipBytes`. */
-  recordBytes: 60 * 1024,
+  /**
+   * One record. The largest is the decision for an app with `replicas` replicas; what does not fit into gossip travels
+   * by unicast.
+   */
+  recordBytes: 512 * 1024,
   /** One signed command, envelope included: it must fit in a record. */
   commandBytes: 48 * 1024,
   /** One unicast message between cores (sync answers are split to stay below). */
