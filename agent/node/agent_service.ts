@@ -15,6 +15,7 @@ import {
 } from "../protocol/mod.ts";
 import type { Agent } from "./agent.ts";
 import { mergeLogs, readRemoteLogs } from "./log_stream.ts";
+import { planView, whyApp, whyNode } from "./explain.ts";
 import {
   appView,
   appViews,
@@ -22,12 +23,9 @@ import {
   historyView,
   keyViews,
   nodeViews,
-  planView,
   realmView,
   selfCandidate,
   type Surroundings,
-  whyApp,
-  whyNode,
 } from "./queries.ts";
 import type { AgentService } from "./service.ts";
 
