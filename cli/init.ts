@@ -52,11 +52,18 @@ export const init: Handler = async (i) => {
   const owner = await makeKeyFile("owner", ownerSeed, passphrase);
   const invite = founderInvite(ownerSeed, list(i, "tags"), Date.now());
   const realmFile: RealmFile = { realm: owner.id, invite };
-  await writeKeyFile(ownerPath, owner);
   const nodePath = `${i.dataDir}/${dataFiles.nodeKey}`;
   const existing = await readKeyFile(nodePath);
-  if (!existing) await writeKeyFile(nodePath, await makeKeyFile("node", nodeSeed));
-  await writePrivate(`${i.dataDir}/${dataFiles.realm}`, JSON.stringify(realmFile, null, 2) + "\n");
+  await writeKeyFile(ownerPath, owner);
+  try {
+    if (!existing) await writeKeyFile(nodePath, await makeKeyFile("node", nodeSeed));
+    await writePrivate(`${i.dataDir}/${dataFiles.realm}`, JSON.stringify(realmFile, null, 2) + "\n");
+  } catch (error) {
+    // A realm is made whole or not at all; nobody has seen these keys yet.
+    await Deno.remove(ownerPath);
+    if (!existing) await Deno.remove(nodePath).catch(() => {});
+    throw error;
+  }
   const made = {
     realm: owner.id,
     node: existing?.id ?? nodeIdOf(signerFromSeed(nodeSeed).publicKey),

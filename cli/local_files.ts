@@ -31,48 +31,76 @@ export async function writePrivate(
   options: { fresh?: boolean } = {},
 ): Promise<void> {
   const directory = path.replace(/[/\\][^/\\]*$/, "");
+  let temporary: string | undefined;
   try {
     if (directory !== path && directory !== "") await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
-    if (options.fresh) return await Deno.writeTextFile(path, text, { mode: 0o600, createNew: true });
-    const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.partial`;
-    const file = await Deno.open(temporary, { write: true, createNew: true, mode: 0o600 });
+    if (options.fresh && await exists(path)) throw new Deno.errors.AlreadyExists();
+    const partial = temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.partial`;
+    const file = await Deno.open(partial, { write: true, createNew: true, mode: 0o600 });
     try {
-      const writer = file.writable.getWriter();
-      await writer.write(new TextEncoder().encode(text));
+      // Not through `file.writable`, which loses the error of a full disk.
+      const bytes = new TextEncoder().encode(text);
+      for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
       await file.sync();
-      await writer.close();
     } finally {
-      // Closed by the writer; a failure before that leaves it open.
-      try {
-        file.close();
-      } catch { /* closed */ }
+      file.close();
     }
-    await Deno.rename(temporary, path);
+    // A link is made only where nothing is; not every file system has links.
+    if (options.fresh) {
+      await Deno.link(partial, path).catch((error) => {
+        if (error instanceof Deno.errors.AlreadyExists) throw error;
+        return Deno.rename(partial, path);
+      });
+    } else await Deno.rename(partial, path);
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) {
       throw new RealmError("conflict", `${path} exists already; move it away first`, { cause: error });
     }
-    throw new RealmError("disk", `cannot write ${path}: ${(error as Error).message}`, { cause: error });
+    const why = (error as Error).message;
+    if (/os error (28|122)\b/.test(why)) {
+      throw new RealmError("no_space", `cannot write ${path}: the disk is full; free some space`, {
+        cause: error,
+      });
+    }
+    throw new RealmError(
+      "disk",
+      `cannot write ${path} (${why}); use a directory that this user may write: --data-dir DIR`,
+      { cause: error },
+    );
+  } finally {
+    if (temporary) await Deno.remove(temporary).catch(() => {});
   }
 }
+
+const exists = (path: string): Promise<boolean> => Deno.lstat(path).then(() => true, () => false);
 
 async function parsed<T>(path: string, parse: (text: string) => Result<T>): Promise<T | undefined> {
   const text = await readText(path);
   if (text === undefined) return undefined;
   const result = parse(text);
   if (result.ok) return result.value;
-  throw new RealmError(result.code, `${path}: ${result.message}`);
+  throw new RealmError(
+    result.code,
+    `${path} is damaged (${result.message}); restore it from a backup, or use another --data-dir`,
+  );
 }
 
 /** Which realm this machine belongs to. */
 export const readRealmFile = (dataDir: string): Promise<RealmFile | undefined> =>
   parsed(`${dataDir}/${dataFiles.realm}`, parseRealmFile);
-/** The running agent, as it wrote itself down; it may be dead. */
-export const readAgentFile = (dataDir: string): Promise<AgentFile | undefined> =>
-  parsed(`${dataDir}/${dataFiles.agent}`, parseAgentFile);
+/** The running agent, as it wrote itself down; it may be dead. A damaged file is as good as none. */
+export async function readAgentFile(dataDir: string): Promise<AgentFile | undefined> {
+  const file = parseAgentFile(await readText(`${dataDir}/${dataFiles.agent}`) ?? "");
+  return file.ok ? file.value : undefined;
+}
 /** A key file; `undefined` when it does not exist. */
 export const readKeyFile = (path: string): Promise<KeyFile | undefined> =>
-  parsed(path, (text) => parseKeyFile(text, "the key file"));
+  readText(path).then((text) => {
+    if (text === undefined) return undefined;
+    const key = parseKeyFile(text, path);
+    if (key.ok) return key.value;
+    throw new RealmError(key.code, key.message);
+  });
 /** The grants beside a key file: `operator.key` → `operator.grants.json`. */
 export const grantsPath = (keyPath: string): string => keyPath.replace(/\.key$/, "") + ".grants.json";
 /** The grants that belong to a key file. */

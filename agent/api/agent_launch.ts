@@ -1,8 +1,9 @@
 /** From the wish `realm up` to a running agent: reads keys and realm of the data directory, chooses the real parts. */
 import type { Log } from "../ports.ts";
-import { dataFiles, parseKeyFile, parseRealmFile, RealmError, unwrap } from "../protocol/mod.ts";
+import { dataFiles, nodeIdOf, parseKeyFile, parseRealmFile, RealmError, unwrap } from "../protocol/mod.ts";
 import type { Runtime } from "../runtimes/mod.ts";
 import { FATAL_EXIT } from "../node/mod.ts";
+import { signerFromSeed } from "./signing.ts";
 import { runAgentProcess } from "./agent_process.ts";
 import { type LaunchOptions, toMultiaddr } from "./launch_options.ts";
 
@@ -42,7 +43,9 @@ async function readSetup(path: string): Promise<string> {
     }
     throw new RealmError(
       "disk",
-      `${path} cannot be read: ${cause instanceof Error ? cause.message : cause}`,
+      `${path} cannot be read (${
+        cause instanceof Error ? cause.message : cause
+      }); make it readable for this user, or restore it from a backup`,
       { cause },
     );
   }
@@ -63,10 +66,22 @@ export async function runAgent(launch: LaunchOptions, world: LaunchWorld): Promi
     const key = unwrap(
       parseKeyFile(await readSetup(`${launch.dataDir}/${dataFiles.nodeKey}`), dataFiles.nodeKey),
     );
+    if (key.kind !== "node") {
+      throw new RealmError(
+        "usage",
+        `${dataFiles.nodeKey} holds an ${key.kind} key; put this machine's own node key there`,
+      );
+    }
     if (!("seed" in key.secret)) {
       throw new RealmError(
         "usage",
         `${dataFiles.nodeKey} is sealed; a node's key must be plain, in a file that only its user can read`,
+      );
+    }
+    if (nodeIdOf(signerFromSeed(key.secret.seed).publicKey) !== key.id) {
+      throw new RealmError(
+        "usage",
+        `${dataFiles.nodeKey} is damaged: its key is not the one that it names; restore it from a backup`,
       );
     }
     const realmFile = unwrap(parseRealmFile(await readSetup(`${launch.dataDir}/${dataFiles.realm}`)));
@@ -90,7 +105,7 @@ export async function runAgent(launch: LaunchOptions, world: LaunchWorld): Promi
     );
     // Peers that cannot be reached and ports that are still taken may be there a moment later; a refusal will not change.
     const again = !(error instanceof RealmError) || error.code === "unreachable" ||
-      error.code === "unavailable" || error.code === "failed";
+      error.code === "unavailable" || error.code === "failed" || error.code === "no_space";
     return again ? 69 : FATAL_EXIT;
   }
 }

@@ -1,4 +1,5 @@
 /** The sockets of the gateway: one server per address, replaced when its certificate changes. */
+import { RealmError } from "../protocol/errors.ts";
 import type { Log } from "../ports.ts";
 import {
   type Certificate,
@@ -33,7 +34,7 @@ export interface Listener {
   abort(): void;
 }
 
-/** Starts to listen. Throws the runtime's error when the address is taken, `RealmError("not_found")` without files. */
+/** Starts to listen. Throws `RealmError`: `unavailable` when the address cannot be had, `not_found` without files. */
 export async function listen(address: Listen, handler: Handler, log: Log): Promise<Listener> {
   const tls = address.tls;
   const proto = tls ? "https" : "http";
@@ -52,7 +53,19 @@ export async function listen(address: Listen, handler: Handler, log: Log): Promi
   };
 
   const certificate = tls && await readCertificate(tls);
-  let current = start(certificate, address.port);
+  let current: ReturnType<typeof start>;
+  try {
+    current = start(certificate, address.port);
+  } catch (cause) {
+    const where = `${address.hostname}:${address.port}`;
+    const taken = cause instanceof Deno.errors.AddrInUse;
+    const why = taken ? "another program does" : cause instanceof Error ? cause.message : String(cause);
+    throw new RealmError(
+      "unavailable",
+      `the gateway cannot listen on ${where}: ${why}; free the port or choose another with --gateway HOST:PORT`,
+      { cause },
+    );
+  }
   let stopped = false;
   const { port } = current.server.addr;
   const stopWatching = !tls || !certificate ? () => {} : watchCertificate(tls, certificate, async (next) => {

@@ -22,6 +22,7 @@ import {
   createSigner,
   createVerifier,
   type Database,
+  lockDirectory,
   openDatabase,
   systemClock,
   systemRandom,
@@ -111,7 +112,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const signer = createSigner(options.seed);
   const verifier = createVerifier();
   const self = nodeIdOf(signer.publicKey);
-  await Deno.mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const lock = await lockDirectory(dataDir);
   const database = openDatabase(`${dataDir}/realm.db`, clock.now());
   if (database.damaged) {
     log.error("realm.db was damaged and set aside; this node re-syncs from its peers", {
@@ -419,6 +420,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       for (const runtime of options.runtimes) await runtime[Symbol.asyncDispose]();
       logs[Symbol.dispose]();
       database[Symbol.dispose]();
+      lock[Symbol.dispose]();
     },
   };
 }

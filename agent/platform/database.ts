@@ -1,5 +1,6 @@
 /** `realm.db`: SQLite with write-ahead log, every commit flushed to the device before anyone hears of it. */
 import { DatabaseSync } from "node:sqlite";
+import { RealmError } from "../protocol/errors.ts";
 
 /** Schema version in `user_version`; a later one than ours is refused, an earlier one would be migrated here. */
 const VERSION = 1;
@@ -20,6 +21,31 @@ export interface Database extends Disposable {
   transaction<T>(work: () => T): T;
 }
 
+/** A check of the file's content failed. */
+class Damaged extends Error {}
+/** SQLite's words for SQLITE_CORRUPT and SQLITE_NOTADB; `node:sqlite` here tells no numbers. */
+const isDamage = (error: unknown): boolean =>
+  error instanceof Damaged ||
+  error instanceof Error && /malformed|not a database|file is encrypted/.test(error.message);
+
+/** What, why, what to do. */
+function explained(error: unknown, path: string): unknown {
+  if (!(error instanceof Error) || error instanceof RealmError) return error;
+  const { message } = error;
+  const of = (code: "no_space" | "disk" | "unavailable", why: string) =>
+    new RealmError(code, `${path} cannot be written: ${why}`, { cause: error });
+  if (/disk is full/.test(message)) {
+    return of("no_space", "the disk is full; free some space, nothing that was accepted is lost");
+  }
+  if (/readonly|read-only|unable to open|permission|disk I\/O/i.test(message)) {
+    return of("disk", `${message}; make the data directory and its files writable for this user`);
+  }
+  if (/is locked|busy/.test(message)) {
+    return of("unavailable", "another process holds it; stop that one first");
+  }
+  return error;
+}
+
 function openAt(path: string): DatabaseSync {
   const sqlite = new DatabaseSync(path);
   sqlite.exec(
@@ -28,7 +54,10 @@ function openAt(path: string): DatabaseSync {
   const { user_version: version } = sqlite.prepare("PRAGMA user_version").get() as { user_version: number };
   if (version > VERSION) {
     sqlite.close();
-    throw new Error(`realm.db was written by a newer version (schema ${version}); start that version again`);
+    throw new RealmError(
+      "usage",
+      `realm.db was written by a newer version (schema ${version}); start that version again`,
+    );
   }
   sqlite.exec(SCHEMA);
   sqlite.exec(`PRAGMA user_version = ${VERSION}`);
@@ -51,11 +80,12 @@ export function openDatabase(path: string, now: number): Database {
       const check = sqlite.prepare("PRAGMA quick_check(1)").get() as { quick_check: string };
       if (check.quick_check !== "ok") {
         sqlite.close();
-        throw new Error(check.quick_check);
+        throw new Damaged(check.quick_check);
       }
     }
   } catch (error) {
-    if (error instanceof Error && /newer version/.test(error.message)) throw error;
+    // Only what is damaged is set aside: a full disk or a missing permission leaves everything as it is.
+    if (!isDamage(error)) throw explained(error, path);
     damaged = `${path}.damaged-${now}`;
     for (const suffix of ["", "-wal", "-shm"]) {
       try {
@@ -64,13 +94,24 @@ export function openDatabase(path: string, now: number): Database {
         if (!(cause instanceof Deno.errors.NotFound)) throw cause;
       }
     }
-    sqlite = openAt(path);
+    try {
+      sqlite = openAt(path);
+    } catch (cause) {
+      throw explained(cause, path);
+    }
   }
   const get = sqlite.prepare("SELECT value FROM meta WHERE name = ?");
   const set = sqlite.prepare(
     "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
   );
-  set.run("clean", "no");
+  const said = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      throw explained(error, path);
+    }
+  };
+  said(() => set.run("clean", "no"));
   return {
     sqlite,
     ...(damaged === undefined ? {} : { damaged }),
@@ -83,8 +124,10 @@ export function openDatabase(path: string, now: number): Database {
         sqlite.exec("COMMIT");
         return result;
       } catch (error) {
-        sqlite.exec("ROLLBACK");
-        throw error;
+        try {
+          sqlite.exec("ROLLBACK");
+        } catch { /* a full disk has rolled it back already */ }
+        throw explained(error, path);
       }
     },
     [Symbol.dispose]() {

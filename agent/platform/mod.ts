@@ -4,6 +4,7 @@
 export * from "./clock.ts";
 export * from "./crypto.ts";
 export * from "./database.ts";
+export * from "./directory_lock.ts";
 export * from "./log.ts";
 export { createDisk } from "./disk.ts";
 export { createHasher } from "./hash.ts";
