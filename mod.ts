@@ -44,6 +44,7 @@ export {
   parseRealmFile,
   type RealmFile,
 } from "./agent/protocol/data_dir.ts";
+export { type Delegation, formatDelegation, parseDelegation } from "./agent/protocol/delegation.ts";
 export { fromBase64Url, toBase64Url, toHex, utf8 } from "./agent/protocol/encoding.ts";
 export { type Envelope, envelopeId } from "./agent/protocol/envelope.ts";
 export * from "./agent/protocol/errors.ts";

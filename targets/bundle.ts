@@ -5,6 +5,7 @@
 import { WORKER_TEXT } from "../agent/runtimes/mod.ts";
 import { BUILD_MARK, type BuildMark } from "../agent/platform/mod.ts";
 import { RealmError } from "../agent/protocol/errors.ts";
+import { buildAssets } from "../ui/mod.ts";
 import { licenceText, packagesOf } from "./packages.ts";
 
 /** Files of the program by their path, `/`-separated; sorted. */
@@ -16,6 +17,8 @@ export const MAIN = "main.js";
 export const CHILD = "agent/runtimes/wasm/child/entry.js";
 /** Licences of everything in the bundle and of the runtime; its default export is the text. */
 export const LICENCES = "licences.js";
+/** The dashboard's files; its default export maps paths to texts. Loaded when first asked for. */
+export const DASHBOARD = "dashboard.js";
 /** Entry module → its name in the bundle. A module beside `main.ts` here is one that a process can start with. */
 const ENTRIES = { "main.ts": MAIN, "agent/runtimes/wasm/child/entry.ts": CHILD } as const;
 const WORKER = "agent/runtimes/wasm/worker/main.ts";
@@ -41,6 +44,7 @@ export async function bundle(root: string, version: string): Promise<Bundle> {
       `globalThis[Symbol.for(${JSON.stringify(Symbol.keyFor(BUILD_MARK))})]=${JSON.stringify(mark)};\n`,
     );
     files.set(LICENCES, `export default ${literal(await licenceText(await packagesOf(root)))};\n`);
+    files.set(DASHBOARD, `export default JSON.parse(${literal(JSON.stringify(await buildAssets(root)))});\n`);
     return new Map([...files].sort(([a], [b]) => a < b ? -1 : 1));
   } finally {
     await Deno.remove(dir, { recursive: true });

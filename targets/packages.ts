@@ -21,23 +21,33 @@ interface Info {
   >;
 }
 
-/** Packages that `main.ts` under `root` reaches, sorted by name and version. */
+/** Packages that `main.ts` and the dashboard under `root` reach, sorted by name and version. */
 export async function packagesOf(root: string): Promise<BundledPackage[]> {
+  const packages = new Map<string, BundledPackage>();
+  const lock = JSON.parse(await Deno.readTextFile(`${root}/deno.lock`));
+  for (const entry of ["main.ts", "ui/app/main.tsx"]) await collect(root, entry, lock, packages);
+  return [...packages].sort(([a], [b]) => a < b ? -1 : 1).map(([, value]) => value);
+}
+
+async function collect(
+  root: string,
+  entry: string,
+  lock: { readonly npm: Readonly<Record<string, { readonly integrity?: string }>> },
+  packages: Map<string, BundledPackage>,
+): Promise<void> {
   const { success, stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["info", "--quiet", "--json", "main.ts"],
+    args: ["info", "--quiet", "--json", entry],
     cwd: root,
     stderr: "null",
   }).output();
   if (!success) {
-    throw new RealmError("failed", "the sources' packages cannot be listed ('deno info main.ts' fails)");
+    throw new RealmError("failed", `the sources' packages cannot be listed ('deno info ${entry}' fails)`);
   }
   const info: Info = JSON.parse(new TextDecoder().decode(stdout));
-  const lock = JSON.parse(await Deno.readTextFile(`${root}/deno.lock`));
   const reached = new Set(info.modules.flatMap(({ npmPackage }) => npmPackage ? [npmPackage] : []));
   for (const id of reached) {
     info.npmPackages[id]?.dependencies.forEach((dependency) => reached.add(dependency));
   }
-  const packages = new Map<string, BundledPackage>();
   for (const id of reached) {
     const found = info.npmPackages[id];
     if (!found) throw new RealmError("failed", `package ${id} is used but not installed; run 'deno install'`);
@@ -52,7 +62,6 @@ export async function packagesOf(root: string): Promise<BundledPackage[]> {
       texts: await licenceFiles(found.localPath),
     });
   }
-  return [...packages].sort(([a], [b]) => a < b ? -1 : 1).map(([, value]) => value);
 }
 
 async function licenceOf(dir: string): Promise<string> {

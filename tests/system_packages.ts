@@ -22,6 +22,8 @@ export const systemPackages = {
       "/usr/lib/llvm-14/lib/clang/14.0.6/lib/wasi/libclang_rt.builtins-wasm32.a",
     ],
   },
+  /** The dashboard's tests drive a real browser. */
+  browser: { packages: ["chromium"], files: ["/usr/bin/chromium"] },
 } as const satisfies Record<string, SystemNeeds>;
 
 /** Name of a suite that needs system packages. */

@@ -1,6 +1,7 @@
 /** From the wish `realm up` to a running agent: reads keys and realm of the data directory, chooses the real parts. */
 import type { Log } from "../ports.ts";
 import { dataFiles, nodeIdOf, parseKeyFile, parseRealmFile, RealmError, unwrap } from "../protocol/mod.ts";
+import type { ApiOptions } from "./server.ts";
 import type { Runtime } from "../runtimes/mod.ts";
 import { FATAL_EXIT } from "../node/mod.ts";
 import { signerFromSeed } from "./signing.ts";
@@ -56,6 +57,8 @@ export interface LaunchWorld {
   readonly version: string;
   readonly log: Log;
   readonly runtimes: readonly Runtime[];
+  /** The dashboard. */
+  readonly assets?: ApiOptions["assets"];
 }
 
 /** Runs the agent until a signal. Returns the exit code: {@link FATAL_EXIT} when starting again cannot help. */

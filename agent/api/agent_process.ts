@@ -1,12 +1,15 @@
 /** The agent as a process: the node's parts and its API started together, found by `agent.json`, stopped by a signal. */
 import { type Agent, type AgentOptions, serviceOf, startAgent } from "../node/mod.ts";
 import { dataFiles } from "../protocol/mod.ts";
+import type { ApiOptions } from "./server.ts";
 import { type ApiServer, serveApi } from "./listen.ts";
 
 /** How the process is started. */
 export interface AgentProcessOptions extends AgentOptions {
   readonly api: { readonly hostname: string; readonly port: number };
   readonly tls?: { readonly cert: string; readonly key: string };
+  /** Answers of paths outside `/api`: the dashboard. */
+  readonly assets?: ApiOptions["assets"];
 }
 
 /** A running agent process. */
@@ -24,6 +27,7 @@ export async function startAgentProcess(options: AgentProcessOptions): Promise<A
       host: options.api.hostname,
       port: options.api.port,
       ...(options.tls ? { tls: options.tls } : {}),
+      ...(options.assets ? { assets: options.assets } : {}),
       onFailure: (error) =>
         options.log.error("a request failed", {
           error: String(error instanceof Error ? error.stack : error),
@@ -34,6 +38,9 @@ export async function startAgentProcess(options: AgentProcessOptions): Promise<A
     throw error;
   }
   agent.announceApi(api.url);
+  if (options.assets) {
+    options.log.info("dashboard is up", { url: api.url, sign_in: "realm dashboard prints a link" });
+  }
   const path = `${options.dataDir}/${dataFiles.agent}`;
   const content = { pid: Deno.pid, api: api.url, gateway: agent.gatewayUrl, started_at: Date.now() };
   await Deno.writeTextFile(`${path}.new`, JSON.stringify(content) + "\n", { mode: 0o600 });

@@ -1,0 +1,39 @@
+/** Figures and words for people. */
+
+/** `1.2 GB`, decimal units as on the command line. */
+export function bytes(n: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
+  let i = 0;
+  for (; n >= 1000 && i < units.length - 1; i++) n /= 1000;
+  return `${i === 0 || n >= 100 ? Math.round(n) : n.toFixed(1)} ${units[i]}`;
+}
+/** MiB as bytes. */
+export const mebibytes = (n: number): string => bytes(n * 1_048_576);
+
+/** `3 s`, `5 min`, `2 h`, `4 d`. */
+export function span(ms: number): string {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.round(s / 60)} min`;
+  if (s < 172_800) return `${Math.round(s / 3600)} h`;
+  return `${Math.round(s / 86_400)} d`;
+}
+
+/** A word of a command line as a POSIX shell takes it, whatever is in it. */
+export const quote = (word: string): string =>
+  /^[A-Za-z0-9._@%:/=+][A-Za-z0-9._@%:/=+-]*$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+
+/** What a state means for the eye. */
+export function tone(state: string): "good" | "warn" | "bad" | "calm" {
+  if (/^(alive|healthy|steady|ok|accepted|current|open)$/.test(state)) return "good";
+  if (
+    /^(unreachable|failed|refused|unhealthy|rejected|missing|rolled_back|revoked|expired|node unreachable)$/
+      .test(state)
+  ) {
+    return "bad";
+  }
+  if (/^(suspect|rolling|cordoned|draining|fetching|verifying|starting|stopping|pending)$/.test(state)) {
+    return "warn";
+  }
+  return "calm";
+}

@@ -1,0 +1,151 @@
+/** The parts that every view is made of. Text from elsewhere is isolated (`bdi`) and cut, never markup. */
+import { signal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { RealmError } from "../../mod.ts";
+import { span, tone } from "./format.ts";
+import { now, version } from "./live.ts";
+import { session } from "./session.ts";
+
+const SHOWN = 160;
+/** A name or other text from elsewhere. */
+export const Name = ({ text }: { text: string }) => (
+  <bdi class="name" title={text.length > 24 ? text.slice(0, 600) : undefined}>
+    {text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text}
+  </bdi>
+);
+/** A state as a word with a dot; never by colour alone. */
+export const State = ({ is }: { is: string }) => (
+  <span class={`state ${tone(is)}`}>
+    <i aria-hidden="true" />
+    {is.replaceAll("_", " ")}
+  </span>
+);
+/** How long ago; the moment itself on hover. */
+export const Ago = ({ at }: { at: number }) => (
+  <time dateTime={new Date(at).toISOString()} title={new Date(at).toLocaleString()}>
+    {span(now.value - at)} ago
+  </time>
+);
+export const Id = ({ id, short }: { id: string; short: string }) => <code title={id}>{short}</code>;
+export const Tags = ({ tags }: { tags: readonly string[] }) => (
+  <>{tags.map((t) => <span class="tag" key={t}>{t}</span>)}</>
+);
+/** A share of something, as a bar with its words. */
+export const Bar = ({ part, whole, text }: { part: number; whole: number; text: string }) => (
+  <span class="bar">
+    <meter min={0} max={Math.max(1, whole)} high={Math.max(1, whole) * 0.85} value={part} aria-label={text} />
+    <small>{text}</small>
+  </span>
+);
+
+/** A box with a heading. */
+export const Panel = (
+  { title, aside, children }: { title: string; aside?: ComponentChildren; children: ComponentChildren },
+) => (
+  <section class="panel">
+    <header>
+      <h2>{title}</h2>
+      {aside}
+    </header>
+    {children}
+  </section>
+);
+/** What to do where there is nothing. */
+export const Empty = ({ text, command }: { text: string; command?: string }) => (
+  <div class="empty">
+    <p>{text}</p>
+    {command && <Command line={command} />}
+  </div>
+);
+export const Facts = ({ of }: { of: readonly (readonly [string, ComponentChildren])[] }) => (
+  <dl class="facts">
+    {of.filter(([, v]) => v !== undefined && v !== "").map(([name, value]) => (
+      <div key={name}>
+        <dt>{name}</dt>
+        <dd>{value}</dd>
+      </div>
+    ))}
+  </dl>
+);
+/** A table that becomes a list of cards where there is no room. */
+export const Table = (
+  { head, rows, label }: {
+    label: string;
+    head: readonly string[];
+    rows: readonly { readonly key: string; readonly cells: readonly ComponentChildren[] }[];
+  },
+) => (
+  <table aria-label={label}>
+    <thead>
+      <tr>{head.map((h) => <th scope="col" key={h}>{h}</th>)}</tr>
+    </thead>
+    <tbody>
+      {rows.map((r) => (
+        <tr key={r.key}>{r.cells.map((c, i) => <td key={head[i]} data-label={head[i]}>{c}</td>)}</tr>
+      ))}
+    </tbody>
+  </table>
+);
+
+async function copy(text: string): Promise<void> {
+  // Pages that are not on a secure origin have no clipboard object.
+  if (navigator.clipboard) return await navigator.clipboard.writeText(text);
+  const area = document.createElement("textarea");
+  area.value = text;
+  (document.querySelector("dialog[open]") ?? document.body).append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+/** A command line to copy. */
+export function Command({ line }: { line: string }) {
+  const [done, setDone] = useState(false);
+  useEffect(() => {
+    const timer = done ? setTimeout(() => setDone(false), 1_500) : undefined;
+    return () => clearTimeout(timer);
+  }, [done]);
+  return (
+    <span class="command">
+      <code>{line}</code>
+      <button type="button" class="quiet" onClick={() => void copy(line).then(() => setDone(true))}>
+        {done ? "copied" : "copy"}
+      </button>
+    </span>
+  );
+}
+
+/** What went wrong, in one sentence. */
+export const sentence = (error: unknown): string =>
+  error instanceof RealmError ? error.message : error instanceof Error ? error.message : String(error);
+
+/** A value that a view fetches by itself, again with each change of the realm. */
+export function useFetched<T>(
+  key: string,
+  fetch: (client: NonNullable<typeof session.value>["client"]) => Promise<T>,
+): { readonly value?: T; readonly error?: string } {
+  const [state, setState] = useState<{ key: string; value?: T; error?: string }>({ key });
+  const tick = version.value, client = session.value?.client;
+  const run = useRef(0);
+  useEffect(() => {
+    if (!client) return;
+    const mine = ++run.current;
+    fetch(client).then(
+      (value) => mine === run.current && setState({ key, value }),
+      (error) =>
+        mine === run.current &&
+        setState((s) => s.key === key && s.value ? s : { key, error: sentence(error) }),
+    );
+  }, [key, tick, client]);
+  return state.key === key ? state : {};
+}
+
+/** A short message at the edge of the page. */
+export const toast = signal<{ readonly text: string; readonly bad: boolean } | undefined>(undefined);
+let toastTimer: ReturnType<typeof setTimeout> | undefined;
+/** Says something for a moment. */
+export function say(text: string, bad = false): void {
+  clearTimeout(toastTimer);
+  toast.value = { text, bad };
+  toastTimer = setTimeout(() => toast.value = undefined, 6_000);
+}

@@ -1,0 +1,105 @@
+/** Who is signed in: a key in memory, never in storage, gone at sign-out and with the page. */
+import { signal } from "@preact/signals";
+import {
+  createClient,
+  type Credentials,
+  parseDelegation,
+  parseGrantFile,
+  parseKeyFile,
+  type RealmClient,
+  RealmError,
+  type Role,
+  roles,
+  type SessionView,
+  signerFromSeed,
+  signerOfKeyFile,
+  unwrap,
+} from "../../mod.ts";
+
+/** A signed-in person. */
+export interface Session {
+  readonly client: RealmClient;
+  readonly role: Role;
+  readonly key: string;
+  /** Ends every request and forgets the key. */
+  readonly end: AbortController;
+}
+/** `undefined`: nobody is signed in. */
+export const session = signal<Session | undefined>(undefined);
+/** Why nobody is signed in any more, or what went wrong. */
+export const notice = signal("");
+/** When the event stream last gave a sign of life. */
+export const heard = { at: 0, opened: () => {} };
+
+/** Whether the session's role includes `needed`. */
+export const may = (needed: Role): boolean =>
+  session.value !== undefined && roles.indexOf(session.value.role) >= roles.indexOf(needed);
+
+/** `fetch` that notes each sign of life of the event stream. */
+async function watched(url: string, init?: RequestInit): Promise<Response> {
+  const response = await fetch(url, { ...init, credentials: "omit", cache: "no-store" });
+  if (!response.ok || !response.body || !new URL(url).pathname.endsWith("/api/events")) return response;
+  heard.at = Date.now();
+  heard.opened();
+  const tap = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform(chunk, controller) {
+      heard.at = Date.now();
+      controller.enqueue(chunk);
+    },
+  });
+  return new Response(response.body.pipeThrough(tap), { status: response.status, headers: response.headers });
+}
+
+async function signIn(credentials: Credentials): Promise<void> {
+  const end = new AbortController();
+  let kept: Credentials | undefined = credentials;
+  let view: SessionView | undefined;
+  end.signal.addEventListener("abort", () => kept = undefined);
+  const client = createClient({
+    url: location.origin,
+    credentials() {
+      if (kept) return kept;
+      throw new RealmError("unauthenticated", "signed out");
+    },
+    onSession: (opened) => void (view = opened),
+    fetch: watched,
+    signal: end.signal,
+  });
+  await client.realm();
+  if (!view) throw new RealmError("unauthenticated", "the node opened no session");
+  notice.value = "";
+  session.value = { client, role: view.role, key: view.key, end };
+}
+
+/** Takes the key out of the address and out of the history, then signs in with it. */
+export async function signInByLink(): Promise<void> {
+  if (!location.hash.startsWith("#key=")) return;
+  const text = location.hash.slice(5);
+  history.replaceState(null, "", location.pathname + location.search);
+  const { realm, seed, grants } = unwrap(parseDelegation(text));
+  await signIn({ realm, signer: signerFromSeed(seed), grants });
+}
+
+/** Signs in with the text of a key file, and for an operator key the grants beside it. */
+export async function signInByFiles(keyText: string, grantsText: string, passphrase: string): Promise<void> {
+  const file = unwrap(parseKeyFile(keyText));
+  if (file.kind === "node") {
+    throw new RealmError("usage", "a node's key signs nobody in; choose an operator's");
+  }
+  if (file.kind === "operator" && grantsText === "") {
+    throw new RealmError("usage", "an operator key needs its grants: choose the .grants.json beside it too");
+  }
+  if ("sealed" in file.secret && !globalThis.isSecureContext) {
+    throw new RealmError("usage", "an encrypted key opens only on https or localhost; use 'realm dashboard'");
+  }
+  const signer = await signerOfKeyFile(file, () => passphrase);
+  const grants = file.kind === "owner" ? undefined : unwrap(parseGrantFile(grantsText));
+  await signIn({ realm: grants?.realm ?? file.id, signer, grants: grants?.grants ?? [] });
+}
+
+/** Forgets the key. */
+export function signOut(why = ""): void {
+  session.value?.end.abort();
+  session.value = undefined;
+  notice.value = why;
+}

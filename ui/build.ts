@@ -1,0 +1,107 @@
+/**
+ * Builds the dashboard: one script, one style sheet, one page. From source the agent calls {@link sourceAssets}, which
+ * keeps the result in `.cache/ui/` under a hash of everything it is made of; builds of executables embed it.
+ */
+import type { Assets } from "./mod.ts";
+
+/** What the bundle is made of, below the root; the lock file stands for the packages. */
+const SOURCES = [
+  "ui/app",
+  "ui/deno.json",
+  "agent/protocol",
+  "agent/api",
+  "agent/packages",
+  "mod.ts",
+  "deno.json",
+  "deno.lock",
+];
+const PAGE = (script: string, style: string, icon: string) =>
+  `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Realm</title>
+<link rel="icon" href="/${icon}">
+<link rel="stylesheet" href="/${style}">
+<script type="module" src="/${script}"></script>
+</head>
+<body><div id="app"></div><noscript>The dashboard needs JavaScript. Without it: realm status</noscript></body>
+</html>
+`;
+
+async function hash(parts: readonly string[]): Promise<string> {
+  const bytes = new TextEncoder().encode(parts.join("\0"));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}
+
+async function filesUnder(path: string): Promise<string[]> {
+  if ((await Deno.stat(path)).isFile) return [path];
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(path)) {
+    if (entry.isDirectory) found.push(...await filesUnder(`${path}/${entry.name}`));
+    else if (!/_test\.tsx?$/.test(entry.name)) found.push(`${path}/${entry.name}`);
+  }
+  return found.sort();
+}
+
+/** Bundles the sources under `root`. Throws with the bundler's words. */
+export async function buildAssets(root: string): Promise<Assets> {
+  const dir = await Deno.makeTempDir({ prefix: "realm-ui-" });
+  try {
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["bundle", "--quiet", "--minify", "--platform", "browser", "--output", `${dir}/app.js`]
+        .concat("ui/app/main.tsx"),
+      cwd: root,
+      env: { NO_COLOR: "1" },
+      stdout: "null",
+      stderr: "piped",
+    }).output();
+    if (!success) throw new Error(new TextDecoder().decode(stderr).trim());
+    const [js, css, icon] = await Promise.all([
+      Deno.readTextFile(`${dir}/app.js`),
+      Deno.readTextFile(`${root}/ui/app/style.css`),
+      Deno.readTextFile(`${root}/ui/app/icon.svg`),
+    ]);
+    const named = async (name: string, ext: string, text: string) =>
+      `assets/${name}-${(await hash([text])).slice(0, 12)}.${ext}`;
+    const [script, style, image] = await Promise.all([
+      named("app", "js", js),
+      named("app", "css", css),
+      named("icon", "svg", icon),
+    ]);
+    return { "index.html": PAGE(script, style, image), [script]: js, [style]: css, [image]: icon };
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+/** The assets of a source tree: from the cache when nothing changed, else built now (about half a second). */
+export async function sourceAssets(root: string): Promise<Assets> {
+  const files = (await Promise.all(SOURCES.map((path) => filesUnder(`${root}/${path}`)))).flat();
+  const texts = await Promise.all(
+    files.map(async (f) => `${f.slice(root.length)}\n${await Deno.readTextFile(f)}`),
+  );
+  const cached = `${root}/.cache/ui/${(await hash([Deno.version.deno, ...texts])).slice(0, 24)}.json`;
+  try {
+    return JSON.parse(await Deno.readTextFile(cached));
+  } catch { /* not built yet, or damaged */ }
+  const assets = await buildAssets(root);
+  try {
+    await Deno.mkdir(`${root}/.cache/ui`, { recursive: true });
+    const partial = `${cached}.${crypto.randomUUID().slice(0, 8)}.partial`;
+    await Deno.writeTextFile(partial, JSON.stringify(assets));
+    await Deno.rename(partial, cached);
+  } catch { /* a tree that cannot be written is built anew each time */ }
+  return assets;
+}
+
+if (import.meta.main) {
+  const root = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+  for (const [name, text] of Object.entries(await sourceAssets(root))) {
+    const zipped = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+    const size = (await new Response(zipped).arrayBuffer()).byteLength;
+    console.log(`${name}  ${text.length} B, ${size} B gzip`);
+  }
+}

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { buildAssets, createDashboard, PAGE_POLICY } from "./mod.ts";
+
+const at = (path: string, method = "GET") => new Request(`http://127.0.0.1:1${path}`, { method });
+const root = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+/** What a person waits for on the first visit; the figure is the project's promise. */
+const GZIP_BYTES = 150_000;
+
+Deno.test("every view's address answers with the page, all else is left to others", async () => {
+  const serve = createDashboard(() => Promise.resolve({ "index.html": "page", "assets/a-1.js": "script" }));
+  for (const path of ["/", "/nodes", "/nodes/n1", "/apps/a%20b", "/audit", "/keys"]) {
+    const answer = await serve(at(path));
+    assert.equal(await answer?.text(), "page", path);
+    assert.equal(answer?.headers.get("content-security-policy"), PAGE_POLICY);
+    assert.equal(answer?.headers.get("cache-control"), "no-cache");
+  }
+  const script = await serve(at("/assets/a-1.js"));
+  assert.equal(await script?.text(), "script");
+  assert.match(script?.headers.get("content-type") ?? "", /^text\/javascript/);
+  for (
+    const path of ["/api/nodes", "/assets/b.js", "/assets/__proto__", "/nodes/a/b", "/index.html", "/assets/"]
+  ) {
+    assert.equal(await serve(at(path)), undefined, path);
+  }
+  assert.equal(await serve(at("/", "POST")), undefined);
+});
+
+Deno.test("assets that cannot be built are said so, and asked for again", async () => {
+  let calls = 0;
+  const serve = createDashboard(() =>
+    ++calls === 1 ? Promise.reject(new Error("no bundler")) : Promise.resolve({ "index.html": "page" })
+  );
+  const first = await serve(at("/"));
+  assert.equal(first?.status, 503);
+  assert.match(await first!.text(), /no bundler/);
+  assert.equal((await serve(at("/")))?.status, 200);
+});
+
+Deno.test("the policy allows nothing inline, nothing evaluated, nothing from elsewhere", () => {
+  assert.match(PAGE_POLICY, /^default-src 'none'; script-src 'self';/);
+  assert.doesNotMatch(PAGE_POLICY, /unsafe|https?:|\*/);
+});
+
+Deno.test("the dashboard is at most 150 kB gzip, names no other host's address, and has nothing inline", async () => {
+  const assets = await buildAssets(root);
+  let size = 0;
+  for (const text of Object.values(assets)) {
+    const zipped = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+    size += (await new Response(zipped).arrayBuffer()).byteLength;
+  }
+  console.log(`dashboard: ${size} B gzip`);
+  assert.ok(size <= GZIP_BYTES, `${size} B`);
+  assert.doesNotMatch(assets["index.html"], /<script>|<style|style=|\son\w+=|https?:/);
+});
