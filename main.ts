@@ -95,7 +95,18 @@ async function agent(): Promise<number> {
     version,
     log: createLog({ level: launch.logLevel }),
     runtimes: [wasm],
+    assets: await dashboard(),
   });
+}
+
+/** The dashboard's files: from source bundled when first asked for, in a build a module that no source names. */
+async function dashboard(): Promise<import("./agent/api/mod.ts").ApiOptions["assets"]> {
+  const { createDashboard, sourceAssets } = await import("./ui/mod.ts");
+  return createDashboard(async () =>
+    buildMark()
+      ? (await import(new URL("./dashboard.js", here).href)).default
+      : await sourceAssets(new URL(".", here).pathname.replace(/\/$/, ""))
+  );
 }
 
 const host: CliHost = {

@@ -80,7 +80,7 @@ async function readingCredentials(i: Invocation, local: boolean): Promise<Creden
 }
 
 /** Address of the node to ask, and whether it is the one of this data directory. */
-async function addressOf(i: Invocation): Promise<{ url: string; local: boolean }> {
+export async function addressOf(i: Invocation): Promise<{ url: string; local: boolean }> {
   const given = text(i, "connect");
   if (given !== undefined) {
     try {

@@ -66,6 +66,28 @@ export const realmCommands: readonly CommandSpec[] = [
     load: async () => (await import("./status.ts")).status,
   },
   {
+    words: ["dashboard"],
+    args: [],
+    summary: "Print a link that opens the dashboard, signed in with a short-lived key",
+    text:
+      "A fresh key is granted a role by this machine's owner or operator key and put behind the '#' of the link, which\n" +
+      "browsers never send. Who has the link has that role until it expires: treat it as a password.",
+    options: [
+      {
+        name: "role",
+        value: "ROLE",
+        summary: "viewer, operator or admin (default: admin, or what the granting key has)",
+        choices: ["viewer", "operator", "admin"],
+      },
+      { name: "expires", value: "TIME", summary: "How long it is valid (default and at most 12h)" },
+    ],
+    examples: [["realm dashboard", "for you"], [
+      "realm dashboard --role viewer --expires 1h",
+      "to look only",
+    ]],
+    load: async () => (await import("./dashboard.ts")).dashboard,
+  },
+  {
     words: ["doctor"],
     args: [],
     summary: "What this machine can do and what is missing",

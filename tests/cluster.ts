@@ -198,10 +198,10 @@ export class Cluster implements AsyncDisposable {
     node.process = undefined;
   }
 
-  /** Starts a killed or stopped node again. */
-  restart(node: ClusterNode): Promise<void> {
+  /** Starts a killed or stopped node again; `flags` come last and win. */
+  restart(node: ClusterNode, flags: readonly string[] = []): Promise<void> {
     const index = this.nodes.indexOf(node);
-    return this.#launch(node, ["up", "--name", node.name, ...this.#flags(index)]);
+    return this.#launch(node, ["up", "--name", node.name, ...this.#flags(index), ...flags]);
   }
 
   /** Stops a node in order. */

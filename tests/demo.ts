@@ -157,6 +157,7 @@ try {
     say(`\nTry:  export REALM_DATA_DIR=${cluster.nodes[0].dataDir}`);
     say("      npx -y deno@2.9.5 run -A main.ts status");
     say("      npx -y deno@2.9.5 run -A main.ts why guestbook");
+    say(`\nDashboard:  ${(await cluster.realm("dashboard")).split("\n")[0]}`);
     say("\nCtrl-C ends it and removes everything.");
     await new Promise<void>((resolve) => {
       for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, resolve);
