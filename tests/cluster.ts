@@ -75,6 +75,8 @@ export interface ClusterOptions {
   readonly flags?: (index: number) => readonly string[];
   /** First gateway port; 0: any. The node `i` gets this plus `i`. */
   readonly gatewayPort?: number;
+  /** A node's API must answer within this many milliseconds; default 30,000. More where many start on few processors. */
+  readonly startMs?: number;
 }
 
 /** See the module's text. */
@@ -175,7 +177,7 @@ export class Cluster implements AsyncDisposable {
       node.gateway = file.value.gateway ?? "";
       node.pid = file.value.pid;
       return true;
-    }, 30_000);
+    }, this.#options.startMs ?? 30_000);
   }
 
   async #collect(node: ClusterNode, stream: ReadableStream<Uint8Array>): Promise<void> {
@@ -190,6 +192,8 @@ export class Cluster implements AsyncDisposable {
     const child = node.process;
     if (!child) return;
     for (const pid of [child.pid, node.pid]) {
+      // 0 would be this process and all of its group: the node had not told its number yet.
+      if (pid === 0) continue;
       try {
         Deno.kill(pid, "SIGKILL");
       } catch { /* it is gone already */ }

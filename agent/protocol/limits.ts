@@ -46,8 +46,8 @@ export const limits = {
   tombstoneMs: 30 * 24 * 3_600_000,
   /** A join attempt: dial, handshake, admission. */
   joinTimeoutMs: 10_000,
-  /** Join attempts per remote address and minute. */
-  joinsPerMinute: 30,
+  /** Join attempts per remote address and minute: fifty nodes of one machine or NAT at once, a handshake each. */
+  joinsPerMinute: 120,
   /** Longest lifetime of an invite. */
   inviteMaxMs: 30 * 24 * 3_600_000,
   /** Content above this is chunked; also the size of one blob message window. */
