@@ -46,6 +46,15 @@ async function filesUnder(path: string): Promise<string[]> {
   return found.sort();
 }
 
+/** Style sheets that views build upon, in their order; those of views follow by name. */
+const STYLES = ["tokens", "base", "components", "forms", "frame"];
+
+async function styleText(root: string): Promise<string> {
+  const shared = STYLES.map((name) => `${root}/ui/app/style/${name}.css`);
+  const files = [...shared, ...await filesUnder(`${root}/ui/app/style/views`)];
+  return (await Promise.all(files.map((f) => Deno.readTextFile(f)))).join("\n");
+}
+
 /** Bundles the sources under `root`. Throws with the bundler's words. */
 export async function buildAssets(root: string): Promise<Assets> {
   const dir = await Deno.makeTempDir({ prefix: "realm-ui-" });
@@ -61,7 +70,7 @@ export async function buildAssets(root: string): Promise<Assets> {
     if (!success) throw new Error(new TextDecoder().decode(stderr).trim());
     const [js, css, icon] = await Promise.all([
       Deno.readTextFile(`${dir}/app.js`),
-      Deno.readTextFile(`${root}/ui/app/style.css`),
+      styleText(root),
       Deno.readTextFile(`${root}/ui/app/icon.svg`),
     ]);
     const named = async (name: string, ext: string, text: string) =>

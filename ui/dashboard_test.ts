@@ -8,7 +8,9 @@ const GZIP_BYTES = 150_000;
 
 Deno.test("every view's address answers with the page, all else is left to others", async () => {
   const serve = createDashboard(() => Promise.resolve({ "index.html": "page", "assets/a-1.js": "script" }));
-  for (const path of ["/", "/nodes", "/nodes/n1", "/apps/a%20b", "/audit", "/keys"]) {
+  for (
+    const path of ["/", "/nodes", "/nodes/n1", "/apps/a%20b", "/apps/a/logs", "/audit", "/keys", "/apply"]
+  ) {
     const answer = await serve(at(path));
     assert.equal(await answer?.text(), "page", path);
     assert.equal(answer?.headers.get("content-security-policy"), PAGE_POLICY);
@@ -18,7 +20,14 @@ Deno.test("every view's address answers with the page, all else is left to other
   assert.equal(await script?.text(), "script");
   assert.match(script?.headers.get("content-type") ?? "", /^text\/javascript/);
   for (
-    const path of ["/api/nodes", "/assets/b.js", "/assets/__proto__", "/nodes/a/b", "/index.html", "/assets/"]
+    const path of [
+      "/api/nodes",
+      "/assets/b.js",
+      "/assets/__proto__",
+      "/nodes/a/b/c",
+      "/index.html",
+      "/assets/",
+    ]
   ) {
     assert.equal(await serve(at(path)), undefined, path);
   }

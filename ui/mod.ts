@@ -2,13 +2,15 @@
  * The dashboard as the agent serves it: one page, one script, one style sheet, all from memory. The page itself is
  * `app/`; it talks to the API of the node that served it and to nothing else. This door knows no realm and no session.
  */
+import { nouns } from "./app/nouns.ts";
+
 export { buildAssets, sourceAssets } from "./build.ts";
 
 /** The dashboard's files: path below `/` → text. */
 export type Assets = Readonly<Record<string, string>>;
 
 /** Paths that are views of the page; deep links work since each of them is answered with the page. */
-const VIEW = /^\/(?:(?:nodes|apps)(?:\/[^/]{1,256})?|audit|keys)?$/;
+const VIEW = new RegExp(`^/(?:(?:${nouns.join("|")})(?:/[^/]{1,512}){0,2})?$`);
 const TYPES: Readonly<Record<string, string>> = {
   html: "text/html; charset=utf-8",
   js: "text/javascript; charset=utf-8",

@@ -3,6 +3,7 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { RealmError } from "../../mod.ts";
+import { Command } from "./copy.tsx";
 import { span, tone } from "./format.ts";
 import { now, version } from "./live.ts";
 import { session } from "./session.ts";
@@ -22,7 +23,7 @@ export const State = ({ is }: { is: string }) => (
   </span>
 );
 /** How long ago; the moment itself on hover. */
-export const Ago = ({ at }: { at: number }) => (
+export const Time = ({ at }: { at: number }) => (
   <time dateTime={new Date(at).toISOString()} title={new Date(at).toLocaleString()}>
     {span(now.value - at)} ago
   </time>
@@ -87,33 +88,6 @@ export const Table = (
     </tbody>
   </table>
 );
-
-async function copy(text: string): Promise<void> {
-  // Pages that are not on a secure origin have no clipboard object.
-  if (navigator.clipboard) return await navigator.clipboard.writeText(text);
-  const area = document.createElement("textarea");
-  area.value = text;
-  (document.querySelector("dialog[open]") ?? document.body).append(area);
-  area.select();
-  document.execCommand("copy");
-  area.remove();
-}
-/** A command line to copy. */
-export function Command({ line }: { line: string }) {
-  const [done, setDone] = useState(false);
-  useEffect(() => {
-    const timer = done ? setTimeout(() => setDone(false), 1_500) : undefined;
-    return () => clearTimeout(timer);
-  }, [done]);
-  return (
-    <span class="command">
-      <code>{line}</code>
-      <button type="button" class="quiet" onClick={() => void copy(line).then(() => setDone(true))}>
-        {done ? "copied" : "copy"}
-      </button>
-    </span>
-  );
-}
 
 /** What went wrong, in one sentence. */
 export const sentence = (error: unknown): string =>

@@ -1,5 +1,6 @@
 /** Where the person is: the address's path, so that every object has a link. */
 import { signal } from "@preact/signals";
+import type { Noun } from "./nouns.ts";
 
 /** Path of the view. */
 export const path = signal(location.pathname);
@@ -13,7 +14,16 @@ export function go(to: string): void {
 }
 
 /** Path of an object's view. */
-export const to = (noun: "nodes" | "apps", name: string): string => `/${noun}/${encodeURIComponent(name)}`;
+export const to = (noun: Noun, name: string): string => `/${noun}/${encodeURIComponent(name)}`;
+
+/** A part of the address as it was before encoding; the text itself when it is none. */
+export function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
 
 /** Follows links of the page without loading it anew, and the back button. */
 export function startRouter(): void {

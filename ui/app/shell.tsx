@@ -1,36 +1,122 @@
 /** The frame of all views: where one can go, who one is, whether what is shown is current. */
+import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { shortId } from "../../mod.ts";
-import { Confirm } from "./actions.tsx";
+import { Confirm } from "./confirm.tsx";
 import { span } from "./format.ts";
+import { Icon, Mark } from "./icons.tsx";
 import { link, nodes, now, realm } from "./live.ts";
+import { Palette, seeking } from "./palette.tsx";
 import { toast } from "./parts.tsx";
-import { path } from "./router.ts";
+import { addressOf, type Place, placeAt, places } from "./places.tsx";
+import { decoded, path } from "./router.ts";
 import { session, signOut } from "./session.ts";
-import { Mark } from "./sign_in.tsx";
 
-const PLACES = [["/", "Overview"], ["/nodes", "Nodes"], ["/apps", "Apps"], ["/audit", "Audit"], [
-  "/keys",
-  "Keys",
-]];
+const GROUPS = [...new Set(places.map((p) => p.group))];
+/** ⌘ on Apple's keyboards, Ctrl elsewhere. */
+const KEY = /Mac|iP/.test(navigator.userAgent) ? "⌘ K" : "Ctrl K";
+/** Whether the navigation is unfolded where there is no room for it. */
+const unfolded = signal(false);
+
+const Entry = ({ place }: { place: Place }) => {
+  const problems = place.noun === "" ? realm.value?.problems.length ?? 0 : 0;
+  return (
+    <li>
+      <a href={addressOf(place)} aria-current={placeAt(path.value) === place ? "page" : undefined}>
+        <Icon is={place.icon} />
+        {place.name}
+        {problems > 0 && (
+          <b class="count">
+            {problems}
+            <span class="unseen">{problems === 1 ? " problem" : " problems"}</span>
+          </b>
+        )}
+      </a>
+    </li>
+  );
+};
+
+const Brand = () => (
+  <a class="brand" href="/">
+    <Mark /> Realm
+  </a>
+);
+
+function Side() {
+  return (
+    <nav id="views" aria-label="Views" class={`side ${unfolded.value ? "open" : ""}`}>
+      <Brand />
+      {GROUPS.map((group) => (
+        <div key={group}>
+          {group && <h2>{group}</h2>}
+          <ul>{places.filter((p) => p.group === group).map((p) => <Entry key={p.noun} place={p} />)}</ul>
+        </div>
+      ))}
+    </nav>
+  );
+}
+
+function Top() {
+  const self = nodes.value?.find((n) => n.self);
+  return (
+    <header class="top">
+      <button
+        type="button"
+        class="bare menu"
+        aria-label="Views"
+        aria-expanded={unfolded.value}
+        aria-controls="views"
+        onClick={() => unfolded.value = !unfolded.value}
+      >
+        <Icon is={unfolded.value ? "close" : "menu"} />
+      </button>
+      <Brand />
+      <button
+        type="button"
+        class="seek"
+        aria-label="Go to or do anything"
+        aria-keyshortcuts="Control+K Meta+K"
+        onClick={() => seeking.value = true}
+      >
+        <Icon is="search" />
+        <span>Go to or do …</span>
+        <kbd>{KEY}</kbd>
+      </button>
+      <span class="who">
+        <span class={`state ${link.value.live ? "good" : "bad"}`} role="status">
+          <i aria-hidden="true" />
+          {link.value.live ? "live" : "reconnecting"}
+        </span>
+        <span class="muted wide" title={session.value?.key}>
+          {session.value?.role} · at {self?.name.slice(0, 24) ?? "…"}
+        </span>
+        <button
+          type="button"
+          class="quiet"
+          onClick={() => signOut("You are signed out; the key is forgotten.")}
+        >
+          Sign out
+        </button>
+      </span>
+    </header>
+  );
+}
 
 /** See the module's text. */
 export function Shell({ children }: { children: ComponentChildren }) {
-  const here = (to: string) => to === "/" ? path.value === "/" : path.value.startsWith(to);
-  const self = nodes.value?.find((n) => n.self);
   const { live, since } = link.value;
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
   useEffect(() => {
-    const place = PLACES.find(([to]) => here(to))?.[1] ?? "Realm";
-    document.title = `${decodeURIComponent(path.value.split("/")[2] ?? "") || place} · Realm`;
+    const name = decoded(path.value.split("/")[2] ?? "").slice(0, 80);
+    document.title = `${name || placeAt(path.value).name} · Realm`;
+    unfolded.value = false;
     if (!first.current) main.current?.focus({ preventScroll: true });
     first.current = false;
   }, [path.value]);
-  const problems = realm.value?.problems.length ?? 0;
   return (
-    <>
+    <div class="frame">
       <a
         class="skip"
         href="#main"
@@ -38,35 +124,8 @@ export function Shell({ children }: { children: ComponentChildren }) {
       >
         Skip to content
       </a>
-      <header class="top">
-        <a class="brand" href="/">
-          <Mark /> Realm
-        </a>
-        <nav aria-label="Views">
-          {PLACES.map(([to, name]) => (
-            <a key={to} href={to} aria-current={here(to) ? "page" : undefined}>
-              {name}
-              {to === "/" && problems > 0 && <b class="count">{problems}</b>}
-            </a>
-          ))}
-        </nav>
-        <span class="who">
-          <span class={`state ${live ? "good" : "bad"}`} role="status">
-            <i aria-hidden="true" />
-            {live ? "live" : "reconnecting"}
-          </span>
-          <span class="muted wide" title={session.value?.key}>
-            {session.value?.role} · at {self?.name.slice(0, 24) ?? "…"}
-          </span>
-          <button
-            type="button"
-            class="quiet"
-            onClick={() => signOut("You are signed out; the key is forgotten.")}
-          >
-            Sign out
-          </button>
-        </span>
-      </header>
+      <Top />
+      <Side />
       {!live && (
         <p class="stale" role="alert">
           No connection to this node for{" "}
@@ -83,7 +142,8 @@ export function Shell({ children }: { children: ComponentChildren }) {
         )}
       </footer>
       {toast.value && <p class={`toast ${toast.value.bad ? "bad" : ""}`} role="status">{toast.value.text}</p>}
+      <Palette />
       <Confirm />
-    </>
+    </div>
   );
 }

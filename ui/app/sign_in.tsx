@@ -1,6 +1,8 @@
 /** The door: a link by `realm dashboard`, or a key file chosen here. */
 import { useState } from "preact/hooks";
-import { Command, sentence } from "./parts.tsx";
+import { Command } from "./copy.tsx";
+import { Mark } from "./icons.tsx";
+import { sentence } from "./parts.tsx";
 import { notice, signInByFiles } from "./session.ts";
 
 /** See the module's text. */
@@ -49,13 +51,3 @@ export function SignIn() {
     </main>
   );
 }
-
-/** The mark of Realm. */
-export const Mark = () => (
-  <svg class="mark" viewBox="0 0 32 32" aria-hidden="true">
-    <path d="M9 21 16 9l7 12z" fill="none" stroke="currentColor" stroke-width="2" />
-    <circle cx="16" cy="9" r="3.2" />
-    <circle cx="9" cy="21" r="3.2" />
-    <circle cx="23" cy="21" r="3.2" />
-  </svg>
-);

@@ -1,10 +1,11 @@
 /** Apps: the list, and one of them. */
 import { signal } from "@preact/signals";
 import { type AppView, shortId } from "../../../mod.ts";
-import { appActions, Buttons, rollbackTo } from "../actions.tsx";
+import { appActions, rollbackTo } from "../actions/app_actions.ts";
+import { Buttons } from "../confirm.tsx";
 import { bytes } from "../format.ts";
 import { apps, nodes } from "../live.ts";
-import { Ago, Empty, Facts, Id, Name, Panel, State, Table, Tags, useFetched } from "../parts.tsx";
+import { Empty, Facts, Id, Name, Panel, State, Table, Tags, Time, useFetched } from "../parts.tsx";
 import { to } from "../router.ts";
 import { Logs } from "./logs.tsx";
 import { Open } from "./overview.tsx";
@@ -47,7 +48,7 @@ export function Apps() {
                   a.kind,
                   a.metrics?.requests ?? "–",
                   a.metrics && a.metrics.requests > 0 ? `${a.metrics.p99_ms.toFixed(1)} ms` : "–",
-                  <Ago at={a.since} />,
+                  <Time at={a.since} />,
                   <Open links={a.links.slice(0, 1)} />,
                 ],
               }))}
@@ -162,7 +163,7 @@ export function App({ name }: { name: string }) {
                 <State is={r.state} />,
                 r.version,
                 r.restarts,
-                <Ago at={r.since} />,
+                <Time at={r.since} />,
                 <>
                   {r.reason ?? "–"}
                   {r.progress && ` ${bytes(r.progress.done)} of ${bytes(r.progress.total)}`}
@@ -187,7 +188,7 @@ export function App({ name }: { name: string }) {
                 <State is={r.state} />
                 {r.reason && <small class="muted">{r.reason}</small>}
               </>,
-              <Ago at={r.at} />,
+              <Time at={r.at} />,
               <Id id={r.by} short={shortId(r.by)} />,
               r.state === "past" && a.phase !== "removed" ? <Buttons of={[rollbackTo(a.name, r)]} /> : "–",
             ],

@@ -2,7 +2,8 @@
 import { signal } from "@preact/signals";
 import { shortId } from "../../../mod.ts";
 import { tone } from "../format.ts";
-import { Ago, Command, Empty, Id, Name, Panel, say, sentence, State, Table, useFetched } from "../parts.tsx";
+import { Command } from "../copy.tsx";
+import { Empty, Id, Name, Panel, say, sentence, State, Table, Time, useFetched } from "../parts.tsx";
 import { session } from "../session.ts";
 import { Filter } from "./why.tsx";
 
@@ -64,7 +65,7 @@ export function Audit() {
             key: String(e.n),
             cells: [
               e.n,
-              <Ago at={e.at} />,
+              <Time at={e.at} />,
               <b>{e.action}</b>,
               <Name text={e.target.length > 40 ? shortId(e.target) : e.target} />,
               tone(e.result) === "calm" ? e.result : <State is={e.result} />,

@@ -1,6 +1,7 @@
 /** Keys that hold or held a role. */
 import { type KeyView, shortId } from "../../../mod.ts";
-import { Buttons, revokeKey } from "../actions.tsx";
+import { revokeKey } from "../actions/key_actions.ts";
+import { Buttons } from "../confirm.tsx";
 import { now } from "../live.ts";
 import { Empty, Id, Name, Panel, State, Table, useFetched } from "../parts.tsx";
 import { session } from "../session.ts";

@@ -3,7 +3,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { LogLineView } from "../../../mod.ts";
 import { quote } from "../format.ts";
 import { link } from "../live.ts";
-import { Command, Panel, sentence } from "../parts.tsx";
+import { Command } from "../copy.tsx";
+import { Panel, sentence } from "../parts.tsx";
 import { session } from "../session.ts";
 
 const KEPT = 1_000;

@@ -1,10 +1,11 @@
 /** Nodes: the list, and one of them. */
 import { signal } from "@preact/signals";
 import { shortId } from "../../../mod.ts";
-import { Buttons, nodeActions } from "../actions.tsx";
+import { nodeActions } from "../actions/node_actions.ts";
+import { Buttons } from "../confirm.tsx";
 import { mebibytes } from "../format.ts";
 import { apps, nodes } from "../live.ts";
-import { Ago, Bar, Empty, Facts, Id, Name, Panel, State, Table, Tags } from "../parts.tsx";
+import { Bar, Empty, Facts, Id, Name, Panel, State, Table, Tags, Time } from "../parts.tsx";
 import { to } from "../router.ts";
 import { Filter, Why } from "./why.tsx";
 
@@ -117,8 +118,8 @@ export function Node({ name }: { name: string }) {
               ["Disk free", n.info && mebibytes(n.info.disk_mb)],
               ["Runtimes", n.info && (n.info.runtimes.join(", ") || "none")],
               ["Tags", n.tags.length > 0 ? <Tags tags={n.tags} /> : "none"],
-              ["Started", n.info && <Ago at={n.info.started_at} />],
-              ["Joined", <Ago at={n.joined_at} />],
+              ["Started", n.info && <Time at={n.info.started_at} />],
+              ["Joined", <Time at={n.joined_at} />],
             ]}
           />
         </Panel>
@@ -137,7 +138,7 @@ export function Node({ name }: { name: string }) {
                 "Round trip",
                 n.connection?.rtt_ms !== undefined ? `${n.connection.rtt_ms.toFixed(1)} ms` : undefined,
               ],
-              ["Since", n.connection && <Ago at={n.connection.since} />],
+              ["Since", n.connection && <Time at={n.connection.since} />],
               ["Gateway", n.info?.gateway],
               ["API", n.info?.api],
               [
@@ -171,7 +172,7 @@ export function Node({ name }: { name: string }) {
                 <State is={r.state} />,
                 r.version,
                 r.restarts,
-                <Ago at={r.since} />,
+                <Time at={r.since} />,
               ],
             }))}
           />

@@ -2,7 +2,8 @@
 import { shortId } from "../../../mod.ts";
 import { mebibytes, tone } from "../format.ts";
 import { apps, nodes, realm, recent } from "../live.ts";
-import { Ago, Bar, Command, Empty, Name, Panel, State, Table } from "../parts.tsx";
+import { Command } from "../copy.tsx";
+import { Bar, Empty, Name, Panel, State, Table, Time } from "../parts.tsx";
 import { to } from "../router.ts";
 import { replicasText } from "./apps.tsx";
 
@@ -122,7 +123,7 @@ export function Overview() {
                 <b>{e.action}</b> <Name text={e.target.length > 40 ? shortId(e.target) : e.target} />
                 <small>
                   {e.result !== "ok" && `${e.result} · `}
-                  <Ago at={e.at} />
+                  <Time at={e.at} />
                 </small>
               </li>
             ))}

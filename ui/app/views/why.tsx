@@ -1,6 +1,7 @@
 /** Why something is as it is, and the filter field of lists. */
 import type { Signal } from "@preact/signals";
-import { Command, Name, Panel, State, useFetched } from "../parts.tsx";
+import { Command } from "../copy.tsx";
+import { Name, Panel, State, useFetched } from "../parts.tsx";
 
 /** The reasons of an app's or node's state, node by node, with the nearest fix. */
 export function Why({ id }: { id: string }) {

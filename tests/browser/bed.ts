@@ -1,0 +1,146 @@
+/**
+ * What browser tests stand on: Debian's Chromium, pages that remember everything that must not happen, a real realm
+ * with an app, and an agent in memory for what no real realm shows (hostile names, 500 nodes).
+ */
+import assert from "node:assert/strict";
+import axe from "axe-core";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { serveApi } from "../../agent/api/mod.ts";
+import { formatDelegation, keyIdOf, type Role, sealGrant, signerFromSeed } from "../../mod.ts";
+import { createDashboard, sourceAssets } from "../../ui/mod.ts";
+import type { Cluster } from "../cluster.ts";
+import { createFakeAgent, type FakeAgent, owner, realm } from "../fake_agent.ts";
+
+/** Where screenshots go. */
+export const OUT = new URL("./out/", import.meta.url).pathname;
+const root = new URL("../../", import.meta.url).pathname.replace(/\/$/, "");
+
+/** Sizes that the dashboard must look right in. */
+export const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
+/** Name of a size. */
+export type Size = keyof typeof SIZES;
+/** Every size in light and dark. */
+export const LOOKS = [["wide", false], ["wide", true], ["phone", false], ["phone", true]] as const;
+/** How a look is called in tests and file names. */
+export const lookName = (size: Size, dark: boolean): string => `${size}-${dark ? "dark" : "light"}`;
+
+/** A browser; close it at the end. */
+export async function launch(): Promise<Browser> {
+  await Deno.mkdir(OUT, { recursive: true });
+  return await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+}
+
+/** A page that remembers everything that must not happen. */
+export interface Watched {
+  readonly context: BrowserContext;
+  readonly page: Page;
+  /** Console errors, page errors, requests to elsewhere, keys in addresses or bodies; must stay empty. */
+  readonly faults: string[];
+  /** Writes `out/LOOK-NAME.png`. */
+  shot(name: string, fullPage?: boolean): Promise<void>;
+}
+
+/** A new page that may talk to `origin` alone. */
+export async function open(browser: Browser, origin: string, size: Size, dark: boolean): Promise<Watched> {
+  const context = await browser.newContext({
+    viewport: SIZES[size],
+    colorScheme: dark ? "dark" : "light",
+    permissions: ["clipboard-read", "clipboard-write"],
+  });
+  const page = await context.newPage();
+  const faults: string[] = [];
+  page.on("console", (m) => m.type() === "error" && faults.push(`console: ${m.text()}`));
+  page.on("pageerror", (e) => faults.push(`page: ${e.stack ?? e.message}`));
+  page.on("request", (r) => {
+    // A blob: address is content that the page itself made, for previews and downloads.
+    if (new URL(r.url()).origin !== origin) faults.push(`foreign request: ${r.url()}`);
+    if (r.url().includes("key=")) faults.push("the key is in a request's address");
+    if (/realm-key-1|"seed"/.test(r.postData() ?? "")) faults.push("a private key is in a request's body");
+  });
+  return {
+    context,
+    page,
+    faults,
+    async shot(name, fullPage = true) {
+      await page.screenshot({ path: `${OUT}${lookName(size, dark)}-${name}.png`, fullPage });
+    },
+  };
+}
+
+/** A signed-in link by `realm dashboard`. */
+export const linkOf = async (cluster: Cluster, ...more: string[]): Promise<string> =>
+  (JSON.parse(await cluster.realm("dashboard", "--json", ...more)) as { url: string }).url;
+
+/** Opens a link and waits until the page shows the realm, live; the key is then gone from the address. */
+export async function enter(page: Page, link: string): Promise<void> {
+  await page.goto(link);
+  await page.getByText("live", { exact: true }).waitFor();
+  assert.equal(new URL(page.url()).hash, "", "the key is gone from the address bar");
+}
+
+/** Builds the example site in a version; the path of its package file. */
+export async function buildSite(out: string, version = "1.0.0"): Promise<string> {
+  const built = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "examples/hello-site/build.ts", "--version", version, "--out", out],
+    cwd: root,
+  }).output();
+  assert.ok(built.success, new TextDecoder().decode(built.stderr));
+  return new TextDecoder().decode(built.stdout).trim().split("\n").at(-1)!;
+}
+
+/** Deploys the example site on every node. */
+export async function deploySite(cluster: Cluster, version = "1.0.0"): Promise<void> {
+  const file = await buildSite(`${cluster.root}/site-${version}`, version);
+  await cluster.realm("deploy", file, "--replicas", "all");
+}
+
+/** Goes to a view as a person does: within the page, so that the key in memory survives. */
+export async function goTo(page: Page, path: string): Promise<void> {
+  await page.evaluate(
+    `history.pushState(null, "", ${JSON.stringify(path)}); dispatchEvent(new PopStateEvent("popstate"))`,
+  );
+  await page.locator("#main h1").first().waitFor();
+}
+
+/** Fails when the page is wider than its window. */
+export async function noSideScroll(page: Page, what: string): Promise<void> {
+  const over = await page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
+  assert.ok(over <= 0, `${what} scrolls ${over} px to the side`);
+}
+
+/** Fails with every serious or critical finding of axe-core. */
+export async function accessible(page: Page, what: string): Promise<void> {
+  await page.evaluate(axe.source);
+  const findings = await page.evaluate<string[]>(
+    `axe.run(document, { resultTypes: ["violations"] }).then((r) =>
+    r.violations.filter((v) => v.impact === "serious" || v.impact === "critical").map((v) =>
+      v.impact + " " + v.id + ": " + v.help + "\\n  " +
+      v.nodes.slice(0, 5).map((n) => n.html.slice(0, 200) + " " + (n.any[0]?.message ?? "")).join("\\n  ")))`,
+  );
+  assert.deepEqual(findings, [], what);
+}
+
+/** An agent in memory with the dashboard in front of it. */
+export interface Fabricated extends AsyncDisposable {
+  readonly agent: FakeAgent;
+  readonly url: string;
+  /** A signed-in link. */
+  link(role?: Exclude<Role, "owner">): string;
+}
+
+/** Serves a fabricated realm; what it shows is changed through `agent`. */
+export function fabricated(agent: FakeAgent = createFakeAgent()): Fabricated {
+  const server = serveApi(agent, { assets: createDashboard(() => sourceAssets(root)) });
+  return {
+    agent,
+    url: server.url,
+    link(role = "admin") {
+      const seed = new Uint8Array(32).fill(77);
+      const key = keyIdOf(signerFromSeed(seed).publicKey);
+      const now = Date.now();
+      const grant = sealGrant({ v: 1, realm, key, role, from: now - 60_000, until: now + 3_600_000 }, owner);
+      return `${server.url}/#key=${formatDelegation({ realm, seed, grants: [grant] })}`;
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}

@@ -1,0 +1,66 @@
+/** The views: where each is found, and what shows it. A new view is one entry here and one noun. */
+import type { VNode } from "preact";
+import type { Role } from "../../mod.ts";
+import type { IconName } from "./icons.tsx";
+import type { Noun } from "./nouns.ts";
+import { App, Apps } from "./views/apps.tsx";
+import { Audit } from "./views/audit.tsx";
+import { Keys } from "./views/keys.tsx";
+import { Node, Nodes } from "./views/nodes.tsx";
+import { Overview } from "./views/overview.tsx";
+
+/** One view, or a list and its objects. */
+export interface Place {
+  /** First part of its address; empty for the start page. */
+  readonly noun: Noun | "";
+  readonly name: string;
+  readonly icon: IconName;
+  /** Heading in the navigation under which it stands. */
+  readonly group: "" | "Work" | "Machines" | "Trust";
+  /** What can be done from there, for the command palette. */
+  readonly commands?: readonly PlaceCommand[];
+  readonly list: () => VNode;
+  /** Shows one object by the second part of the address; without it the list takes all addresses. */
+  readonly one?: (name: string) => VNode;
+}
+
+/** Something that begins in a view. */
+export interface PlaceCommand {
+  readonly text: string;
+  readonly icon: IconName;
+  readonly role: Role;
+  /** Done once the view is shown. */
+  readonly run?: () => void;
+}
+
+/** All views, in the order of the navigation. */
+export const places: readonly Place[] = [
+  { noun: "", name: "Overview", icon: "overview", group: "", list: () => <Overview /> },
+  {
+    noun: "apps",
+    name: "Apps",
+    icon: "app",
+    group: "Work",
+    list: () => <Apps />,
+    one: (name) => <App key={name} name={name} />,
+  },
+  {
+    noun: "nodes",
+    name: "Nodes",
+    icon: "node",
+    group: "Machines",
+    list: () => <Nodes />,
+    one: (name) => <Node key={name} name={name} />,
+  },
+  { noun: "keys", name: "Keys & invites", icon: "key", group: "Trust", list: () => <Keys /> },
+  { noun: "audit", name: "Audit", icon: "audit", group: "Trust", list: () => <Audit /> },
+];
+
+/** Address of a view. */
+export const addressOf = (place: Place): string => `/${place.noun}`;
+
+/** The view at an address; the start page where there is none. */
+export const placeAt = (path: string): Place => {
+  const noun = path.split("/")[1] ?? "";
+  return places.find((p) => p.noun === noun) ?? places[0];
+};
