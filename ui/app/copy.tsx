@@ -37,7 +37,7 @@ export function Copy({ text, what }: { text: string; what: string }) {
 export const Command = ({ line }: { line: string }) => (
   <span class="command">
     <code>{line}</code>
-    <Copy text={line} what={`the command ${line.slice(0, 80)}`} />
+    <Copy text={line} what="the command line" />
   </span>
 );
 
