@@ -20,6 +20,7 @@ export {
   createClient,
   type Credentials,
   type LogQuery,
+  type MetricsQuery,
   type RealmClient,
 } from "./agent/api/client.ts";
 export { makeKeyFile, signerOfKeyFile } from "./agent/api/key_seal.ts";
@@ -92,6 +93,17 @@ export {
   type PackageFile,
   type SnapshotPlan,
 } from "./agent/protocol/package_manifest.ts";
+export {
+  type AppFigure,
+  appFigures,
+  type ConnectionView,
+  type MetricsView,
+  type MountsView,
+  type MountView,
+  type NodeFigure,
+  nodeFigures,
+  type RolloutView,
+} from "./agent/protocol/monitor_views.ts";
 export type { Route } from "./agent/protocol/routes.ts";
 export type { TomlProblem, TomlRefusal, TomlResult } from "./agent/protocol/toml.ts";
 export {

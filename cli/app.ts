@@ -1,7 +1,7 @@
 /** `realm app list|show|logs|history`: reading. */
-import { type AppView, type LogLineView, type RevisionView, shortId } from "../mod.ts";
+import { type AppView, type LogLineView, type MountsView, type RevisionView, shortId } from "../mod.ts";
 import { connect } from "./connection.ts";
-import { ago, type Cell, facts, moment, paint, plain, print, stateCell, table } from "./display.ts";
+import { ago, bytes, type Cell, facts, moment, paint, plain, print, stateCell, table } from "./display.ts";
 import { durationMs, flag, type Handler, type Invocation, text, whole } from "./invocation.ts";
 import { show as showing } from "./watching.ts";
 
@@ -45,6 +45,14 @@ export function appText(i: Invocation, a: AppView): string {
       a.metrics &&
       `${a.metrics.requests}, ${a.metrics.errors} errors, median ${a.metrics.p50_ms} ms, p99 ${a.metrics.p99_ms} ms`,
     ],
+    [
+      "rollout",
+      a.rollout && {
+        text: `${a.rollout.from ? `${a.rollout.from.version} → ` : ""}${a.rollout.to.version}: ` +
+          `${a.rollout.done} of ${a.rollout.total} healthy`,
+        colour: "yellow",
+      },
+    ],
     ["rejected", a.rejected && { text: a.rejected.reason.split("\n")[0], colour: "red" }],
   ]);
   const replicas = a.replicas.map((r): readonly Cell[] => [
@@ -64,10 +72,30 @@ export function appText(i: Invocation, a: AppView): string {
     (volumes.length > 0 ? "\n" + table(i.terminal, ["VOLUME", "SLOT", "NODE"], volumes) : "");
 }
 
+function mountsText(i: Invocation, { mounts, missing }: MountsView): string {
+  const rows = mounts.map((m): readonly Cell[] => [
+    m.guest,
+    m.volume ? `${m.kind} ${m.volume}` : m.kind,
+    m.node_name,
+    m.replica,
+    `${m.used_bytes === undefined ? "?" : bytes(m.used_bytes)}${
+      m.quota_bytes ? ` of ${bytes(m.quota_bytes)}` : ""
+    }`,
+  ]);
+  return (rows.length > 0
+    ? `\n${table(i.terminal, ["MOUNT", "KIND", "NODE", "REPLICA", "USED"], rows)}`
+    : "") +
+    missing.map((m) => `mounts on ${plain(m.name)} are not known: ${plain(m.why)}\n`).join("");
+}
+
 /** One app. */
 export const show: Handler = async (i) => {
   const client = await connect(i, "read");
-  await showing(i, () => client.app(i.args[0]), (a) => appText(i, a));
+  const read = async () => {
+    const [app, mounts] = await Promise.all([client.app(i.args[0]), client.mounts(i.args[0])]);
+    return { ...app, ...mounts };
+  };
+  await showing(i, read, (a) => appText(i, a) + mountsText(i, a));
 };
 
 const logLine = (i: Invocation, l: LogLineView): string => {

@@ -70,6 +70,11 @@ export const timeout: OptionSpec = {
   summary: "Stop waiting after this (default 10m)",
 };
 /** Used by several command lines. */
+export const stretch: readonly OptionSpec[] = [
+  { name: "last", value: "TIME", summary: "So far back: 30m, 6h, 7d (default 1h; kept for 30 days)" },
+  { name: "points", value: "N", summary: "Intervals at most (default 360); for --json" },
+];
+/** Used by several command lines. */
 export const out: OptionSpec = { name: "out", short: "o", value: "FILE", summary: "Write to this file" };
 /** Used by several command lines. */
 export const up: readonly OptionSpec[] = [

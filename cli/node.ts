@@ -1,7 +1,14 @@
 /** `realm node …`. */
-import { type NodeView, type RealmClient, RealmError, shortId, type SubmittedView } from "../mod.ts";
+import {
+  type ConnectionView,
+  type NodeView,
+  type RealmClient,
+  RealmError,
+  shortId,
+  type SubmittedView,
+} from "../mod.ts";
 import { connect } from "./connection.ts";
-import { ago, bytes, type Cell, facts, moment, print, stateCell, table } from "./display.ts";
+import { ago, bytes, type Cell, facts, moment, plain, print, stateCell, table } from "./display.ts";
 import { duration, flag, type Handler, type Invocation } from "./invocation.ts";
 import { confirm } from "./passphrase.ts";
 import { until } from "./following.ts";
@@ -32,10 +39,36 @@ export const list: Handler = async (i) => {
   await showing(i, () => client.nodes(), (nodes) => table(i.terminal, HEAD, nodes.map(row)));
 };
 
+const connectionRow = (c: ConnectionView): readonly Cell[] => [
+  c.name,
+  shortId(c.node),
+  c.rtt_ms === undefined ? { text: "no answer", colour: "yellow" } : `${c.rtt_ms} ms`,
+  c.direction,
+  ago(c.since),
+  c.address,
+];
+
+/** What the node says of its connections; a node that does not answer leaves the rest to be shown. */
+async function connectionsOf(
+  client: RealmClient,
+  n: NodeView,
+): Promise<readonly ConnectionView[] | RealmError> {
+  try {
+    return await client.connections(n.id);
+  } catch (error) {
+    if (error instanceof RealmError) return error;
+    throw error;
+  }
+}
+
 /** One node. */
 export const show: Handler = async (i) => {
-  const n = await (await connect(i, "read")).node(i.args[0]);
-  print(i, n, () =>
+  const client = await connect(i, "read");
+  const n = await client.node(i.args[0]);
+  const connections = await connectionsOf(client, n);
+  const silent = connections instanceof RealmError;
+  const more = silent ? { connections: null, problem: connections.message } : { connections };
+  print(i, { ...n, ...more }, () =>
     facts(i.terminal, [
       ["name", n.name],
       ["id", n.id],
@@ -62,7 +95,18 @@ export const show: Handler = async (i) => {
         n.connection &&
         `${n.connection.address}${n.connection.rtt_ms !== undefined ? `, ${n.connection.rtt_ms} ms` : ""}`,
       ],
-    ]) + (n.info ? `addresses\n${n.info.addresses.map((a) => `  ${a}\n`).join("")}` : ""));
+    ]) + (n.info ? `addresses\n${n.info.addresses.map((a) => `  ${plain(a)}\n`).join("")}` : "") +
+    (silent
+      ? `\nits connections are not known: ${plain(connections.message)}\n`
+      : connections.length === 0
+      ? "\nno connections\n"
+      : `\n${
+        table(
+          i.terminal,
+          ["PEER", "ID", "ROUND TRIP", "DIRECTION", "FOR", "ADDRESS"],
+          connections.map(connectionRow),
+        )
+      }`));
 };
 
 /** The node that a person means by a name, short id or id; a name that two nodes have is refused. */

@@ -1,5 +1,5 @@
 /** Command lines: the realm itself and its nodes. */
-import { type CommandSpec, detach, node, timeout, up, watch } from "./command_spec.ts";
+import { type CommandSpec, detach, node, stretch, timeout, up, watch } from "./command_spec.ts";
 
 /** See the module's text. */
 export const realmCommands: readonly CommandSpec[] = [
@@ -66,6 +66,28 @@ export const realmCommands: readonly CommandSpec[] = [
     load: async () => (await import("./status.ts")).status,
   },
   {
+    words: ["events"],
+    args: [],
+    summary: "What happened in the realm, as the node noticed it",
+    options: [
+      { name: "follow", short: "f", summary: "Also what is to come" },
+      { name: "limit", value: "N", summary: "Events of the past (default 50)" },
+    ],
+    examples: [["realm events -f", "follow"]],
+    load: async () => (await import("./monitor.ts")).events,
+  },
+  {
+    words: ["metrics"],
+    args: [],
+    summary: "Counters of the node as Prometheus text",
+    text:
+      "The same as GET /metrics of the API, which needs a session. For Prometheus without one, write it to a file\n" +
+      "that the node exporter's textfile collector reads.",
+    options: [],
+    examples: [["realm metrics", "the counters now"]],
+    load: async () => (await import("./monitor.ts")).metrics,
+  },
+  {
     words: ["dashboard"],
     args: [],
     summary: "Print a link that opens the dashboard, signed in with a short-lived key",
@@ -114,10 +136,26 @@ export const realmCommands: readonly CommandSpec[] = [
   {
     words: ["node", "show"],
     args: [node],
-    summary: "One node",
+    summary: "One node, with its connections and round trips",
     options: [],
     examples: [],
     load: async () => (await import("./node.ts")).show,
+  },
+  {
+    words: ["node", "metrics"],
+    args: [node],
+    summary: "Processors, memory, disk, requests of a node over time",
+    options: [watch, ...stretch],
+    examples: [["realm node metrics node-2 --last 6h", "the last six hours"]],
+    load: async () => (await import("./monitor.ts")).nodeMetrics,
+  },
+  {
+    words: ["node", "diagnose"],
+    args: [node],
+    summary: "What a node can do and what is missing there: 'realm doctor' of that node",
+    options: [],
+    examples: [],
+    load: async () => (await import("./monitor.ts")).diagnose,
   },
   {
     words: ["node", "tag"],

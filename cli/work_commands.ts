@@ -7,6 +7,7 @@ import {
   out,
   replicas,
   strategy,
+  stretch,
   tag,
   timeout,
   watch,
@@ -47,10 +48,18 @@ export const workCommands: readonly CommandSpec[] = [
   {
     words: ["app", "show"],
     args: [app],
-    summary: "One app with its replicas",
+    summary: "One app with its replicas, rollout, volumes and mounts",
     options: [watch],
     examples: [],
     load: async () => (await import("./app.ts")).show,
+  },
+  {
+    words: ["app", "metrics"],
+    args: [app],
+    summary: "Requests, errors, latency, memory of an app over time, over all nodes",
+    options: [watch, ...stretch],
+    examples: [["realm app metrics my-app --last 7d", "the last week"]],
+    load: async () => (await import("./monitor.ts")).appMetrics,
   },
   {
     words: ["app", "logs"],

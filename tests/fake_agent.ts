@@ -8,6 +8,7 @@ import {
   keyIdOf,
   limits,
   type LogLineView,
+  type MetricsView,
   nodeIdOf,
   type NodeView,
   ok,
@@ -102,6 +103,15 @@ export function testApp(name: string, change: Partial<AppView> = {}): AppView {
     ...change,
   };
 }
+
+const noFigures = (kind: MetricsView["kind"], subject: string): MetricsView => ({
+  kind,
+  subject,
+  step_ms: 10_000,
+  at: [EPOCH],
+  series: { requests_per_s: [null] },
+  nodes: [{ id: self, name: "node-2" }],
+});
 
 async function collect(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
   return new Uint8Array(await new Response(stream).arrayBuffer());
@@ -211,6 +221,13 @@ export function createFakeAgent(): FakeAgent {
         : undefined,
     keys: () => [{ key: realm, role: "owner" }],
     doctor: () => Promise.resolve([{ subject: "clock", state: "ok", detail: "in step with its peers" }]),
+    connections: () => Promise.resolve([]),
+    diagnose: () => fake.doctor(),
+    nodeMetrics: (node) => Promise.resolve(noFigures("node", node)),
+    appMetrics: (app) => Promise.resolve(appViews.has(app) ? noFigures("app", app) : undefined),
+    mounts: (app) => Promise.resolve(appViews.has(app) ? { mounts: [], missing: [] } : undefined),
+    exposition: () => "# nothing\n",
+    pastEvents: () => [],
     blobs: () => Promise.resolve([...store.keys()].map(view)),
     blob: (name) => {
       const digest = [...store.keys()].find((d) => d.startsWith(name));

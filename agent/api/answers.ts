@@ -30,6 +30,7 @@ export interface Call {
 /** An answer that is no plain JSON value. */
 export type Special =
   | { readonly lines: AsyncIterable<unknown> }
+  | { readonly text: string; readonly contentType: string }
   | { readonly bytes: ReadableStream<Uint8Array>; readonly size?: number; readonly name: string };
 /** One query's answer: a JSON value, or a `Special` where the capability table says so. */
 export type Answer = (call: Call) => unknown;
@@ -43,6 +44,9 @@ const digestIn = (text: string): Digest => {
   throw new RealmError("bad_request", "a digest has 64 lower-case hex digits");
 };
 const params = <N extends QueryName>(call: Call) => call.params as QueryParams<N>;
+
+/** What is answered when a question does not say how much. */
+const HOUR_MS = 3_600_000, POINTS = 360, EVENTS = 1_000;
 
 async function upload(agent: AgentService, { path, request, signal }: Call) {
   const digest = digestIn(path.digest);
@@ -60,6 +64,7 @@ export function createAnswers(
   agent: AgentService,
   sessions: SessionTable,
 ): { readonly [N in QueryName]: Answer } {
+  const nodeFound = <T>(value: T | undefined, name: string) => found(value, "node", name, "realm node list");
   const appOf = (name: string) => found(agent.app(name), "app", name, "realm app list");
   return {
     "session.open": ({ body }) => unwrap(sessions.open(body as SignedSession)),
@@ -69,9 +74,21 @@ export function createAnswers(
     "realm.show": () => agent.status(),
     "node.list": () => agent.nodes(),
     "node.show": ({ path }) => found(agent.node(path.node), "node", path.node, "realm node list"),
+    "node.connections": async ({ path }) => nodeFound(await agent.connections(path.node), path.node),
+    "node.diagnose": async ({ path }) => nodeFound(await agent.diagnose(path.node), path.node),
+    "node.metrics": async (call) => {
+      const { last_ms = HOUR_MS, points = POINTS } = params<"node.metrics">(call);
+      return nodeFound(await agent.nodeMetrics(call.path.node, last_ms, points), call.path.node);
+    },
     "app.list": () => agent.apps(),
     "app.show": ({ path }) => appOf(path.app),
     "app.history": ({ path }) => found(agent.history(path.app), "app", path.app, "realm app list"),
+    "app.metrics": async (call) => {
+      const { last_ms = HOUR_MS, points = POINTS } = params<"app.metrics">(call);
+      const { app } = call.path;
+      return found(await agent.appMetrics(app, last_ms, points), "app", app, "realm app list");
+    },
+    "app.mounts": async ({ path }) => found(await agent.mounts(path.app), "app", path.app, "realm app list"),
     "app.logs": (call) => {
       const { follow = false, tail = 100, since, grep } = params<"app.logs">(call);
       appOf(call.path.app);
@@ -97,6 +114,8 @@ export function createAnswers(
       missing: await agent.missing((body as { digests: readonly Digest[] }).digests),
     }),
     "upload.put": (call) => upload(agent, call),
+    "events.list": (call) => agent.pastEvents(params<"events.list">(call).limit ?? EVENTS),
+    "metrics.scrape": () => ({ text: agent.exposition(), contentType: "text/plain; version=0.0.4" }),
     "events.follow": (call) => ({
       lines: agent.events(params<"events.follow">(call).after, call.signal),
     }),

@@ -24,6 +24,7 @@ import type {
   UploadedView,
   WhyView,
 } from "../protocol/views.ts";
+import type { ConnectionView, MetricsView, MountsView } from "../protocol/monitor_views.ts";
 import { readLines } from "./line_reader.ts";
 
 /** Who a client is: a key, and the grants that lead to it from the owner. */
@@ -82,6 +83,14 @@ export interface LogQuery {
   readonly grep?: string;
 }
 
+/** Which stretch of time of some figures. */
+export interface MetricsQuery {
+  /** So far back from now, milliseconds; default an hour, at most 30 days. */
+  readonly lastMs?: number;
+  /** Intervals at most; default 360. */
+  readonly points?: number;
+}
+
 /** A node of a realm as a client sees it. Every call throws {@link RealmError}. */
 export interface RealmClient {
   /** Signs a wish and submits it; the answer means accepted, not done. */
@@ -114,6 +123,18 @@ export interface RealmClient {
   auditVerify(): Promise<AuditCheckView>;
   /** What the answering node can do. */
   doctor(): Promise<readonly FindingView[]>;
+  /** Connections of a node, with round trips measured now. */
+  connections(node: string): Promise<readonly ConnectionView[]>;
+  /** What a node can do and what is missing there. */
+  diagnose(node: string): Promise<readonly FindingView[]>;
+  /** Figures of a node over time. */
+  nodeMetrics(node: string, query?: MetricsQuery): Promise<MetricsView>;
+  /** Figures of an app over time, over all nodes. */
+  appMetrics(app: string, query?: MetricsQuery): Promise<MetricsView>;
+  /** Directories that an app's replicas see. */
+  mounts(app: string): Promise<MountsView>;
+  /** Counters of the answering node as Prometheus text. */
+  exposition(): Promise<string>;
   /** Blobs that the answering node knows. */
   blobs(): Promise<readonly BlobView[]>;
   /** One blob by digest, short digest or name. */
@@ -124,6 +145,8 @@ export interface RealmClient {
   missing(digests: readonly Digest[]): Promise<readonly Digest[]>;
   /** Uploads content. A stream can be sent only once: open the session before with any read. */
   upload(digest: Digest, content: Uint8Array | Blob | ReadableStream<Uint8Array>): Promise<UploadedView>;
+  /** What happened, oldest first; the newest `limit`. */
+  pastEvents(limit?: number): Promise<readonly EventView[]>;
   /** What happens from now on, or from event `after`. */
   events(after?: number, signal?: AbortSignal): AsyncIterable<EventView>;
 }
@@ -236,6 +259,15 @@ export function createClient(options: ClientOptions): RealmClient {
     audit: (query = {}) => get(q("/api/audit", { ...query })),
     auditVerify: () => get("/api/audit/verify"),
     doctor: () => get("/api/doctor"),
+    connections: (node) => get(`/api/nodes/${segment(node)}/connections`),
+    diagnose: (node) => get(`/api/nodes/${segment(node)}/doctor`),
+    nodeMetrics: (node, { lastMs, points } = {}) =>
+      get(q(`/api/metrics/nodes/${segment(node)}`, { last_ms: lastMs, points })),
+    appMetrics: (app, { lastMs, points } = {}) =>
+      get(q(`/api/metrics/apps/${segment(app)}`, { last_ms: lastMs, points })),
+    mounts: (app) => get(`/api/apps/${segment(app)}/mounts`),
+    exposition: async () => await (await ask("/metrics")).text(),
+    pastEvents: (limit) => get(q("/api/events/past", { limit })),
     blobs: () => get("/api/blobs"),
     blob: (name) => get(`/api/blobs/${segment(name)}`),
     readBlob: async (digest, until) =>

@@ -52,6 +52,8 @@ function answerOf(query: Query): unknown {
       return { ...described, content: { "application/json": { schema: {} } } };
     case "lines":
       return { ...described, content: { "application/x-ndjson": {}, "text/event-stream": {} } };
+    case "text":
+      return { ...described, content: { "text/plain": {} } };
     case "bytes":
       return { ...described, content: { "application/octet-stream": {} } };
   }

@@ -98,9 +98,9 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
     const close = openStream(stop);
     try {
       const special = await answer(call) as Special;
-      if ("bytes" in special) {
+      if (!("lines" in special)) {
         close();
-        throw new Error("bytes are no stream of lines");
+        throw new Error("this is no stream of lines");
       }
       if (wantsSocket(call.request) && query === queries["events.follow"]) {
         return serveSocket(call.request, special.lines, close);
@@ -121,7 +121,7 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
 
   const bytes = async (answer: Answer, call: Parameters<Answer>[0]) => {
     const special = await answer(call) as Special;
-    if (!("bytes" in special)) throw new Error("lines are no bytes");
+    if (!("bytes" in special)) throw new Error("these are no bytes");
     return new Response(special.bytes, {
       headers: {
         "content-type": "application/octet-stream",
@@ -130,6 +130,14 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
         "content-security-policy": "sandbox; default-src 'none'",
         ...(special.size !== undefined && { "content-length": String(special.size) }),
       },
+    });
+  };
+
+  const plain = async (answer: Answer, call: Parameters<Answer>[0]) => {
+    const special = await answer(call) as Special;
+    if (!("text" in special)) throw new Error("this is no text");
+    return new Response(special.text, {
+      headers: { "content-type": `${special.contentType}; charset=utf-8`, "cache-control": "no-store" },
     });
   };
 
@@ -167,6 +175,7 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
     };
     const answer = answers[name];
     if (query.answer === "lines") return await stream(query, answer, call, stop);
+    if (query.answer === "text") return await plain(answer, call);
     if (query.answer === "bytes") return await bytes(answer, call);
     try {
       return await json(name, answer, call);

@@ -157,6 +157,11 @@ export class Gateway implements AsyncDisposable {
     return Object.fromEntries([...this.#counters].sort().map(([app, c]) => [app, c.snapshot()]));
   }
 
+  /** Figures of one app; `undefined` when no request for it has come here. */
+  metricsOf(app: string): AppMetrics | undefined {
+    return this.#counters.get(app)?.snapshot();
+  }
+
   /** Requests for hosts or addresses that no app answers. */
   get unmatched(): number {
     return this.#unmatched;

@@ -45,10 +45,12 @@ import { type AuditLog, createAuditLog } from "./audit_log.ts";
 import { type Contents, openContents } from "./contents.ts";
 import { CoreLoop } from "./core_loop.ts";
 import { Events } from "./event_stream.ts";
+import { type Happenings, watchHappenings } from "./happenings.ts";
 import { createLoopDelay, type LoopDelay } from "./loop_delay.ts";
 import { admissionOf, answerJoin, askToJoin, inviteOf, isFounder } from "./joining.ts";
 import { Keeper } from "./keeper.ts";
 import { serveLogs } from "./log_stream.ts";
+import { type Monitoring, startMonitoring } from "./monitoring.ts";
 import { createRecordTable } from "./record_table.ts";
 import { ReplicaLogs } from "./replica_log.ts";
 import type { Replica } from "./replica.ts";
@@ -99,6 +101,7 @@ export interface Agent extends AsyncDisposable {
   readonly events: Events;
   readonly database: Database;
   readonly loopDelay: LoopDelay;
+  readonly monitoring: Monitoring;
   /** `http://host:port`. */
   readonly gatewayUrl: string;
   /** The API's address, once it listens: published to the others. */
@@ -122,7 +125,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const table = createRecordTable(database);
   const audit = createAuditLog(database, self);
   const core = createCore({ self, realm: options.realmFile.realm, signer, verifier });
-  const events = new Events();
+  const events = new Events(database, clock.now());
   const loopDelay = createLoopDelay();
   const logs = new ReplicaLogs(`${dataDir}/logs`, () => options.name);
   const disk = createDisk();
@@ -130,8 +133,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const world = { disk, hasher };
 
   // Filled in while starting; effects that come earlier find nothing to act on, and the whole state is set at the end.
-  const late: { mesh?: Mesh; contents?: Contents; gateway?: Gateway; replicas?: Replicas; keeper?: Keeper } =
-    {};
+  const late: {
+    mesh?: Mesh;
+    contents?: Contents;
+    gateway?: Gateway;
+    replicas?: Replicas;
+    keeper?: Keeper;
+    happenings?: Happenings;
+  } = {};
   /** Peers whose present message holds what no honest member sends. */
   const accused = new Set<NodeId>();
   let orders: readonly RunOrder[] = [];
@@ -157,7 +166,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       effect.packages.forEach((p) => late.contents?.prefetch(p, holdersOf(p))),
     audit: (entry: Parameters<AuditLog["append"]>[0]) => {
       audit.append(entry, clock.now());
-      events.emit("audit", `${entry.action} ${entry.result}`, entry.target);
+      const refused = entry.result === "refused";
+      events.emit("audit", `${entry.action} ${entry.result}`, entry.target, refused ? "warning" : undefined);
     },
     misbehaved: (effect: Extract<Effect, { t: "misbehaved" }>) => {
       log.warn("a member misbehaved", { peer: shortId(effect.peer), why: effect.why });
@@ -171,7 +181,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       if (topics.has("nodes") || topics.has("apps") || topics.has("members")) queueRoutes();
       if (topics.has("apps")) dropVolumes();
       if (["apps", "pins", "members", "nodes"].some((t) => topics.has(t as Topic))) late.keeper?.changed();
-      for (const topic of topics) events.emit(topic, "changed");
+      for (const topic of topics) events.changed(topic);
+      late.happenings?.changed();
     },
   };
   const loop = new CoreLoop(core, sinks, clock, log, options.onCrash);
@@ -390,7 +401,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   });
 
   const parts = { mesh, contents, gateway, replicas };
-  return {
+  const watched = {
     self,
     options,
     core,
@@ -402,6 +413,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     database,
     loopDelay,
     gatewayUrl,
+  };
+  const monitoring = startMonitoring(watched, world);
+  const watch = late.happenings = watchHappenings(core, events);
+  events.emit("node", `${options.name} started, version ${options.version}`, self);
+  return {
+    ...watched,
+    monitoring,
     announceApi(api) {
       info = { ...info!, api };
       loop.feed({ t: "info", info });
@@ -415,10 +433,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       await parts.gateway.close(STOP_GRACE_MS);
       await parts.replicas.stopAll(STOP_GRACE_MS);
       loop[Symbol.dispose]();
+      watch[Symbol.dispose]();
+      monitoring[Symbol.dispose]();
       await parts.contents[Symbol.asyncDispose]();
       await parts.mesh.stop();
       for (const runtime of options.runtimes) await runtime[Symbol.asyncDispose]();
       logs[Symbol.dispose]();
+      events[Symbol.dispose]();
       database[Symbol.dispose]();
       lock[Symbol.dispose]();
     },

@@ -1,12 +1,9 @@
 /** The running agent as its API sees it. */
-import { controllerOf, isMember, nodeState, schedulingOf } from "../core/mod.ts";
+import { nodeState } from "../core/mod.ts";
 import { createVerifier } from "../platform/mod.ts";
-import { latencyBounds } from "../gateway/mod.ts";
 import {
-  type AppMetricsView,
   type BlobView,
   type Digest,
-  type FindingView,
   isDigest,
   type LogLineView,
   type NodeId,
@@ -14,6 +11,8 @@ import {
   type WhyView,
 } from "../protocol/mod.ts";
 import type { Agent } from "./agent.ts";
+import { exposition } from "./exposition.ts";
+import { metricsView } from "./gateway_figures.ts";
 import { mergeLogs, readRemoteLogs } from "./log_stream.ts";
 import { planView, whyApp, whyNode } from "./explain.ts";
 import {
@@ -24,7 +23,6 @@ import {
   keyViews,
   nodeViews,
   realmView,
-  selfCandidate,
   type Surroundings,
 } from "./queries.ts";
 import type { AgentService } from "./service.ts";
@@ -38,7 +36,8 @@ export function serviceOf(agent: Agent): AgentService {
     now: () => Date.now(),
     peers: () => agent.mesh.peers(),
     gateway: () => agent.gatewayUrl,
-    metrics: (app) => metricsOf(agent, app),
+    rttMs: (id) => agent.monitoring.rttMs(id),
+    metrics: (app) => metricsView(agent.gateway.metricsOf(app)),
   };
   const nameOf = (id: NodeId) => core.infos.get(id)?.name ?? shortId(id);
 
@@ -144,7 +143,28 @@ export function serviceOf(agent: Agent): AgentService {
     plan: (deploy) => planView(core, deploy, Date.now()),
     why: whyOf,
     keys: () => keyViews(core),
-    doctor: () => examine(agent),
+    doctor: () => agent.monitoring.diagnose(self),
+    async connections(name) {
+      const id = findNode(core, name);
+      return id === undefined ? undefined : await agent.monitoring.connections(id);
+    },
+    async diagnose(name) {
+      const id = findNode(core, name);
+      return id === undefined ? undefined : await agent.monitoring.diagnose(id);
+    },
+    async nodeMetrics(name, lastMs, points) {
+      const id = findNode(core, name);
+      return id === undefined ? undefined : await agent.monitoring.nodeMetrics(id, lastMs, points);
+    },
+    async appMetrics(name, lastMs, points) {
+      const app = core.apps.get(name);
+      return app && await agent.monitoring.appMetrics(app, lastMs, points);
+    },
+    async mounts(name) {
+      const app = core.apps.get(name);
+      return app && await agent.monitoring.mounts(app);
+    },
+    exposition: () => exposition(agent),
     async blobs() {
       const names = namesOf();
       const views: BlobView[] = [];
@@ -221,115 +241,7 @@ export function serviceOf(agent: Agent): AgentService {
         end.abort();
       }
     },
+    pastEvents: (limit) => agent.events.past(limit),
     events: (after, signal) => agent.events.read(after, signal),
   };
-}
-
-function metricsOf(agent: Agent, app: string): AppMetricsView | undefined {
-  const found = agent.gateway.metrics()[app];
-  if (!found) return undefined;
-  const { counts } = found.latency;
-  return {
-    requests: found.requests,
-    errors: Object.entries(found.errors).reduce(
-      (n, [kind, count]) => kind === "client" || kind === "aborted" ? n : n + count,
-      0,
-    ),
-    in_flight: found.inFlight,
-    p50_ms: percentile(counts, 0.5),
-    p99_ms: percentile(counts, 0.99),
-  };
-}
-
-/** Upper bound in milliseconds of the bucket that holds the given share of all requests. */
-function percentile(counts: readonly number[], share: number): number {
-  const total = counts.reduce((n, c) => n + c, 0);
-  let seen = 0;
-  for (let i = 0; i < counts.length; i++) {
-    seen += counts[i];
-    if (total > 0 && seen >= share * total) return latencyBounds[Math.min(i, latencyBounds.length - 1)];
-  }
-  return 0;
-}
-
-/** How long the doctor listens to the event loop. */
-const LOOK_MS = 250;
-/** A delay that clients feel. */
-const LATE_MS = 250;
-
-/** What this machine can do, and what is missing. */
-async function examine(agent: Agent): Promise<FindingView[]> {
-  const { core, options } = agent;
-  const findings: FindingView[] = [];
-  for (const runtime of options.runtimes) {
-    const probe = await runtime.probe();
-    findings.push({
-      subject: `runtime ${probe.kind}`,
-      state: probe.available ? "ok" : "missing",
-      detail: `${probe.detail}${probe.features.length > 0 ? ` (${probe.features.join(", ")})` : ""}`,
-    });
-  }
-  const usage = await agent.contents.store.usage();
-  const free = core.infos.get(agent.self)?.disk_mb ?? 0;
-  const mib = (bytes: number) => `${Math.round(bytes / 1024 / 1024)} MiB`;
-  findings.push({
-    subject: "disk",
-    state: free < 1_024 ? "warning" : "ok",
-    detail: `${free} MiB free, blobs take ${mib(usage.usedBytes)} of a quota of ${mib(usage.quotaBytes)}`,
-    ...(free < 1_024 ? { fix: "free some disk space, or use --data-dir on a larger disk" } : {}),
-  });
-  const candidate = selfCandidate(core);
-  if (candidate) {
-    findings.push({
-      subject: "memory",
-      state: "ok",
-      detail: `${candidate.memoryMb - candidate.reservedMb} of ${candidate.memoryMb} MiB are free for work`,
-    });
-  }
-  const scheduling = schedulingOf(core, agent.self);
-  findings.push({
-    subject: "scheduling",
-    state: scheduling === "open" ? "ok" : "warning",
-    detail: scheduling === "open" ? "takes new work" : `is ${scheduling}`,
-    ...(scheduling === "open" ? {} : { fix: `realm node uncordon ${options.name}` }),
-  });
-  const peers = agent.mesh.peers();
-  const members =
-    [...core.members.admitted.keys()].filter((id) => id !== agent.self && isMember(core.members, id)).length;
-  findings.push({
-    subject: "mesh",
-    state: members > 0 && peers.length === 0 ? "warning" : "ok",
-    detail: `connected to ${peers.length} of ${members} other members; reachable at ${
-      agent.mesh.addresses().join(", ") || "no address"
-    }`,
-  });
-  agent.loopDelay.longestMs();
-  await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-  const late = Math.round(agent.loopDelay.longestMs());
-  findings.push({
-    subject: "event loop",
-    state: late < LATE_MS ? "ok" : "warning",
-    detail: `late by at most ${late} ms in the last seconds`,
-    ...(late < LATE_MS ? {} : { fix: "this machine is overloaded: move work away with 'realm node drain'" }),
-  });
-  const chain = agent.audit.verify();
-  findings.push({
-    subject: "audit",
-    state: chain.ok ? "ok" : "warning",
-    detail: chain.ok ? `${chain.entries} entries, the chain holds` : chain.problem ?? "the chain is broken",
-  });
-  if (agent.database.damaged) {
-    findings.push({
-      subject: "database",
-      state: "warning",
-      detail: `realm.db was damaged; the old file is ${agent.database.damaged}`,
-    });
-  }
-  const deciding = [...core.apps.keys()].filter((name) => controllerOf(core, `app/${name}`) === agent.self);
-  findings.push({
-    subject: "control",
-    state: "ok",
-    detail: deciding.length === 0 ? "decides for no app at the moment" : `decides for ${deciding.join(", ")}`,
-  });
-  return findings;
 }

@@ -23,6 +23,7 @@ import {
   type RealmView,
   type ReplicaView,
   type RevisionView,
+  type RolloutView,
   shortId,
 } from "../protocol/mod.ts";
 
@@ -37,6 +38,8 @@ export interface Surroundings {
     readonly rttMs?: number;
     readonly since: number;
   }[];
+  /** Round trip measured last, milliseconds. */
+  rttMs(id: NodeId): number | undefined;
   /** `http://host:port` of the gateway. */
   gateway(): string | undefined;
   metrics(app: string): AppMetricsView | undefined;
@@ -57,6 +60,7 @@ export function nodeViews(core: Core, around: Surroundings): NodeView[] {
   return [...core.members.admitted.values()].map((member): NodeView => {
     const peer = peers.get(member.id);
     const info = core.infos.get(member.id);
+    const rtt = peer && (around.rttMs(member.id) ?? peer.rttMs);
     return {
       id: member.id,
       name: nameOf(core, member.id),
@@ -73,7 +77,7 @@ export function nodeViews(core: Core, around: Surroundings): NodeView[] {
           connection: {
             address: peer.address,
             since: peer.since,
-            ...(peer.rttMs === undefined ? {} : { rtt_ms: peer.rttMs }),
+            ...(rtt === undefined ? {} : { rtt_ms: rtt }),
           },
         }
         : {}),
@@ -123,6 +127,25 @@ function linksOf(routes: readonly string[], gateway: string | undefined): string
   });
 }
 
+/** A rollout under way: what replaces what, and how far it is. */
+function rolloutOf(app: AppState, replicas: readonly ReplicaView[]): RolloutView | undefined {
+  const decision = app.decision?.value;
+  const to = decision && revisionOf(app, decision.revision);
+  if (!to || decision.phase !== "rolling") return undefined;
+  const from = decision.good === undefined || decision.good === to.id
+    ? undefined
+    : revisionOf(app, decision.good);
+  const wanted = app.desired?.replicas ?? 0;
+  const fresh = replicas.filter((r) => r.revision === to.id);
+  return {
+    ...(from ? { from: { version: from.spec.version, revision: from.id } } : {}),
+    to: { version: to.spec.version, revision: to.id },
+    done: fresh.filter((r) => r.state === "healthy").length,
+    total: wanted === "all" ? Math.max(fresh.length, new Set(replicas.map((r) => r.slot)).size) : wanted,
+    since: decision.since,
+  };
+}
+
 /** One app; `undefined` when nothing was ever wished of it or it is gone. */
 export function appView(core: Core, app: AppState, around: Surroundings): AppView | undefined {
   const decision = app.decision?.value;
@@ -135,6 +158,7 @@ export function appView(core: Core, app: AppState, around: Surroundings): AppVie
   const routes = shown?.spec.routes ?? [];
   const controller = controllerOf(core, `app/${app.name}`);
   const metrics = around.metrics(app.name);
+  const rollout = rolloutOf(app, replicas);
   return {
     name: app.name,
     ...(shown ? { version: shown.spec.version, kind: shown.spec.kind, revision: shown.id } : {}),
@@ -157,6 +181,7 @@ export function appView(core: Core, app: AppState, around: Surroundings): AppVie
     ...(controller === undefined ? {} : { controller }),
     epoch: decision?.epoch ?? 0,
     since: decision?.since ?? shown?.at ?? 0,
+    ...(rollout ? { rollout } : {}),
     ...(rejected ? { rejected: { revision: rejected.revision, reason: rejected.reason } } : {}),
     ...(metrics ? { metrics } : {}),
   };

@@ -4,12 +4,15 @@ import type {
   AuditView,
   BlobView,
   CommandBody,
+  ConnectionView,
   Digest,
   EventView,
   FindingView,
   KeyId,
   KeyView,
   LogLineView,
+  MetricsView,
+  MountsView,
   NodeId,
   NodeView,
   PlanView,
@@ -54,6 +57,17 @@ export interface AgentService {
   why(id: string): WhyView | undefined;
   keys(): readonly KeyView[];
   doctor(): Promise<readonly FindingView[]>;
+  /** Of any node, asked of it; `undefined`: there is no such node. Throws when it does not answer. */
+  connections(node: string): Promise<readonly ConnectionView[] | undefined>;
+  /** As {@link connections}. */
+  diagnose(node: string): Promise<readonly FindingView[] | undefined>;
+  /** As {@link connections}: the last `lastMs` milliseconds in at most `points` intervals. */
+  nodeMetrics(node: string, lastMs: number, points: number): Promise<MetricsView | undefined>;
+  /** Summed over the nodes that answer. */
+  appMetrics(app: string, lastMs: number, points: number): Promise<MetricsView | undefined>;
+  mounts(app: string): Promise<MountsView | undefined>;
+  /** Counters as Prometheus text. */
+  exposition(): string;
 
   blobs(): Promise<readonly BlobView[]>;
   blob(nameOrDigest: string): Promise<BlobView | undefined>;
@@ -73,6 +87,8 @@ export interface AgentService {
     options: { follow: boolean; tail: number; since?: number; grep?: string },
     signal: AbortSignal,
   ): AsyncIterable<LogLineView>;
+  /** The newest events, oldest first. */
+  pastEvents(limit: number): readonly EventView[];
   /** What happens from now on (or from event `after`, as far as remembered). */
   events(after: number | undefined, signal: AbortSignal): AsyncIterable<EventView>;
 }

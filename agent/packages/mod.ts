@@ -30,6 +30,7 @@ export {
   removeVolume,
   volumeDirectory,
 } from "./mounts.ts";
+export { type MountUsage, mountUsage } from "./mount_usage.ts";
 export { type PackageBlob, packageBlobs, type PackageReader, readPackage } from "./reader.ts";
 export { verifySignature } from "./signature.ts";
 export { inspectPackage, type PackageListing, type Verification, verifyPackage } from "./verify.ts";

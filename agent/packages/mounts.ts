@@ -127,14 +127,13 @@ export async function prepareMounts(
   manifest: AppManifest,
   place: MountPlace,
 ): Promise<readonly PreparedMount[]> {
-  const work = `${workOf(place.dataDir, place.app)}/${name("replica", place.replica)}`;
-  await world.disk.remove(work);
+  await clearWork(world, place.dataDir, place.app, place.replica);
   const mounts: PreparedMount[] = [];
   let workMounts = 0;
   for (const mount of manifest.mounts) {
     const { kind, guest } = mount;
     if (mount.kind === "work") {
-      const host = `${work}/${workMounts++}`;
+      const host = workDirectory(place.dataDir, place.app, place.replica, workMounts++);
       await world.disk.makeDirectory(host);
       mounts.push({ kind, guest, host, readOnly: false, quotaBytes: mount.quotaBytes });
     } else if (mount.kind === "state") {
@@ -171,6 +170,10 @@ export async function listVolumes(
 ): Promise<readonly string[]> {
   return (await world.disk.list(stateOf(dataDir, app))).filter((n) => !n.startsWith("."));
 }
+
+/** Directory of a replica's work mount, counted from 0, whether it exists or not. */
+export const workDirectory = (dataDir: string, app: string, replica: string, index: number): string =>
+  `${workOf(dataDir, app)}/${name("replica", replica)}/${index}`;
 
 /** Directory of a volume, whether it exists or not. */
 export const volumeDirectory = (dataDir: string, app: string, volume: string): string =>

@@ -6,6 +6,7 @@ export * from "./crypto.ts";
 export * from "./database.ts";
 export * from "./directory_lock.ts";
 export * from "./log.ts";
+export * from "./machine.ts";
 export { createDisk } from "./disk.ts";
 export { createHasher } from "./hash.ts";
 export * from "./self.ts";

@@ -5,11 +5,11 @@
 import * as v from "valibot";
 import { type CommandKind, commandKinds, DigestSchema, SignedCommandSchema } from "./command.ts";
 import type { Role } from "./grant.ts";
-import { apiLimits } from "./limits.ts";
+import { apiLimits, monitorLimits } from "./limits.ts";
 import { SignedSessionSchema } from "./session.ts";
 
-/** How a query answers: one JSON value, a stream of JSON lines (NDJSON, or SSE when asked for), or bytes. */
-export type AnswerKind = "json" | "lines" | "bytes";
+/** How a query answers: one JSON value, a stream of JSON lines (NDJSON, or SSE when asked for), bytes, or plain text. */
+export type AnswerKind = "json" | "lines" | "bytes" | "text";
 
 /** One query, or another request that is no command. */
 export interface Query<
@@ -47,6 +47,11 @@ const whole = (max: number) =>
     v.transform(Number),
     v.maxValue(max, `at most ${max}`),
   ));
+/** Which stretch of time of some figures. */
+const stretch = v.strictObject({
+  last_ms: whole(monitorLimits.coarseMs),
+  points: whole(monitorLimits.points),
+});
 const word = v.optional(v.pipe(v.string(), v.maxLength(256)));
 
 /** Declares a query and keeps its exact type. */
@@ -109,6 +114,34 @@ export const queries = {
     type: "NodeView",
     cli: ["node show"],
   }),
+  "node.connections": query({
+    method: "GET",
+    path: "/api/nodes/{node}/connections",
+    role: "viewer",
+    summary: "Connections of a node to other members, with the round trip measured now",
+    answer: "json",
+    type: "ConnectionView[]",
+    cli: ["node show"],
+  }),
+  "node.diagnose": query({
+    method: "GET",
+    path: "/api/nodes/{node}/doctor",
+    role: "viewer",
+    summary: "What a node can do and what is missing there, asked of that node",
+    answer: "json",
+    type: "FindingView[]",
+    cli: ["node diagnose"],
+  }),
+  "node.metrics": query({
+    method: "GET",
+    path: "/api/metrics/nodes/{node}",
+    role: "viewer",
+    summary: "Figures of a node over time: 10 s intervals for a day, 5 min for 30 days",
+    params: stretch,
+    answer: "json",
+    type: "MetricsView",
+    cli: ["node metrics"],
+  }),
   "app.list": query({
     method: "GET",
     path: "/api/apps",
@@ -135,6 +168,25 @@ export const queries = {
     answer: "json",
     type: "RevisionView[]",
     cli: ["app history"],
+  }),
+  "app.metrics": query({
+    method: "GET",
+    path: "/api/metrics/apps/{app}",
+    role: "viewer",
+    summary: "Figures of an app over time, over all nodes that run it or take its requests",
+    params: stretch,
+    answer: "json",
+    type: "MetricsView",
+    cli: ["app metrics"],
+  }),
+  "app.mounts": query({
+    method: "GET",
+    path: "/api/apps/{app}/mounts",
+    role: "viewer",
+    summary: "Directories that an app's replicas see, and how much is in them",
+    answer: "json",
+    type: "MountsView",
+    cli: ["app show"],
   }),
   "app.logs": query({
     method: "GET",
@@ -269,7 +321,26 @@ export const queries = {
     params: v.strictObject({ after: whole(Number.MAX_SAFE_INTEGER) }),
     answer: "lines",
     type: "EventView",
-    cli: ["status"],
+    cli: ["status", "events"],
+  }),
+  "events.list": query({
+    method: "GET",
+    path: "/api/events/past",
+    role: "viewer",
+    summary: "What happened, as the answering node noticed it, oldest first",
+    params: v.strictObject({ limit: whole(monitorLimits.events) }),
+    answer: "json",
+    type: "EventView[]",
+    cli: ["events"],
+  }),
+  "metrics.scrape": query({
+    method: "GET",
+    path: "/metrics",
+    role: "viewer",
+    summary: "Counters of the answering node as Prometheus text",
+    answer: "text",
+    type: "text",
+    cli: ["metrics"],
   }),
 } as const;
 /** Name of a query. */

@@ -14,6 +14,8 @@ export * from "./invite.ts";
 export * from "./key_file.ts";
 export * from "./limits.ts";
 export * from "./message.ts";
+export * from "./monitor_answers.ts";
+export * from "./monitor_views.ts";
 export * from "./package_manifest.ts";
 export * from "./record.ts";
 export { parseRoute, type Route, showRoute } from "./routes.ts";

@@ -3,6 +3,7 @@ import type { AppSpec } from "./command.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { Role } from "./grant.ts";
 import type { Digest, KeyId, NodeId, RealmId } from "./identity.ts";
+import type { RolloutView } from "./monitor_views.ts";
 import type { NodeInfo, ReplicaState } from "./record.ts";
 
 /** State of a node as the answering node sees it. */
@@ -125,6 +126,8 @@ export interface AppView {
   readonly epoch: number;
   /** In this phase since. */
   readonly since: number;
+  /** Set while a new revision replaces the old one, or comes up for the first time. */
+  readonly rollout?: RolloutView;
   /** The wish that failed last, while an older revision stands. */
   readonly rejected?: { readonly revision: Digest; readonly reason: string };
   /** Figures at the answering node's gateway. */
@@ -298,16 +301,18 @@ export interface FindingView {
 
 /** Something that happened in the realm, as the answering node noticed it. */
 export interface EventView {
-  /** Rises by one; what `after` counts. */
+  /** Rises, also over restarts of the node; what `after` counts. */
   readonly n: number;
   /** When. */
   readonly at: number;
   /** For example `app`, `node`, `command`. */
   readonly topic: string;
-  /** One sentence. */
+  /** One sentence; `changed` where only views must be read anew: such an event is not kept. */
   readonly what: string;
   /** App, node or other thing that it is about. */
   readonly target?: string;
+  /** Whether somebody should look; absent: normal life. */
+  readonly severity?: "warning" | "error";
 }
 
 /** One line of a log. */

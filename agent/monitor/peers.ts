@@ -1,0 +1,128 @@
+/**
+ * `/realm/monitor/1.0.0`: a member asks another for what only that one knows of itself. One question is one line of
+ * JSON, its answer another; several may follow each other on one stream, which is how a round trip is measured.
+ */
+import type { PeerStream, PeerStreams } from "../ports.ts";
+import { monitorLimits, type NodeId, RealmError, utf8 } from "../protocol/mod.ts";
+import type { Grid } from "./series.ts";
+
+const PROTOCOL = "/realm/monitor/1.0.0";
+
+/** What can be asked. */
+export type PeerQuestion =
+  | { readonly ask: "ping" }
+  | { readonly ask: "doctor" }
+  | { readonly ask: "connections" }
+  | { readonly ask: "mounts"; readonly app: string }
+  | { readonly ask: "metrics"; readonly kind: "node" | "app"; readonly subject: string; readonly grid: Grid };
+
+/** How this node answers members; what it throws is told as an error. */
+export type PeerAnswers = (question: PeerQuestion) => Promise<unknown> | unknown;
+
+const isWhole = (n: unknown, max: number): n is number =>
+  typeof n === "number" && Number.isSafeInteger(n) && n >= 0 && n <= max;
+
+/** A question of a form that this version knows; a member's mistake is no reason to fail. */
+function questionOf(text: string): PeerQuestion | undefined {
+  const q = JSON.parse(text) as Record<string, unknown> | null;
+  if (q?.ask === "ping" || q?.ask === "doctor" || q?.ask === "connections") return { ask: q.ask };
+  if (q?.ask === "mounts" && typeof q.app === "string") return { ask: "mounts", app: q.app };
+  if (q?.ask !== "metrics" || (q.kind !== "node" && q.kind !== "app")) return undefined;
+  const g = q.grid as Record<string, unknown> | null | undefined;
+  const { sampleMs, coarseMs, points } = monitorLimits;
+  if (
+    typeof q.subject !== "string" || !isWhole(g?.from, Number.MAX_SAFE_INTEGER) ||
+    !isWhole(g?.stepMs, coarseMs) || g.stepMs < sampleMs || !isWhole(g?.count, points + 1) ||
+    typeof g?.coarse !== "boolean"
+  ) return undefined;
+  const { from, stepMs, count, coarse } = g;
+  return { ask: "metrics", kind: q.kind, subject: q.subject, grid: { from, stepMs, count, coarse } };
+}
+
+/** Lines of a stream, each at most `max` bytes. */
+async function* linesOf(stream: PeerStream, max: number): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of stream.readable) {
+    rest += decoder.decode(chunk, { stream: true });
+    for (let end = rest.indexOf("\n"); end >= 0; end = rest.indexOf("\n")) {
+      yield rest.slice(0, end);
+      rest = rest.slice(end + 1);
+    }
+    if (rest.length > max) throw new RealmError("too_large", "a line of a member is too long");
+  }
+}
+
+/** Questions that one stream may hold: a round trip needs three. */
+const QUESTIONS = 8;
+
+/** Answers other members. */
+export function servePeers(streams: PeerStreams, answer: PeerAnswers): void {
+  streams.handle(PROTOCOL, async (stream) => {
+    const writer = stream.writable.getWriter();
+    let n = 0;
+    try {
+      for await (const line of linesOf(stream, monitorLimits.questionBytes)) {
+        if (++n > QUESTIONS) break;
+        const question = questionOf(line);
+        let said: unknown;
+        try {
+          said = question
+            ? { value: await answer(question) }
+            : { problem: "this node does not know the question: update Realm there" };
+        } catch (error) {
+          said = { problem: error instanceof RealmError ? error.message : "this node failed to answer" };
+        }
+        await writer.write(utf8(JSON.stringify(said) + "\n"));
+      }
+      await writer.close();
+    } catch {
+      stream.reset();
+    }
+  });
+}
+
+async function exchange(
+  streams: PeerStreams,
+  node: NodeId,
+  questions: readonly PeerQuestion[],
+  ms: number,
+): Promise<{ value: unknown; tookMs: number }> {
+  const until = AbortSignal.timeout(ms);
+  const stream = await streams.open(node, PROTOCOL, { signal: until });
+  const reset = () => stream.reset();
+  until.addEventListener("abort", reset);
+  try {
+    const writer = stream.writable.getWriter();
+    const lines = linesOf(stream, monitorLimits.answerBytes);
+    let value: unknown, tookMs = 0;
+    for (const question of questions) {
+      const started = performance.now();
+      await writer.write(utf8(JSON.stringify(question) + "\n"));
+      const { value: line, done } = await lines.next();
+      if (done) throw new RealmError("unreachable", "the node ended the exchange; try again");
+      tookMs = performance.now() - started;
+      const said = JSON.parse(line) as { value?: unknown; problem?: unknown };
+      if (said.problem !== undefined) throw new RealmError("failed", String(said.problem).slice(0, 500));
+      value = said.value;
+    }
+    return { value, tookMs };
+  } catch (error) {
+    if (until.aborted) throw new RealmError("timed_out", `no answer within ${ms / 1000} s`);
+    throw error;
+  } finally {
+    until.removeEventListener("abort", reset);
+    stream.reset();
+  }
+}
+
+/** Asks a member. Throws `unreachable`, `timed_out`, or `failed` with what it said. The answer is not checked. */
+export async function askPeer(streams: PeerStreams, node: NodeId, question: PeerQuestion): Promise<unknown> {
+  return (await exchange(streams, node, [question], monitorLimits.askMs)).value;
+}
+
+/** Round trip in milliseconds over an open stream: the second question of two, so that opening it does not count. */
+export async function roundTrip(streams: PeerStreams, node: NodeId): Promise<number> {
+  const { tookMs } = await exchange(streams, node, [{ ask: "ping" }, { ask: "ping" }], monitorLimits.rttMs);
+  return Math.round(tookMs * 10) / 10;
+}
