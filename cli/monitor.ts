@@ -18,7 +18,8 @@ const HOUR_MS = 3_600_000;
 const BLOCKS = "▁▂▃▄▅▆▇█";
 
 type Form = (typeof nodeFigures)[NodeFigure] | (typeof appFigures)[AppFigure];
-const forms: Readonly<Record<string, Form>> = { ...nodeFigures, ...appFigures };
+const formsOf = (kind: MetricsView["kind"]): Readonly<Record<string, Form>> =>
+  kind === "node" ? nodeFigures : appFigures;
 const WORDS: Readonly<Record<string, string>> = {
   cpu: "processors",
   memory_bytes: "memory",
@@ -68,7 +69,7 @@ export function curve(values: readonly (number | null)[]): string {
 
 function metricsText(i: Invocation, m: MetricsView): string {
   const rows = Object.entries(m.series).map(([name, values]): readonly Cell[] => {
-    const known = values.filter((v) => v !== null), form = forms[name] ?? "count";
+    const known = values.filter((v) => v !== null), form = formsOf(m.kind)[name] ?? "count";
     const last = known.at(-1);
     return [
       WORDS[name] ?? name.replaceAll("_", " "),

@@ -45,7 +45,7 @@ export function guard(request: Request, options: GuardOptions): void {
   const site = request.headers.get("sec-fetch-site");
   const navigation = request.method === "GET" && request.headers.get("sec-fetch-mode") === "navigate";
   const foreign = site === "cross-site" || site === "same-site";
-  if (foreign && !(navigation && !new URL(request.url).pathname.startsWith("/api"))) {
+  if (foreign && !(navigation && !/^\/(api|metrics)/.test(new URL(request.url).pathname))) {
     throw new RealmError("bad_origin", "the request comes from a page of another site");
   }
 }

@@ -70,13 +70,20 @@ function nodeHappenings(core: Core, before: Seen, now: Seen): Happening[] {
   return found;
 }
 
-function phaseText(app: AppState, now: SeenApp): readonly [string, EventView["severity"]] {
+function phaseText(
+  app: AppState,
+  before: SeenApp | undefined,
+  now: SeenApp,
+): readonly [string, EventView["severity"]] {
   const version = revisionOf(app, now.revision)?.spec.version ?? "";
+  // The same version again: no new one comes, replicas that were lost are made up for.
+  const mending = before?.revision === now.revision;
   switch (now.phase) {
     case "rolling":
+      if (mending) return [`is short of replicas; others take their place`, "warning"];
       return [`version ${version} is being rolled out`, undefined];
     case "steady":
-      return [`version ${version} runs as wished`, undefined];
+      return [`version ${version} runs as wished${mending ? " again" : ""}`, undefined];
     case "rolled_back": {
       const reason = app.decision?.value.rejected.at(-1)?.reason.split("\n")[0] ?? "its rollout failed";
       return [`rolled back to version ${version}: ${reason}`, "error"];
@@ -127,7 +134,7 @@ export function happenings(core: Core, before: Seen, now: Seen): Happening[] {
     const app = core.apps.get(name)!, old = before.apps.get(name);
     found.push(...replicaHappenings(core, app, old, seen));
     if (old?.phase === seen.phase && old.revision === seen.revision) continue;
-    const [what, severity] = phaseText(app, seen);
+    const [what, severity] = phaseText(app, old, seen);
     found.push({ topic: "app", what: `${name}: ${what}`, target: name, ...(severity ? { severity } : {}) });
   }
   return found;

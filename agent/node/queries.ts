@@ -131,10 +131,9 @@ function linksOf(routes: readonly string[], gateway: string | undefined): string
 function rolloutOf(app: AppState, replicas: readonly ReplicaView[]): RolloutView | undefined {
   const decision = app.decision?.value;
   const to = decision && revisionOf(app, decision.revision);
-  if (!to || decision.phase !== "rolling") return undefined;
-  const from = decision.good === undefined || decision.good === to.id
-    ? undefined
-    : revisionOf(app, decision.good);
+  // The version that stood before: replicas that were lost are made up for, nothing new comes.
+  if (!to || decision.phase !== "rolling" || decision.good === to.id) return undefined;
+  const from = decision.good === undefined ? undefined : revisionOf(app, decision.good);
   const wanted = app.desired?.replicas ?? 0;
   const fresh = replicas.filter((r) => r.revision === to.id);
   return {

@@ -3,6 +3,7 @@ import { figuresOf, type Samples } from "../monitor/mod.ts";
 import { lookAtMachine } from "../platform/mod.ts";
 import type { AppMetrics, Gateway } from "../gateway/mod.ts";
 import type { Mesh } from "../mesh/mod.ts";
+import { monitorLimits } from "../protocol/mod.ts";
 import { between } from "./gateway_figures.ts";
 import type { Replicas } from "./replicas.ts";
 
@@ -43,6 +44,8 @@ export function createSampling({ gateway, mesh, replicas, diskFree }: Sampled): 
   let usages = usageByApp(replicas);
   return () => {
     const now = performance.now(), seconds = Math.max(0.001, (now - last) / 1_000);
+    // What happened in the part of an interval that the agent lived counts for the whole of it.
+    const interval = Math.max(seconds, monitorLimits.sampleMs / 1_000);
     const look = lookAtMachine(), metrics = gateway.metrics(), usage = usageByApp(replicas);
     const busy = look.cpu && machine.cpu ? look.cpu.busy - machine.cpu.busy : NaN;
     const ticks = look.cpu && machine.cpu ? look.cpu.total - machine.cpu.total : NaN;
@@ -50,7 +53,7 @@ export function createSampling({ gateway, mesh, replicas, diskFree }: Sampled): 
     const apps: [string, ReturnType<typeof figuresOf>, number][] = [];
     for (const name of new Set([...usage.keys(), ...Object.keys(metrics)])) {
       const here = metrics[name], run = usage.get(name), ran = usages.get(name);
-      const traffic = here && between(counters[name], here, seconds);
+      const traffic = here && between(counters[name], here, interval);
       requests += traffic?.requests_per_s ?? 0;
       // An app that neither runs here nor is asked for here has no figures here.
       if (!run && !traffic?.requests_per_s && !traffic?.in_flight) continue;
