@@ -24,6 +24,7 @@ export {
   type RealmClient,
 } from "./agent/api/client.ts";
 export { makeKeyFile, signerOfKeyFile } from "./agent/api/key_seal.ts";
+export { readAtMost, readRealmPackage, type RealmPackage } from "./agent/api/realm_package.ts";
 export { newSeed, signerFromSeed, verifier } from "./agent/api/signing.ts";
 export { capabilities, type Capability } from "./agent/protocol/capability.ts";
 export {
@@ -90,6 +91,7 @@ export {
   appSpecOf,
   type AppStatic,
   type CacheRule,
+  packageDigest,
   type PackageFile,
   type SnapshotPlan,
 } from "./agent/protocol/package_manifest.ts";
@@ -104,7 +106,7 @@ export {
   nodeFigures,
   type RolloutView,
 } from "./agent/protocol/monitor_views.ts";
-export type { Route } from "./agent/protocol/routes.ts";
+export { type Route, showRoute } from "./agent/protocol/routes.ts";
 export type { TomlProblem, TomlRefusal, TomlResult } from "./agent/protocol/toml.ts";
 export {
   type AppWish,

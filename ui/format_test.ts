@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { bytes, quote, span, tone } from "./app/format.ts";
+import { parseRealmManifest } from "../mod.ts";
+import { bytes, plain, quote, span, table, tone } from "./app/format.ts";
 
 Deno.test("quote() gives a word that a shell takes as it is, whatever is in it", async () => {
   for (
@@ -39,4 +40,19 @@ Deno.test("figures are read at a glance", () => {
     "bad",
     "calm",
   ]);
+});
+
+Deno.test("what hides in a name is made visible, what is a letter stays", () => {
+  assert.equal(plain("a\u202etxt.exe\u0007"), "a\\u202etxt.exe\\u0007");
+  assert.equal(plain("Zürich 東京 عربي 👩‍💻"), "Zürich 東京 عربي 👩‍💻");
+});
+
+Deno.test("table() writes a manifest that the realm's own parser reads back, whatever is in its texts", () => {
+  const nasty = 'a"b\\c ü \u{1f600} <img>';
+  const digest = "a".repeat(64);
+  const parsed = parseRealmManifest(table("pin", { digest, name: nasty, copies: 3, tags: ["a", "b=c"] }), {
+    file: "x",
+  });
+  assert.ok(parsed.ok, JSON.stringify(parsed));
+  assert.deepEqual(parsed.value.pins, [{ digest, name: nasty, copies: 3, tags: ["a", "b=c"] }]);
 });

@@ -9,5 +9,6 @@ export * from "./key_seal.ts";
 export * from "./launch_options.ts";
 export * from "./listen.ts";
 export * from "./openapi.ts";
+export * from "./realm_package.ts";
 export * from "./server.ts";
 export * from "./signing.ts";

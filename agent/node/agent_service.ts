@@ -167,21 +167,27 @@ export function serviceOf(agent: Agent): AgentService {
     exposition: () => exposition(agent),
     async blobs() {
       const names = namesOf();
-      const views: BlobView[] = [];
-      for (const blob of (await contents.store.list()).slice(0, 10_000)) {
-        const known = names.get(blob.digest);
-        const pin = core.pins.get(blob.digest)?.pin;
-        views.push({
-          digest: blob.digest,
-          size: blob.size,
+      const views = new Map<Digest, BlobView>();
+      const add = (digest: Digest, size: number, here: boolean) => {
+        const known = names.get(digest);
+        const pin = core.pins.get(digest)?.pin;
+        views.set(digest, {
+          digest,
+          size,
           ...(known?.name ? { name: known.name } : {}),
-          holders: [self],
+          holders: here ? [self] : [],
           references: known?.references ?? [],
           ...(pin ? { pin: { copies: pin.copies, tags: pin.tags } } : {}),
-          here: true,
+          here,
         });
+      };
+      for (const blob of (await contents.store.list()).slice(0, 10_000)) add(blob.digest, blob.size, true);
+      // What the realm promised to keep or runs is listed by every node, wherever its content is.
+      for (const [digest, { pin }] of core.pins) if (pin && !views.has(digest)) add(digest, pin.size, false);
+      for (const [digest, { references }] of names) {
+        if (references.length > 0 && !views.has(digest)) add(digest, 0, false);
       }
-      return views;
+      return [...views.values()];
     },
     async blob(nameOrDigest) {
       const names = namesOf();

@@ -270,7 +270,7 @@ export const queries = {
     method: "GET",
     path: "/api/blobs",
     role: "viewer",
-    summary: "Blobs that the answering node knows",
+    summary: "Blobs that the answering node holds, and those that the realm keeps or runs",
     answer: "json",
     type: "BlobView[]",
     cli: ["storage list"],

@@ -271,7 +271,7 @@ export interface KeyView {
 export interface BlobView {
   /** SHA-256 of the content. */
   readonly digest: Digest;
-  /** Bytes. */
+  /** Bytes; 0 when it is not here and no pin tells. */
   readonly size: number;
   /** For people. */
   readonly name?: string;

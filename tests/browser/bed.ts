@@ -78,7 +78,7 @@ export async function enter(page: Page, link: string): Promise<void> {
   assert.equal(new URL(page.url()).hash, "", "the key is gone from the address bar");
 }
 
-/** Builds the example site in a version; the path of its package file. */
+/** Builds the example site in a version; the path of its package, a folder. */
 export async function buildSite(out: string, version = "1.0.0"): Promise<string> {
   const built = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", "examples/hello-site/build.ts", "--version", version, "--out", out],
@@ -86,6 +86,15 @@ export async function buildSite(out: string, version = "1.0.0"): Promise<string>
   }).output();
   assert.ok(built.success, new TextDecoder().decode(built.stderr));
   return new TextDecoder().decode(built.stdout).trim().split("\n").at(-1)!;
+}
+
+/** As {@link buildSite}, packed into one file. */
+export async function packSite(cluster: Cluster, version: string): Promise<string> {
+  const folder = await buildSite(`${cluster.root}/site-${version}`, version);
+  const file = `${cluster.root}/site-${version}-packed/hello-site.realm`;
+  await Deno.mkdir(file.replace(/\/[^/]*$/, ""), { recursive: true });
+  await cluster.realm("package", "create", folder, "-o", file);
+  return file;
 }
 
 /** Deploys the example site on every node. */

@@ -19,6 +19,13 @@ export function span(ms: number): string {
   return `${Math.round(s / 86_400)} d`;
 }
 
+/** Characters that show nothing and can make a text look like another: controls, turns of direction, empty spaces. */
+// deno-lint-ignore no-control-regex
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+/** A text with everything that hides made visible: `\u202e` for a turn of direction. */
+export const plain = (text: string): string =>
+  text.replace(UNSEEN, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
 /** A word of a command line as a POSIX shell takes it, whatever is in it. */
 export const quote = (word: string): string =>
   /^[A-Za-z0-9._@%:/=+][A-Za-z0-9._@%:/=+-]*$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

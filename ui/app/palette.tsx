@@ -3,6 +3,7 @@ import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { asking } from "./actions/action.ts";
 import { Dialog } from "./dialog.tsx";
+import { plain } from "./format.ts";
 import { Icon } from "./icons.tsx";
 import { type Fetched, find, type Item } from "./palette_items.ts";
 import { session } from "./session.ts";
@@ -91,7 +92,7 @@ function Open() {
             onClick={() => run(item)}
           >
             <Icon is={item.icon} />
-            <bdi>{item.text.slice(0, 200)}</bdi>
+            <bdi>{plain(item.text.slice(0, 200))}</bdi>
             <small>{item.kind}</small>
           </li>
         ))}

@@ -4,17 +4,16 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { RealmError } from "../../mod.ts";
 import { Command } from "./copy.tsx";
-import { span, tone } from "./format.ts";
+import { plain, span, tone } from "./format.ts";
 import { now, version } from "./live.ts";
 import { session } from "./session.ts";
 
 const SHOWN = 160;
-/** A name or other text from elsewhere. */
-export const Name = ({ text }: { text: string }) => (
-  <bdi class="name" title={text.length > 24 ? text.slice(0, 600) : undefined}>
-    {text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text}
-  </bdi>
-);
+/** A name or other text from elsewhere: isolated, what hides in it made visible, cut when long. */
+export function Name({ text }: { text: string }) {
+  const shown = plain(text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text);
+  return <bdi class="name" title={text.length > 24 ? plain(text.slice(0, 600)) : undefined}>{shown}</bdi>;
+}
 /** A state as a word with a dot; never by colour alone. */
 export const State = ({ is }: { is: string }) => (
   <span class={`state ${tone(is)}`}>

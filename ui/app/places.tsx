@@ -8,6 +8,8 @@ import { Audit } from "./views/audit.tsx";
 import { Keys } from "./views/keys.tsx";
 import { Node, Nodes } from "./views/nodes.tsx";
 import { Overview } from "./views/overview.tsx";
+import { Package } from "./views/package.tsx";
+import { Packages } from "./views/packages.tsx";
 
 /** One view, or a list and its objects. */
 export interface Place {
@@ -43,6 +45,15 @@ export const places: readonly Place[] = [
     group: "Work",
     list: () => <Apps />,
     one: (name) => <App key={name} name={name} />,
+  },
+  {
+    noun: "packages",
+    name: "Packages",
+    icon: "package",
+    group: "Work",
+    commands: [{ text: "Deploy a package", icon: "upload", role: "operator" }],
+    list: () => <Packages />,
+    one: (name) => <Package key={name} name={name} />,
   },
   {
     noun: "nodes",

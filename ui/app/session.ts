@@ -15,6 +15,7 @@ import {
   signerOfKeyFile,
   unwrap,
 } from "../../mod.ts";
+import { putCounted } from "./files/upload.ts";
 
 /** A signed-in person. */
 export interface Session {
@@ -35,8 +36,9 @@ export const heard = { at: 0, opened: () => {} };
 export const may = (needed: Role): boolean =>
   session.value !== undefined && roles.indexOf(session.value.role) >= roles.indexOf(needed);
 
-/** `fetch` that notes each sign of life of the event stream. */
+/** `fetch` that notes each sign of life of the event stream, and counts the bytes of uploads. */
 async function watched(url: string, init?: RequestInit): Promise<Response> {
+  if (init?.method === "PUT") return await putCounted(url, init);
   const response = await fetch(url, { ...init, credentials: "omit", cache: "no-store" });
   if (!response.ok || !response.body || !new URL(url).pathname.endsWith("/api/events")) return response;
   heard.at = Date.now();

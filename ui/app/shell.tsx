@@ -75,13 +75,12 @@ function Top() {
       <button
         type="button"
         class="seek"
-        aria-label="Go to or do anything"
         aria-keyshortcuts="Control+K Meta+K"
         onClick={() => seeking.value = true}
       >
         <Icon is="search" />
-        <span>Go to or do …</span>
-        <kbd>{KEY}</kbd>
+        <span>Go to or do anything</span>
+        <kbd aria-hidden="true">{KEY}</kbd>
       </button>
       <span class="who">
         <span class={`state ${link.value.live ? "good" : "bad"}`} role="status">

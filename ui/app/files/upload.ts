@@ -1,0 +1,105 @@
+/** Sending content to the node: only what the realm lacks, some files side by side, with the bytes counted as they leave. */
+import { type Digest, packageBlobs, type PackageReader, type RealmClient, RealmError } from "../../../mod.ts";
+
+/** Files sent side by side: hides latency, and one slow disk is not swamped. */
+const SIDE_BY_SIDE = 4;
+/** Digests asked for at once; below the API's bound. */
+const ASKED = 10_000;
+/** Tries of one file when the node says that it is asked too often. */
+const TRIES = 5;
+
+/** How far it is. */
+export interface Progress {
+  readonly files: number;
+  readonly filesOf: number;
+  readonly bytes: number;
+  readonly bytesOf: number;
+}
+/** Told of the bytes of each content as they leave, by the end of its address. */
+const listeners = new Map<string, (sent: number) => void>();
+
+/** `fetch` of a PUT, by the one door of browsers that tells how far an upload is. */
+export function putCounted(url: string, init: RequestInit): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const stop = () => request.abort();
+    const fail = () => reject(new TypeError("the upload was cut off"));
+    request.open("PUT", url);
+    for (const [name, value] of new Headers(init.headers)) request.setRequestHeader(name, value);
+    request.upload.onprogress = (e) => listeners.get(url.slice(url.lastIndexOf("/") + 1))?.(e.loaded);
+    request.onerror = request.onabort = request.ontimeout = fail;
+    request.onload = () => {
+      if (request.responseURL !== url) return fail();
+      resolve(new Response(request.responseText, { status: request.status }));
+    };
+    request.onloadend = () => init.signal?.removeEventListener("abort", stop);
+    init.signal?.addEventListener("abort", stop);
+    if (init.signal?.aborted) return fail();
+    request.send(init.body as XMLHttpRequestBodyInit);
+  });
+}
+
+/** Uploads one content; told of its bytes as they leave. */
+export async function sendCounted(
+  client: RealmClient,
+  digest: Digest,
+  content: Blob,
+  sent: (bytes: number) => void,
+): Promise<void> {
+  listeners.set(digest, sent);
+  try {
+    for (let left = TRIES;; left--) {
+      try {
+        await client.upload(digest, content);
+        return sent(content.size);
+      } catch (error) {
+        if (!(error instanceof RealmError && error.code === "rate_limited") || left <= 1) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+      }
+    }
+  } finally {
+    listeners.delete(digest);
+  }
+}
+
+/** Which of these the node lacks. */
+export async function missingOf(client: RealmClient, digests: readonly Digest[]): Promise<Set<Digest>> {
+  const missing = new Set<Digest>();
+  for (let at = 0; at < digests.length; at += ASKED) {
+    for (const digest of await client.missing(digests.slice(at, at + ASKED))) missing.add(digest);
+  }
+  return missing;
+}
+
+/** Uploads what the realm lacks of a package. Content is verified while it is read, and again by the node. */
+export async function uploadPackage(
+  client: RealmClient,
+  reader: PackageReader,
+  tell: (progress: Progress) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const blobs = packageBlobs(reader);
+  const missing = await missingOf(client, blobs.map((b) => b.digest));
+  const wanted = blobs.filter((b) => missing.has(b.digest));
+  const bytesOf = wanted.reduce((n, b) => n + b.size, 0);
+  const sent = new Map<Digest, number>();
+  let next = 0, files = 0;
+  const report = () =>
+    tell({ files, filesOf: wanted.length, bytes: [...sent.values()].reduce((a, b) => a + b, 0), bytesOf });
+  report();
+  const worker = async () => {
+    while (next < wanted.length) {
+      signal.throwIfAborted();
+      const blob = wanted[next++];
+      const content = await new Response(blob.open()).blob();
+      await sendCounted(client, blob.digest, content, (n) => {
+        sent.set(blob.digest, Math.min(n, blob.size));
+        report();
+      });
+      files++;
+      report();
+    }
+  };
+  // The manifest comes last in the list and makes the rest usable; nothing refers to it before the command does.
+  await Promise.all(Array.from({ length: Math.min(SIDE_BY_SIDE, wanted.length) }, worker));
+}
