@@ -8,10 +8,11 @@ import { limits } from "../protocol/limits.ts";
 import { type ErrorCode, ok, refuse, type Result } from "../protocol/errors.ts";
 import type { NodeId } from "../protocol/identity.ts";
 import type { Decision, NodeInfo, RealmRecord, RecordBody } from "../protocol/record.ts";
-import { createApp, outranks, settleApp } from "./apps.ts";
+import { type AppState, createApp, settleApp } from "./apps.ts";
 import { chainOf, settleRevocations } from "./authority.ts";
-import { claim, isMember, removeMember, settleMembers } from "./members.ts";
-import { allRecords, insert } from "./record_store.ts";
+import { isPlausible, settleDecision } from "./decisions.ts";
+import { claim, endedAt, isMember, removeMember, settleMembers } from "./members.ts";
+import { allRecords, insert, withdraw } from "./record_store.ts";
 import type { Core } from "./state.ts";
 
 /** Parts of the realm's state that a record changed. */
@@ -22,6 +23,8 @@ export interface Applied {
   /** It is new here and was stored. */
   readonly stored: boolean;
   readonly topics: ReadonlySet<Topic>;
+  /** Records that it made void: they are not held any more. */
+  readonly dropped: readonly RealmRecord[];
   /** Why it was refused. */
   readonly refused?: Refused;
 }
@@ -34,7 +37,7 @@ export interface Refused {
   readonly forged: boolean;
 }
 
-const nothing: Applied = { stored: false, topics: new Set() };
+const nothing: Applied = { stored: false, topics: new Set(), dropped: [] };
 const refusal = (code: ErrorCode, message: string, forged: boolean): Applied => ({
   ...nothing,
   refused: { code, message, forged },
@@ -57,7 +60,7 @@ export function applyRecord(core: Core, record: RealmRecord, now: number): Appli
     keepOrphan(core, record);
     return nothing;
   }
-  if (author?.removedAt !== undefined && record.at > author.removedAt) {
+  if (author && isLate(core, record, author.removedAt)) {
     return refusal("not_member", "a record is by a node that was removed", false);
   }
   const proven = record.kind === "command"
@@ -70,9 +73,43 @@ export function applyRecord(core: Core, record: RealmRecord, now: number): Appli
   if (inserted !== "new") return nothing;
   const topics = new Set<Topic>();
   const voided = project(core, record, topics);
-  if (topics.has("members")) adopt(core, topics, now);
-  if (voided && !voided.ok) return { ...refusal(voided.code, voided.message, false), stored: true, topics };
-  return { stored: true, topics };
+  const dropped = topics.has("members") ? membersChanged(core, topics, now) : [];
+  const applied = { stored: true, topics, dropped };
+  return voided && !voided.ok ? { ...refusal(voided.code, voided.message, false), ...applied } : applied;
+}
+
+/** What hangs on who is a member: records that waited, records that came after an end, decisions that stand. */
+function membersChanged(core: Core, topics: Set<Topic>, now: number): RealmRecord[] {
+  const dropped = adopt(core, topics, now);
+  const late = dropLate(core);
+  if (late.length > 0) { for (const topic of rebuild(core)) topics.add(topic); }
+  else for (const app of core.apps.values()) settle(core, app, topics);
+  return [...dropped, ...late];
+}
+
+/** Dated after its author's end; the command that ended it may have been handed in at that very node. */
+function isLate(core: Core, record: RealmRecord, removedAt: number | undefined): boolean {
+  if (removedAt === undefined || record.at <= removedAt) return false;
+  if (record.kind !== "command" || record.body === null) return true;
+  const opened = openReplicated(core, record, nobodyRevoked);
+  const command = opened.ok ? opened.value.command : undefined;
+  return !(command?.kind === "node.remove" && command.body.node === record.author);
+}
+
+/**
+ * What a node dated after the end of its membership is refused by those who know of the end; those to whom it came
+ * first drop it, so that all hold the same.
+ */
+function dropLate(core: Core): RealmRecord[] {
+  const dropped: RealmRecord[] = [];
+  for (const { id, removedAt } of core.members.admitted.values()) {
+    const log = removedAt === undefined ? undefined : core.store.authors.get(id);
+    if (!log) continue;
+    const late = [...log.live.values()].filter((record) => isLate(core, record, removedAt));
+    withdraw(core.store, id, late);
+    dropped.push(...late);
+  }
+  return dropped;
 }
 
 const revokedIn = (core: Core): RevokedAt => (key) => core.authority.revoked.get(key);
@@ -114,11 +151,14 @@ function keepOrphan(core: Core, record: RealmRecord): void {
 }
 
 /** Records that came before their author's membership. */
-function adopt(core: Core, topics: Set<Topic>, now: number): void {
-  const waiting = core.orphans.splice(0);
-  for (const record of waiting) {
-    for (const topic of applyRecord(core, record, now).topics) topics.add(topic);
+function adopt(core: Core, topics: Set<Topic>, now: number): RealmRecord[] {
+  const dropped: RealmRecord[] = [];
+  for (const record of core.orphans.splice(0)) {
+    const applied = applyRecord(core, record, now);
+    for (const topic of applied.topics) topics.add(topic);
+    dropped.push(...applied.dropped);
   }
+  return dropped;
 }
 
 /** Returns a refusal for a command that a revocation voids: it is kept, since another revocation may void that one. */
@@ -162,13 +202,11 @@ function project(core: Core, record: RealmRecord, topics: Set<Topic>): Result<un
     }
     case "decision": {
       const value = record.body as Decision;
+      if (record.key !== `decision/${value.app}`) return;
       const app = appOf(core, value.app);
-      const mine = { value, author: record.author };
-      if (record.key !== `decision/${value.app}` || !outranks(mine, app.decision)) return;
-      app.decision = mine;
-      core.reserved = undefined;
-      core.dirtyApps.add(value.app);
-      topics.add("apps");
+      if (isPlausible(value, record.at)) app.decisions.set(record.author, value);
+      else app.decisions.delete(record.author);
+      settle(core, app, topics);
       return;
     }
     case "replicas": {
@@ -193,6 +231,13 @@ function bury(core: Core, record: RealmRecord, topics: Set<Topic>): void {
     core.alive = undefined;
     topics.add("nodes");
   }
+}
+
+function settle(core: Core, app: AppState, topics: Set<Topic>): void {
+  if (!settleDecision(app, (id) => endedAt(core.members, id))) return;
+  core.reserved = undefined;
+  core.dirtyApps.add(app.name);
+  topics.add("apps");
 }
 
 function forgetOffers(core: Core, node: NodeId): void {
@@ -346,6 +391,7 @@ export function rebuild(core: Core): ReadonlySet<Topic> {
   for (const kind of ["member", "command", "node", "liveness", "decision", "replicas"]) {
     for (const record of first(kind)) project(core, record, topics);
   }
+  for (const app of core.apps.values()) settle(core, app, topics);
   for (const app of core.apps.keys()) core.dirtyApps.add(app);
   return topics;
 }

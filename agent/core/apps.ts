@@ -3,6 +3,7 @@ import type { AppSpec, Command, CommandBody } from "../protocol/command.ts";
 import type { Digest, KeyId, NodeId } from "../protocol/identity.ts";
 import type { Decision, ReplicaStatus } from "../protocol/record.ts";
 import { limits } from "../protocol/limits.ts";
+import type { Decided } from "./decisions.ts";
 
 /** A command about an app. */
 export type AppCommand = Extract<Command, { kind: `app.${string}` }>;
@@ -37,7 +38,12 @@ export interface AppState {
   desired?: DesiredApp;
   /** Set when the app was removed: whether its volumes go too. */
   removed?: { readonly volumes: boolean; readonly at: number };
-  decision?: { readonly value: Decision; readonly author: NodeId };
+  /** Number of the newest deploy whose volumes were removed by wish; 0 when none were. */
+  clearedAt: number;
+  /** The newest decision of each author. */
+  readonly decisions: Map<NodeId, Decision>;
+  /** The one of them that stands; see `decisions.ts`. */
+  decision?: Decided;
   /** Newest statuses by node, then by replica id: only what a node says of its own replicas counts. */
   readonly statuses: Map<NodeId, ReadonlyMap<string, ReplicaStatus>>;
 }
@@ -47,6 +53,8 @@ export const createApp = (name: string): AppState => ({
   name,
   commands: new Map(),
   revisions: [],
+  clearedAt: 0,
+  decisions: new Map(),
   statuses: new Map(),
 });
 
@@ -56,6 +64,7 @@ export function settleApp(app: AppState): void {
   const revisions: Revision[] = [];
   let desired: DesiredApp | undefined;
   let removed: AppState["removed"];
+  app.clearedAt = 0;
   for (const command of commands) {
     switch (command.kind) {
       case "app.deploy": {
@@ -96,6 +105,7 @@ export function settleApp(app: AppState): void {
         if (!desired) break;
         desired = undefined;
         removed = { volumes: command.body.volumes, at: command.at };
+        if (command.body.volumes) app.clearedAt = revisions.length;
         break;
     }
   }
@@ -113,17 +123,6 @@ export const statusOf = (
 /** The revision with an id. */
 export const revisionOf = (app: AppState, id: Digest): Revision | undefined =>
   app.revisions.find((r) => r.id === id);
-
-/** Whether decision `a` outranks `b`: higher epoch, then later step, then author. */
-export function outranks(
-  a: { value: Decision; author: NodeId },
-  b: { value: Decision; author: NodeId } | undefined,
-): boolean {
-  if (!b) return true;
-  if (a.value.epoch !== b.value.epoch) return a.value.epoch > b.value.epoch;
-  if (a.value.step !== b.value.step) return a.value.step > b.value.step;
-  return a.author > b.author;
-}
 
 /** Deploys that are still kept for history; older ones cannot be rolled back to. */
 export const keptRevisions = (app: AppState): readonly Revision[] => app.revisions.slice(-limits.appHistory);

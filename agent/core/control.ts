@@ -5,7 +5,9 @@ import type { NodeId } from "../protocol/identity.ts";
 import type { Message } from "../protocol/message.ts";
 import type { Decision } from "../protocol/record.ts";
 import { type AppState, revisionOf } from "./apps.ts";
+import { footingOf, isPlausible } from "./decisions.ts";
 import type { Effect, RunOrder } from "./events.ts";
+import { endedAt } from "./members.ts";
 import { type AppFacts, decideApp, type Want, withReplicas } from "./rollout.ts";
 import {
   candidates,
@@ -21,10 +23,14 @@ import {
 export type Write = (key: string, body: unknown) => void;
 
 function factsOf(core: Core, app: AppState, now: number): AppFacts {
+  const { self } = core.config;
+  const { decision, over } = footingOf(app, self, (id) => endedAt(core.members, id), now);
   return {
-    app,
-    self: core.config.self,
+    app: decision ? { ...app, decision } : app,
+    self,
     now,
+    standing: app.decision?.value,
+    over,
     nodes: candidates(core),
     declined: (slot) => {
       const declined = new Map<NodeId, string>();
@@ -68,7 +74,7 @@ function controlApp(core: Core, app: AppState, now: number, write: Write, effect
     const verdict = decideApp(factsOf(core, app, now));
     if (verdict.lookAgainAt !== undefined) core.lookAgain.set(app.name, verdict.lookAgainAt);
     if (verdict.next) {
-      writeDecision(core, verdict.next, write);
+      if (!writeDecision(core, verdict.next, now, write)) return;
       continue;
     }
     offer(core, app, verdict.wants, now, write, effects);
@@ -77,9 +83,15 @@ function controlApp(core: Core, app: AppState, now: number, write: Write, effect
   }
 }
 
-function writeDecision(core: Core, decision: Decision, write: Write): void {
+/** `false`: the epoch that it takes is still to come, because a member used up those before. */
+function writeDecision(core: Core, decision: Decision, now: number, write: Write): boolean {
+  if (!isPlausible(decision, now)) {
+    lookAgain(core, decision.app, now + timing.reconcileIntervalMs);
+    return false;
+  }
   write(`decision/${decision.app}`, decision);
   core.dirtyApps.delete(decision.app);
+  return true;
 }
 
 function offer(
@@ -181,8 +193,7 @@ function decideAccepted(core: Core, app: AppState, now: number, write: Write): b
   }
   core.accepted.delete(app.name);
   const decision = withReplicas(factsOf(core, app, now), accepted.replicas);
-  if (decision) writeDecision(core, decision, write);
-  return true;
+  return decision === undefined || writeDecision(core, decision, now, write);
 }
 
 /** Would this node run it? Accepting reserves the memory for a while. */

@@ -58,6 +58,8 @@ export type Reply = Result<{ readonly id: Digest; readonly records?: readonly Wi
 /** Everything that a core can want. The shell carries them out in order: persist before send. */
 export type Effect =
   | { readonly t: "persist"; readonly records: readonly RealmRecord[] }
+  /** These very records are not held any more; a newer one under the same key stays. */
+  | { readonly t: "forget"; readonly records: readonly RealmRecord[] }
   | { readonly t: "send"; readonly to: NodeId; readonly message: Message }
   | { readonly t: "publish"; readonly message: Message }
   /** Keep connections to these. */

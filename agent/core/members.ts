@@ -123,6 +123,12 @@ export function removeMember(members: Members, node: NodeId, at: number): boolea
   return true;
 }
 
+/** When a node's membership ended, by the clock of who ended it; `undefined` for a member, 0 for one never let in. */
+export function endedAt(members: Members, node: NodeId): number | undefined {
+  const member = members.admitted.get(node);
+  return member ? member.removedAt : 0;
+}
+
 /** Whether a node is a member now. */
 export function isMember(members: Members, node: NodeId): boolean {
   const member = members.admitted.get(node);

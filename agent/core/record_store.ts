@@ -143,6 +143,23 @@ export function insert(store: RecordStore, record: RealmRecord): Inserted {
   return newer ? "new" : "stale";
 }
 
+/** Takes out live records, as if they had never been: what the others still have of the author is asked for again. */
+export function withdraw(store: RecordStore, author: NodeId, records: readonly RealmRecord[]): void {
+  const log = store.authors.get(author);
+  if (!log || records.length === 0) return;
+  for (const record of records) {
+    if (log.live.get(record.key)?.hash !== record.hash) continue;
+    log.live.delete(record.key);
+    log.bytes -= record.wire.p.length;
+    fold(log.sum, record.hash);
+  }
+  log.max = 0;
+  for (const { seq } of log.live.values()) log.max = Math.max(log.max, seq);
+  log.head = Math.min(log.head, log.max);
+  log.ahead.clear();
+  settle(store, author, log);
+}
+
 /** The newest record of an author under a key. */
 export const recordOf = (store: RecordStore, author: NodeId, key: string): RealmRecord | undefined =>
   store.authors.get(author)?.live.get(key);

@@ -35,6 +35,10 @@ export interface AppFacts {
   readonly app: AppState;
   readonly self: NodeId;
   readonly now: number;
+  /** The decision that stands as it is; `app` has it as the controller takes it over. */
+  readonly standing: Decision | undefined;
+  /** Removed nodes whose decisions the next one replaces; see `decisions.ts`. */
+  readonly over: readonly NodeId[];
   /** All members; `reservedMb` without what this verdict would add. */
   readonly nodes: readonly Candidate[];
   /** Nodes that declined a slot lately, and why. */
@@ -265,7 +269,7 @@ function withdraw(facts: AppFacts, standing: Decision): Verdict {
   return {
     wants: [],
     next: {
-      ...standing,
+      ...without(standing),
       replicas: [],
       volumes,
       phase: "removed",
@@ -275,10 +279,20 @@ function withdraw(facts: AppFacts, standing: Decision): Verdict {
   };
 }
 
-function stamp(facts: AppFacts, standing: Decision | undefined): { epoch: number; step: number } {
-  if (!standing) return { epoch: 1, step: 1 };
+function without({ over: _over, ...decision }: Decision): Decision {
+  return decision;
+}
+
+function stamp(
+  facts: AppFacts,
+  standing: Decision | undefined,
+): Pick<Decision, "epoch" | "step"> & { over?: NodeId[] } {
+  const over = facts.over.length > 0 ? { over: [...facts.over] } : {};
+  if (!standing) return { epoch: 1, step: 1, ...over };
   const mine = facts.app.decision?.author === facts.self;
-  return mine ? { epoch: standing.epoch, step: standing.step + 1 } : { epoch: standing.epoch + 1, step: 1 };
+  return mine
+    ? { epoch: standing.epoch, step: standing.step + 1, ...over }
+    : { epoch: standing.epoch + 1, step: 1, ...over };
 }
 
 /** A decision being made; starts from the standing one. */
@@ -311,7 +325,7 @@ class Draft {
     return this.boundNode(slot) !== undefined;
   }
   reject(revision: Digest, reason: string): void {
-    const entry = { revision, reason, at: this.#facts.now };
+    const entry = { revision, reason, at: this.#facts.now, by: this.#facts.self };
     this.#rejected = [...this.#rejected.filter((r) => r.revision !== revision), entry].slice(-16);
     this.replicas = this.replicas.filter((r) => r.revision !== revision);
   }
@@ -335,7 +349,7 @@ class Draft {
     const replicas = phase === "failed" ? [] : this.replicas;
     this.replicas = replicas;
     const next = this.value(phase, target);
-    return sameDecision(next, this.#standing) ? { wants } : { next, wants };
+    return sameDecision(next, this.#facts.standing) ? { wants } : { next, wants };
   }
 }
 
@@ -361,7 +375,7 @@ export function withReplicas(facts: AppFacts, added: readonly DecidedReplica[]):
     !(slots.has(r.slot) && (stateful || r.revision === revision.id))
   );
   const volumes = (standing?.volumes ?? []).filter((v) => !stateful || !slots.has(v.slot));
-  const bound = stateful ? fresh.map(({ slot, node }) => ({ slot, node })) : [];
+  const bound = stateful ? fresh.map(({ slot, node }) => ({ slot, node, by: facts.self })) : [];
   return {
     app: app.name,
     phase: "rolling",

@@ -59,6 +59,7 @@ class Step {
   readonly #now: number;
   readonly #effects: Effect[] = [];
   readonly #persist: RealmRecord[] = [];
+  readonly #forget: RealmRecord[] = [];
   readonly #topics = new Set<Topic>();
   #accused = false;
 
@@ -81,7 +82,7 @@ class Step {
         else this.#act(hint(core.liveness, event.id, this.#facts()));
         return;
       case "load":
-        for (const record of event.records) this.#apply(record, undefined, event.fresh === true);
+        this.#load(event.records, event.fresh === true);
         return;
       case "info": {
         const known = recordOf(core.store, core.config.self, "node")?.body as
@@ -141,6 +142,25 @@ class Step {
         return;
       }
     }
+  }
+
+  /** Memberships first, each after that of who let it in: the other records' authors are among them. */
+  #load(records: readonly RealmRecord[], fresh: boolean): void {
+    const { admitted } = this.#core.members;
+    const [members, others] = [
+      records.filter((r) => r.kind === "member"),
+      records.filter((r) => r.kind !== "member"),
+    ];
+    let waiting = members;
+    for (let before = -1; waiting.length !== before;) {
+      before = waiting.length;
+      waiting = waiting.filter((record) => {
+        if (!admitted.has(record.author) && record.key !== `member/${record.author}`) return true;
+        this.#apply(record, undefined, fresh);
+        return false;
+      });
+    }
+    for (const record of [...waiting, ...others]) this.#apply(record, undefined, fresh);
   }
 
   /** What a new member starts from: who else is in, and who may command. The rest comes by sync. */
@@ -287,6 +307,7 @@ class Step {
     const core = this.#core;
     const applied = applyRecord(core, record, this.#now);
     if (applied.refused && from) this.#refuse(from, record.author, record.key, applied.refused);
+    this.#forget.push(...applied.dropped);
     if (!applied.stored && applied.topics.size === 0) return;
     if (applied.stored && persist) this.#persist.push(record);
     for (const topic of applied.topics) this.#topics.add(topic);
@@ -437,6 +458,7 @@ class Step {
     if (this.#topics.size > 0) order(core, this.#effects);
     this.#effects.push(...flushOutbox(core, this.#now));
     const first: Effect[] = this.#persist.length > 0 ? [{ t: "persist", records: this.#persist }] : [];
+    if (this.#forget.length > 0) first.push({ t: "forget", records: this.#forget });
     const last: Effect[] = this.#topics.size > 0 ? [{ t: "changed", topics: this.#topics }] : [];
     return [...first, ...this.#effects, ...last];
   }

@@ -150,6 +150,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 
   const sinks = {
     persist: (effect: Extract<Effect, { t: "persist" }>) => table.store(effect.records),
+    forget: (effect: Extract<Effect, { t: "forget" }>) => table.forget(effect.records),
     send: (effect: Extract<Effect, { t: "send" }>) =>
       late.mesh?.send(effect.to, encodeMessage(effect.message), channelOf(effect.message)),
     publish: (effect: Extract<Effect, { t: "publish" }>) => late.mesh?.publish(encodeMessage(effect.message)),

@@ -14,6 +14,7 @@ import {
 /** Where effects go. `persist` is synchronous: nothing is sent before it is on disk. */
 export interface EffectSinks {
   persist(effect: Extract<Effect, { t: "persist" }>): void;
+  forget(effect: Extract<Effect, { t: "forget" }>): void;
   send(effect: Extract<Effect, { t: "send" }>): void;
   publish(effect: Extract<Effect, { t: "publish" }>): void;
   connect(effect: Extract<Effect, { t: "connect" }>): void;
@@ -85,6 +86,8 @@ export class CoreLoop implements Disposable {
     switch (effect.t) {
       case "persist":
         return this.#sinks.persist(effect);
+      case "forget":
+        return this.#sinks.forget(effect);
       case "send":
         return this.#sinks.send(effect);
       case "publish":

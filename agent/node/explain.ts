@@ -19,6 +19,8 @@ export function planView(core: Core, deploy: CommandBody<"app.deploy">, now: num
     commands: new Map(),
     revisions: [...standing?.revisions ?? [], revision],
     desired: { revision, replicas: deploy.replicas, tags: deploy.tags, strategy: deploy.strategy },
+    clearedAt: standing?.clearedAt ?? 0,
+    decisions: standing?.decisions ?? new Map(),
     ...(standing?.decision ? { decision: standing.decision } : {}),
     statuses: standing?.statuses ?? new Map(),
   };

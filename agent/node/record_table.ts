@@ -9,6 +9,8 @@ const trusting = { verify: () => true };
 export interface RecordTable {
   load(): RealmRecord[];
   store(records: readonly RealmRecord[]): void;
+  /** Deletes these very records; a newer one under the same key stays. */
+  forget(records: readonly RealmRecord[]): void;
 }
 
 /** The `records` table of the node's database. */
@@ -18,6 +20,7 @@ export function createRecordTable(database: Database): RecordTable {
     "INSERT INTO records (author, key, seq, p, s) VALUES (?, ?, ?, ?, ?) " +
       "ON CONFLICT (author, key) DO UPDATE SET seq = excluded.seq, p = excluded.p, s = excluded.s",
   );
+  const remove = database.sqlite.prepare("DELETE FROM records WHERE author = ? AND key = ? AND p = ?");
   return {
     load() {
       const records: RealmRecord[] = [];
@@ -30,6 +33,11 @@ export function createRecordTable(database: Database): RecordTable {
     store(records) {
       database.transaction(() => {
         for (const r of records) put.run(r.author, r.key, r.seq, r.wire.p, r.wire.s);
+      });
+    },
+    forget(records) {
+      database.transaction(() => {
+        for (const r of records) remove.run(r.author, r.key, r.wire.p);
       });
     },
   };

@@ -150,6 +150,8 @@ export const limits = {
   replicas: 1_000,
   /** Replicas of one app on one node, those that are ending included: their statuses share one record. */
   replicasPerNode: 24,
+  /** Removed nodes that one decision replaces: more than have decided about one app within `tombstoneMs`. */
+  decisionsReplaced: 1_000,
   /** Apps of one realm. */
   apps: 10_000,
   /** Deploys kept per app for history and rollback. */

@@ -118,8 +118,11 @@ export const DecisionSchema = v.strictObject({
   /** The last deploy that was healthy everywhere; what a failed rollout returns to. */
   good: v.optional(DigestSchema),
   replicas: v.pipe(v.array(DecidedReplicaSchema), v.maxLength(2 * limits.replicas)),
-  /** Which node holds the state volumes of a slot. */
-  volumes: v.pipe(v.array(v.strictObject({ slot: count, node: NodeIdSchema })), v.maxLength(limits.replicas)),
+  /** Which node holds the state volumes of a slot, and who decided it. */
+  volumes: v.pipe(
+    v.array(v.strictObject({ slot: count, node: NodeIdSchema, by: v.optional(NodeIdSchema) })),
+    v.maxLength(limits.replicas),
+  ),
   /** Deploys whose rollout failed, and why; never tried again. */
   rejected: v.pipe(
     v.array(
@@ -127,11 +130,15 @@ export const DecisionSchema = v.strictObject({
         revision: DigestSchema,
         reason: v.pipe(v.string(), v.maxLength(4_000)),
         at: TimeSchema,
+        /** Who found so. */
+        by: v.optional(NodeIdSchema),
       }),
     ),
     v.maxLength(16),
   ),
   since: TimeSchema,
+  /** Removed nodes whose decisions this one replaces, whatever their epochs. */
+  over: v.optional(v.pipe(v.array(NodeIdSchema), v.maxLength(limits.decisionsReplaced))),
 });
 /** See {@link DecisionSchema}. */
 export type Decision = v.InferOutput<typeof DecisionSchema>;

@@ -148,3 +148,19 @@ Deno.test("an app with a replica on each of 100 nodes is decided, known everywhe
   assert.equal(nodes[0].core!.apps.get("web")!.decision!.value.replicas.length, 100);
   console.log(`healthy on 100 nodes and agreed upon after ${took} virtual ms`);
 });
+
+Deno.test("a node comes back with all that it knew, however much and in whatever order its disk gives it", () => {
+  const world = new World(22);
+  const nodes = gather(world, 3);
+  for (let i = 0; i < 700; i++) {
+    assert.ok(world.submit(nodes[0], world.command("node.tag", { node: nodes[1].id, tags: [`t${i}`] })).ok);
+  }
+  world.run(5_000);
+  const before = storeDigest(nodes[0].core!.store);
+  for (const node of nodes) world.crash(node);
+  world.start(nodes[0]);
+  assert.equal(nodes[0].core!.commands.size, 700);
+  for (const node of nodes.slice(1)) world.start(node);
+  assert.notEqual(world.until(() => disagreement(world) === undefined, 20_000), undefined);
+  assert.notEqual(storeDigest(nodes[0].core!.store), before, "each start is told of");
+});

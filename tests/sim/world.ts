@@ -289,7 +289,9 @@ export class World {
       signer: node.signer,
       verifier: this.verifier,
     });
-    this.event(node, { t: "load", records: [...node.disk.values()] });
+    // As a database gives them: in the order of their keys.
+    const records = [...node.disk].sort(([a], [b]) => a < b ? -1 : 1).map(([, r]) => r);
+    this.event(node, { t: "load", records });
     this.event(node, {
       t: "info",
       info: {
@@ -439,6 +441,12 @@ export class World {
       switch (effect.t) {
         case "persist":
           for (const r of effect.records) node.disk.set(`${r.author} ${r.key}`, r);
+          break;
+        case "forget":
+          for (const r of effect.records) {
+            const name = `${r.author} ${r.key}`;
+            if (node.disk.get(name)?.hash === r.hash) node.disk.delete(name);
+          }
           break;
         case "send":
           this.#send(node.id, effect.to, effect.message);
