@@ -40,6 +40,7 @@ async function up(options: UpOptions): Promise<number> {
     ...(options.announce.length > 0 && { announce: options.announce }),
     gateway: endpoint(options.gateway ?? "127.0.0.1:7480"),
     api: endpoint(options.api ?? "127.0.0.1:7481"),
+    hosts: options.apiHosts,
     mdns: options.mdns,
     relay: options.relay,
     logLevel: logLevel(Deno.env.get("REALM_LOG")),

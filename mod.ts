@@ -134,5 +134,10 @@ export type { DirectoryEntry, Disk, DiskWriter, FileInfo, Hasher, Sha256 } from 
 export { limits, timing } from "./agent/protocol/limits.ts";
 export { type NodeInfo, type ReplicaState, replicaStates } from "./agent/protocol/record.ts";
 export { nearest } from "./agent/protocol/schema_problems.ts";
-export { sealSession, type SessionView, type SignedSession } from "./agent/protocol/session.ts";
+export {
+  sealSession,
+  type SessionChallengeView,
+  type SessionView,
+  type SignedSession,
+} from "./agent/protocol/session.ts";
 export type * from "./agent/protocol/views.ts";

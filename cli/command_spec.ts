@@ -90,6 +90,12 @@ export const up: readonly OptionSpec[] = [
   { name: "announce", value: "ADDR", many: true, summary: "Address that others should dial instead" },
   { name: "gateway", value: "HOST:PORT", summary: "Where apps are served (default 127.0.0.1:7480)" },
   { name: "api", value: "HOST:PORT", summary: "Where the API listens (default 127.0.0.1:7481)" },
+  {
+    name: "api-host",
+    value: "NAME",
+    many: true,
+    summary: "Name under which the API and the dashboard are reached too: in the LAN, of a TLS proxy",
+  },
   { name: "no-mdns", summary: "Do not look for nodes in the local network" },
   { name: "relay", summary: "Let nodes behind NAT be reached through this one" },
 ];

@@ -127,9 +127,11 @@ export async function connect(i: Invocation, purpose: "read" | "write"): Promise
   const reading = purpose === "read";
   const keep = reading && local && text(i, "key") === undefined;
   const path = `${i.dataDir}/${dataFiles.session}`;
+  const own = async () => (await readKeyFile(`${i.dataDir}/${dataFiles.nodeKey}`))?.id;
   let once: Promise<Credentials> | undefined;
   return createClient({
     url,
+    ...(local ? { node: own } : {}),
     credentials: () => once ??= reading ? readingCredentials(i, local) : signingCredentials(i),
     token: keep ? await keptSession(i, url) : undefined,
     onSession: async ({ token, until }: SessionView) => {

@@ -13,6 +13,8 @@ export interface UpOptions {
   readonly gateway?: string;
   /** `host:port`. */
   readonly api?: string;
+  /** Names under which the API is reached besides. */
+  readonly apiHosts: readonly string[];
   readonly mdns: boolean;
   readonly relay: boolean;
 }

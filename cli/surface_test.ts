@@ -10,7 +10,7 @@ import { parse } from "./parse.ts";
 
 const lines = new Set(commands.map((c) => c.words.join(" ")));
 /** What only programs need. */
-const programsOnly = ["session.open", "command.submit", "openapi.show"];
+const programsOnly = ["session.challenge", "session.open", "command.submit", "openapi.show"];
 
 Deno.test("every capability is on every surface: API, OpenAPI, command line", () => {
   const document = openApi("0") as {

@@ -22,6 +22,14 @@ function hostPort(i: Invocation, name: string): string | undefined {
   return `${match[1] ?? "127.0.0.1"}:${match[2]}`;
 }
 
+/** Host names without scheme, port or path. */
+function hostNames(i: Invocation, name: string): readonly string[] {
+  return list(i, name).map((value) => {
+    if (/^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(value)) return value.toLowerCase();
+    throw new UsageError(`--${name} is a host name such as realm.example.com, not ${JSON.stringify(value)}`);
+  });
+}
+
 function optionsOf(i: Invocation): UpOptions {
   return {
     dataDir: i.dataDir,
@@ -31,6 +39,7 @@ function optionsOf(i: Invocation): UpOptions {
     announce: list(i, "announce"),
     gateway: hostPort(i, "gateway"),
     api: hostPort(i, "api"),
+    apiHosts: hostNames(i, "api-host"),
     mdns: !flag(i, "no-mdns"),
     relay: flag(i, "relay"),
   };

@@ -7,6 +7,8 @@ import { type ApiServer, serveApi } from "./listen.ts";
 /** How the process is started. */
 export interface AgentProcessOptions extends AgentOptions {
   readonly api: { readonly hostname: string; readonly port: number };
+  /** See `GuardOptions`. */
+  readonly hosts?: readonly string[];
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Answers of paths outside `/api`: the dashboard. */
   readonly assets?: ApiOptions["assets"];
@@ -26,6 +28,7 @@ export async function startAgentProcess(options: AgentProcessOptions): Promise<A
     api = serveApi(serviceOf(agent), {
       host: options.api.hostname,
       port: options.api.port,
+      ...(options.hosts ? { hosts: options.hosts } : {}),
       ...(options.tls ? { tls: options.tls } : {}),
       ...(options.assets ? { assets: options.assets } : {}),
       onFailure: (error) =>

@@ -23,6 +23,8 @@ export interface Call {
   readonly params: unknown;
   readonly body: unknown;
   readonly request: Request;
+  /** Whether the client can have reached this node under an origin. */
+  readonly isOwnAddress: (origin: string) => boolean;
   /** Aborted when the client is gone or time is up. */
   readonly signal: AbortSignal;
 }
@@ -67,7 +69,8 @@ export function createAnswers(
   const nodeFound = <T>(value: T | undefined, name: string) => found(value, "node", name, "realm node list");
   const appOf = (name: string) => found(agent.app(name), "app", name, "realm app list");
   return {
-    "session.open": ({ body }) => unwrap(sessions.open(body as SignedSession)),
+    "session.challenge": () => sessions.challenge(),
+    "session.open": ({ body, isOwnAddress }) => unwrap(sessions.open(body as SignedSession, isOwnAddress)),
     "command.submit": ({ body }) => unwrap(agent.submit(body as SignedCommand)),
     // Loaded when asked for: an idle agent does without its description and what makes it.
     "openapi.show": async () => (await import("./openapi.ts")).openApi(agent.version),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   type Envelope,
   keyIdOf,
+  nodeIdOf,
   queries,
   type Query,
   type QueryName,
@@ -10,6 +11,7 @@ import {
   sealGrant,
   sealSession,
   type SignedSession,
+  type Signer,
 } from "../protocol/mod.ts";
 import {
   createFakeAgent,
@@ -17,6 +19,7 @@ import {
   nodeKey,
   owner,
   realm,
+  self,
   testSigner,
 } from "../../tests/fake_agent.ts";
 import { type Api, type ApiOptions, createApi } from "./server.ts";
@@ -54,11 +57,19 @@ const post = (api: Api, path: string, body: unknown, token?: string) =>
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
     },
   });
-const assertion = (change: { at?: number; realm?: string } = {}): SignedSession =>
-  sealSession({ realm, at: Date.now(), nonce: nonce(), ...change }, owner, []);
+/** What a client signs after it asked for a challenge, right in everything but what is asked for. */
+async function assertion(
+  api: Api,
+  change: { realm?: string; node?: string; address?: string; challenge?: string } = {},
+  by: { signer: Signer; grants: readonly Envelope[]; as?: "node" } = { signer: owner, grants: [] },
+): Promise<SignedSession> {
+  const { node, challenge } = await (await ask(api, "/api/session")).json();
+  return sealSession({ realm, node, address: ORIGIN, challenge, ...change }, by.signer, by.grants, by.as);
+}
+const byOperator = (...grants: readonly Envelope[]) => ({ signer: operator, grants });
 
-async function tokenOf(api: Api, signed: SignedSession = assertion()): Promise<string> {
-  const response = await post(api, "/api/session", signed);
+async function tokenOf(api: Api, signed?: SignedSession): Promise<string> {
+  const response = await post(api, "/api/session", signed ?? await assertion(api));
   assert.equal(response.status, 200);
   return (await response.json()).token;
 }
@@ -123,14 +134,12 @@ for (const name of guarded) {
   Deno.test(`${name} refuses a session from the moment its key is revoked or its grant ends`, async () => {
     const { agent, api } = setUp();
     const { path, init } = sample(name);
-    const session = () => sealSession({ realm, at: Date.now(), nonce: nonce() }, operator, [grant("admin")]);
-    const first = await tokenOf(api, session());
+    const first = await tokenOf(api, await assertion(api, {}, byOperator(grant("admin"))));
     agent.revoked.set(operatorId, Date.now() - 1);
     await refused(await ask(api, path, withToken(first, init)), "grant_revoked", 403);
     agent.revoked.clear();
-    const short = sealSession({ realm, at: Date.now(), nonce: nonce() }, operator, [
-      grant("admin", { until: Date.now() + 60_000 }),
-    ]);
+    const ending = grant("admin", { until: Date.now() + 60_000 });
+    const short = await assertion(api, {}, byOperator(ending));
     const second = await tokenOf(api, short);
     agent.skew = 120_000;
     await refused(await ask(api, path, withToken(second, init)), "grant_expired", 403);
@@ -140,7 +149,7 @@ for (const name of guarded) {
     Deno.test(`${name} refuses a session of a role below ${needed}`, async () => {
       const { api } = setUp();
       const { path, init } = sample(name);
-      const signed = sealSession({ realm, at: Date.now(), nonce: nonce() }, operator, [grant("viewer")]);
+      const signed = await assertion(api, {}, byOperator(grant("viewer")));
       await refused(await ask(api, path, withToken(await tokenOf(api, signed), init)), "role_too_low", 403);
     });
   }
@@ -149,7 +158,7 @@ for (const name of guarded) {
     const { agent, api } = setUp();
     agent.store.set("0".repeat(64), new Uint8Array([1]));
     const { path, init } = sample(name);
-    const signed = sealSession({ realm, at: Date.now(), nonce: nonce() }, operator, [grant(needed)]);
+    const signed = await assertion(api, {}, byOperator(grant(needed)));
     const response = await ask(api, path, withToken(await tokenOf(api, signed), init));
     if (name === "upload.put") await refused(response, "bad_digest");
     else assert.equal(response.status, 200);
@@ -157,21 +166,85 @@ for (const name of guarded) {
   });
 }
 
-Deno.test("a session is opened once by one assertion, for this realm, at this time", async () => {
+Deno.test("a session is opened once by one assertion, for this realm and node, at this time", async () => {
   const { api, agent } = setUp();
-  const signed = assertion();
+  const signed = await assertion(api);
   await tokenOf(api, signed);
   await refused(await post(api, "/api/session", signed), "replayed", 409);
   const other = keyIdOf(operator.publicKey);
-  await refused(await post(api, "/api/session", assertion({ realm: other })), "wrong_realm", 403);
-  await refused(await post(api, "/api/session", assertion({ at: Date.now() - 301_000 })), "stale_command");
-  await refused(await post(api, "/api/session", assertion({ at: Date.now() + 301_000 })), "stale_command");
+  await refused(await post(api, "/api/session", await assertion(api, { realm: other })), "wrong_realm", 403);
+  const elsewhere = nodeIdOf(testSigner(7).publicKey);
+  await refused(
+    await post(api, "/api/session", await assertion(api, { node: elsewhere })),
+    "bad_origin",
+    403,
+  );
   const forged = { ...signed, envelope: { ...signed.envelope, keyid: other } };
   await refused(await post(api, "/api/session", forged), "bad_signature", 401);
-  const stranger = sealSession({ realm, at: Date.now(), nonce: nonce() }, operator, []);
+  const stranger = await assertion(api, {}, byOperator());
   await refused(await post(api, "/api/session", stranger), "not_authorised", 403);
   agent.skew = 20 * 60_000;
   await refused(await post(api, "/api/session", signed), "stale_command");
+});
+
+Deno.test("a challenge is good for two minutes, for the node that made it, and for nobody who makes one up", async () => {
+  const { api, agent } = setUp();
+  const other = setUp();
+  const foreign = await (await ask(other.api, "/api/session")).json();
+  assert.equal(foreign.node, self, "both fakes have one id: only the challenge differs");
+  const post0 = async (signed: SignedSession) => await post(api, "/api/session", signed);
+  await refused(await post0(await assertion(api, { challenge: foreign.challenge })), "stale_command", 403);
+  const late = Date.now() + 3_600_000;
+  await refused(
+    await post0(await assertion(api, { challenge: `${late}.AAAAAAAAAAAAAAAA.AAAA` })),
+    "stale_command",
+  );
+  const signed = await assertion(api);
+  agent.skew = 119_000;
+  const kept = await assertion(api);
+  assert.equal((await post0(signed)).status, 200);
+  agent.skew = 240_000;
+  await refused(await post0(kept), "stale_command");
+});
+
+Deno.test("an assertion made for another address than this node's is refused, whoever hands it on", async () => {
+  const { api } = setUp({ hosts: ["realm.example"] });
+  const from = async (peer: string, address: string) => {
+    const signed = await assertion(api, { address });
+    const request = new Request(ORIGIN + "/api/session", {
+      method: "POST",
+      body: JSON.stringify(signed),
+      headers: { "content-type": "application/json" },
+    });
+    return await api.fetch(request, { remoteAddr: { hostname: peer, port: 1, transport: "tcp" } });
+  };
+  const loopback = [
+    "http://127.0.0.1:7481",
+    "http://localhost:9000",
+    "http://[::1]:7481",
+    "http://127.0.0.1",
+  ];
+  for (const address of loopback) {
+    assert.equal((await from("127.0.0.1", address)).status, 200, address);
+    // Another machine was reached at a loopback address of the client's: not this one.
+    await refused(await from("192.0.2.7", address), "bad_origin", 403);
+  }
+  assert.equal((await from("::1", "https://localhost:7481")).status, 200);
+  for (const peer of ["127.0.0.1", "192.0.2.7"]) {
+    assert.equal((await from(peer, "https://realm.example")).status, 200);
+    for (
+      const address of [
+        "https://evil.example",
+        "https://192.0.2.9:7481",
+        "http://[2001:db8::1]",
+        "http://x:1",
+      ]
+    ) {
+      await refused(await from(peer, address), "bad_origin", 403);
+    }
+  }
+  const own = Deno.networkInterfaces().find((i) => i.family === "IPv4" && !i.address.startsWith("127."));
+  if (own) assert.equal((await from(own.address, `https://${own.address}:7481`)).status, 200);
 });
 
 Deno.test("sessions are bounded: the oldest gives way, and remembered assertions never do", async () => {
@@ -181,17 +254,16 @@ Deno.test("sessions are bounded: the oldest gives way, and remembered assertions
   await tokenOf(api);
   await refused(await ask(api, "/api/realm", withToken(first)), "unauthenticated");
   assert.equal((await ask(api, "/api/realm", withToken(second))).status, 200);
-  await refused(await post(api, "/api/session", assertion()), "rate_limited", 429);
+  await refused(await post(api, "/api/session", await assertion(api)), "rate_limited", 429);
 });
 
 Deno.test("the node's own key reads at its node and cannot upload; another node's key opens nothing", async () => {
   const { api } = setUp();
-  const wish = () => ({ realm, at: Date.now(), nonce: nonce() });
-  const token = await tokenOf(api, sealSession(wish(), nodeKey, [], "node"));
+  const token = await tokenOf(api, await assertion(api, {}, { signer: nodeKey, grants: [], as: "node" }));
   assert.equal((await ask(api, "/api/realm", withToken(token))).status, 200);
   const { path, init } = sample("upload.put");
   await refused(await ask(api, path, withToken(token, init)), "role_too_low");
-  const other = sealSession(wish(), testSigner(3), [], "node");
+  const other = await assertion(api, {}, { signer: testSigner(3), grants: [], as: "node" });
   await refused(await post(api, "/api/session", other), "not_authorised");
 });
 

@@ -3,9 +3,9 @@ import type { CommandBody, CommandKind, SignedCommand } from "../protocol/comman
 import { sealCommand } from "../protocol/command.ts";
 import type { Envelope } from "../protocol/envelope.ts";
 import { type ErrorCode, errorTable, RealmError } from "../protocol/errors.ts";
-import type { Digest, RealmId, Signer } from "../protocol/identity.ts";
+import type { Digest, NodeId, RealmId, Signer } from "../protocol/identity.ts";
 import { sealSession } from "../protocol/session.ts";
-import type { SessionView } from "../protocol/session.ts";
+import type { SessionChallengeView, SessionView } from "../protocol/session.ts";
 import type {
   AppView,
   AuditCheckView,
@@ -47,6 +47,8 @@ export interface ClientOptions {
   readonly credentials?: () => Credentials | Promise<Credentials>;
   /** Token of an earlier session. */
   readonly token?: string;
+  /** Node that is meant: no session is signed for another that answers in its place. Default: whichever answers. */
+  readonly node?: () => NodeId | undefined | Promise<NodeId | undefined>;
   /** Told of each new session, so that it can be kept. */
   readonly onSession?: (session: SessionView) => void | Promise<void>;
   /** Wished life of sessions, milliseconds. */
@@ -197,9 +199,20 @@ export function createClient(options: ClientOptions): RealmClient {
     throw new RealmError("unauthenticated", "this needs a key; give one with --key FILE");
   };
   const authenticate = async (): Promise<string> => {
+    // Before the challenge: a passphrase may have to be typed.
     const { realm, signer, grants, as } = await need();
-    const nonce = crypto.getRandomValues(new Uint8Array(16));
-    const assertion = sealSession({ realm, at: Date.now(), nonce, ttlMs: sessionMs }, signer, grants, as);
+    const asked = await reach("/api/session", { signal });
+    if (!asked.ok) throw await failureOf(asked);
+    const { node, challenge } = await asked.json() as SessionChallengeView;
+    const meant = await options.node?.();
+    if (meant !== undefined && meant !== node) {
+      throw new RealmError(
+        "bad_origin",
+        `another node answers at ${url}: ${node} instead of ${meant}; name the one that is meant with --connect`,
+      );
+    }
+    const wish = { realm, node, address: new URL(url).origin, challenge, ttlMs: sessionMs };
+    const assertion = sealSession(wish, signer, grants, as);
     const response = await reach("/api/session", post(assertion, signal));
     if (!response.ok) throw await failureOf(response);
     const session = await response.json() as SessionView;

@@ -157,3 +157,23 @@ Deno.test("a key file opens with its passphrase alone, and a damaged one opens n
     assert.equal(parseKeyFile(bad).ok, false);
   }
 });
+
+Deno.test("a hostile node that hands on another's challenge gets no session there", async () => {
+  await using at = setUp();
+  const relayed: string[] = [];
+  const relay = async (url: string, init?: RequestInit) => {
+    relayed.push(`${init?.method ?? "GET"} ${new URL(url).pathname}`);
+    return await fetch(at.server.url + new URL(url).pathname, init);
+  };
+  for (const url of ["http://192.0.2.66:7481", "https://evil.example"]) {
+    const client = createClient({ url, credentials: () => asOwner, fetch: relay });
+    await assert.rejects(client.realm(), coded("bad_origin"));
+    assert.deepEqual(relayed.splice(0), ["GET /api/session", "POST /api/session"]);
+  }
+});
+
+Deno.test("a client that means one node signs nothing for another that answers in its place", async () => {
+  const meant = keyIdOf(testSigner(8).publicKey);
+  await using at = setUp({ node: () => meant });
+  await assert.rejects(at.client.realm(), coded("bad_origin"));
+});

@@ -60,7 +60,8 @@ Deno.test("fuzz: any request gets an answer that is known, and changes nothing",
   const failures: unknown[] = [];
   const bounds = { requestBurst: many, sessionBurst: many };
   const api = createApi(agent, { onFailure: (e) => failures.push(e), bounds });
-  const assertion = sealSession({ realm, at: Date.now(), nonce: new Uint8Array(16) }, owner, []);
+  const { node, challenge } = await (await api.request("http://127.0.0.1/api/session")).json();
+  const assertion = sealSession({ realm, node, challenge, address: "http://127.0.0.1" }, owner, []);
   const opened = await api.request("http://127.0.0.1/api/session", {
     method: "POST",
     body: JSON.stringify(assertion),

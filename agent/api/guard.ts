@@ -6,7 +6,7 @@ import { RealmError } from "../protocol/mod.ts";
 
 /** Names beside IP addresses and `localhost` under which this node is reached. */
 export interface GuardOptions {
-  /** Host names without port. */
+  /** Host names without port, in lower case: in the LAN, of a TLS proxy in front. */
   readonly hosts?: readonly string[];
   /** Other origins whose pages may ask, for example `https://realm.example.com`. */
   readonly origins?: readonly string[];
@@ -36,7 +36,9 @@ export function guard(request: Request, options: GuardOptions): void {
   }
   const origin = request.headers.get("origin");
   if (origin !== null) {
-    const own = origin === `http://${header}` || origin === `https://${header}`;
+    // A proxy may name us by our own address: a page of a name that is ours is ours all the same.
+    const own = origin === `http://${header}` || origin === `https://${header}` ||
+      (options.hosts ?? []).includes(hostName(origin.replace(/^https?:\/\//, "")) ?? "");
     if (!own && !options.origins?.includes(origin)) {
       throw new RealmError("bad_origin", "the request comes from a page of another site");
     }

@@ -11,6 +11,8 @@ export interface LaunchOptions {
   readonly announce?: readonly string[];
   readonly gateway: { readonly hostname: string; readonly port: number };
   readonly api: { readonly hostname: string; readonly port: number };
+  /** Names under which the API is reached besides: in the LAN, of a TLS proxy. */
+  readonly hosts: readonly string[];
   readonly mdns: boolean;
   readonly relay: boolean;
   readonly logLevel: "debug" | "info" | "warn" | "error";

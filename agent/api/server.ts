@@ -17,6 +17,7 @@ import { checked, readJson } from "./body.ts";
 import { serveSocket, socketToken, wantsSocket } from "./event_socket.ts";
 import { guard, type GuardOptions, securityHeaders } from "./guard.ts";
 import { lineStream, ndjson, sse } from "./line_stream.ts";
+import { isOwnAddress } from "./own_address.ts";
 import { problemResponse } from "./problem.ts";
 import { createRateTable } from "./rate.ts";
 import { createSessionTable } from "./session_table.ts";
@@ -69,7 +70,7 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
     if (needed === undefined) return;
     const token = bearer(request);
     if (token === undefined) {
-      throw new RealmError("unauthenticated", "this needs a session: sign one at POST /api/session");
+      throw new RealmError("unauthenticated", "this needs a session: sign the challenge of GET /api/session");
     }
     const session = unwrap(sessions.find(token));
     if (!roleCovers(session.role, needed)) {
@@ -154,7 +155,8 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
 
   const handle = async (name: QueryName, c: Context<Env>): Promise<Response> => {
     const query: Query = queries[name], request = c.req.raw;
-    const address = c.env?.remoteAddr?.hostname ?? "local";
+    const peer = c.env?.remoteAddr?.hostname;
+    const address = peer ?? "local";
     const slow = name === "session.open" && !sessionRate.take(address, agent.now());
     if (slow || !rate.take(address, agent.now())) {
       throw new RealmError("rate_limited", "too many requests from this address; wait a moment");
@@ -171,6 +173,7 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
       params,
       body,
       request,
+      isOwnAddress: (origin: string) => isOwnAddress(origin, peer, options.hosts ?? []),
       signal: stop.signal,
     };
     const answer = answers[name];

@@ -12,12 +12,14 @@ import {
   type Result,
   type Role,
   roleOf,
+  type SessionChallengeView,
   type SessionView,
   type SignedSession,
   toBase64Url,
   utf8,
 } from "../protocol/mod.ts";
 import type { AgentService } from "../node/mod.ts";
+import { createChallenges } from "./challenge.ts";
 
 /** Who asks. */
 export interface Session {
@@ -32,8 +34,10 @@ export type SessionAuthority = Pick<AgentService, "self" | "realm" | "verifier" 
 
 /** See the module's text. */
 export interface SessionTable {
-  /** Opens a session. An assertion is accepted once. */
-  open(signed: SignedSession): Result<SessionView>;
+  /** What the next client is to sign. */
+  challenge(): SessionChallengeView;
+  /** Opens a session for a client that can have reached this node under such origins. An assertion is accepted once. */
+  open(signed: SignedSession, isOwnAddress: (origin: string) => boolean): Result<SessionView>;
   /** The session of a token. Expiry and revocation of every key in its chain are judged anew each time. */
   find(token: string): Result<Session>;
 }
@@ -50,6 +54,7 @@ export function createSessionTable(
   /** Digest of the token → session: whoever reads memory dumps finds no token. */
   const sessions = new Map<Digest, Session>();
   const used = new Map<Digest, number>();
+  const challenges = createChallenges();
   const ended = refuse("unauthenticated", "the session is unknown or has ended; open a new one");
 
   const roomForNonce = (now: number): boolean => {
@@ -63,9 +68,13 @@ export function createSessionTable(
   };
 
   return {
-    open(signed) {
+    challenge: () => ({ node: agent.self, ...challenges.make(agent.now()) }),
+    open(signed, isOwnAddress) {
       const now = agent.now();
-      const opened = openSession(signed, agent.realm, agent.self, now, agent.verifier, agent.revokedAt);
+      const { realm, self, verifier, revokedAt } = agent;
+      const challengeUntil = challenges.until;
+      const judge = { realm, self, now, verifier, revokedAt, challengeUntil, isOwnAddress };
+      const opened = openSession(signed, judge);
       if (!opened.ok) return opened;
       const { id, key, role, staleAt, until } = opened.value;
       if ((used.get(id) ?? 0) > now) {

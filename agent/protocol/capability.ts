@@ -59,6 +59,14 @@ const query = <P extends v.GenericSchema, B extends v.GenericSchema>(q: Query<P,
 
 /** All requests that are no commands. */
 export const queries = {
+  "session.challenge": query({
+    method: "GET",
+    path: "/api/session",
+    summary: "Ask for what to sign to open a session: this node's id and a fresh challenge",
+    answer: "json",
+    type: "SessionChallengeView",
+    cli: [],
+  }),
   "session.open": query({
     method: "POST",
     path: "/api/session",

@@ -50,7 +50,17 @@ const command = sealCommand(
   operator,
   [grant],
 );
-const session = sealSession({ realm, at, nonce: new Uint8Array(16) }, operator, [grant]);
+const wish = { realm, node: self, address: "http://127.0.0.1:7481", challenge: "c".repeat(32) };
+const session = sealSession(wish, operator, [grant]);
+const judge = {
+  realm,
+  self,
+  now: at,
+  verifier,
+  revokedAt: never,
+  challengeUntil: () => at + 1_000,
+  isOwnAddress: () => true,
+};
 const invite = sealInvite(
   {
     v: 1,
@@ -134,7 +144,7 @@ Deno.test("fuzz: changed envelopes of commands, sessions, grants and invites are
   await fuzz(changed(command.envelope), (value) => {
     ifEnvelope(value, (envelope) => {
       answered(openCommand({ envelope, grants: [grant] }, realm, verifier, never));
-      answered(openSession({ envelope, grants: [grant] }, realm, self, at, verifier, never));
+      answered(openSession({ envelope, grants: [grant] }, judge));
       answered(roleOf(keyIdOf(operator.publicKey), [envelope], at, realm, verifier, never));
       answered(openAdmission({ ...admission, request: envelope }, realm, verifier, never));
     });
@@ -158,7 +168,7 @@ for (
     await fuzz(changed(decode(valid)), (value) => {
       const envelope = seal(type, bytesOf(value), owner);
       answered(openCommand({ envelope, grants: [] }, realm, verifier, never));
-      answered(openSession({ envelope, grants: [] }, realm, self, at, verifier, never));
+      answered(openSession({ envelope, grants: [] }, judge));
       answered(roleOf(keyIdOf(operator.publicKey), [envelope], at, realm, verifier, never));
       answered(
         openAdmission({ invite: { envelope, grants: [] }, request: envelope }, realm, verifier, never),

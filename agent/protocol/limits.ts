@@ -318,7 +318,9 @@ export const apiLimits = {
   streams: 256,
   /** Sessions of one node; the oldest gives way. */
   sessions: 1_024,
-  /** Session assertions remembered against replay, all within twice the allowed clock difference. */
+  /** A challenge must be signed within this: a person may have to type a passphrase first. */
+  challengeMs: 2 * 60_000,
+  /** Session assertions remembered against replay, all younger than `challengeMs`. */
   sessionNonces: 10_000,
   /** Life of a session when the client asks for none. */
   sessionMs: 15 * 60_000,

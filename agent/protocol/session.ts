@@ -1,10 +1,12 @@
 /**
- * Sessions: a key proves itself once and then reads with a short-lived bearer token. The assertion is signed for one
- * realm at one time and is accepted once. A node's own key may read at that node, since whoever holds the key
- * already holds the node's data.
+ * Sessions: a key proves itself once and then reads with a short-lived bearer token. The client asks the node for a
+ * challenge and signs it with the node's id and the address under which it reached it: no other node can use the
+ * assertion, neither later nor by handing on a challenge of another. It is accepted once. A node's own key may read at
+ * that node, since whoever holds the key already holds the node's data.
  */
 import * as v from "valibot";
-import { canonicalBytes, toBase64Url } from "./encoding.ts";
+import { NodeIdSchema } from "./command.ts";
+import { canonicalBytes } from "./encoding.ts";
 import {
   type Envelope,
   envelopeId,
@@ -15,24 +17,20 @@ import {
   sealAsNode,
 } from "./envelope.ts";
 import { ok, refuse, type Result } from "./errors.ts";
-import {
-  decodeJson,
-  GrantChainSchema,
-  KeyIdSchema,
-  type RevokedAt,
-  type Role,
-  roleOf,
-  TimeSchema,
-} from "./grant.ts";
+import { decodeJson, GrantChainSchema, KeyIdSchema, type RevokedAt, type Role, roleOf } from "./grant.ts";
 import type { Digest, KeyId, NodeId, RealmId, Signer, Verifier } from "./identity.ts";
-import { apiLimits, limits } from "./limits.ts";
+import { apiLimits } from "./limits.ts";
 
 /** Schema of a session assertion's payload. */
 export const SessionAssertionSchema = v.strictObject({
   v: v.literal(1),
   realm: KeyIdSchema,
-  at: TimeSchema,
-  nonce: v.pipe(v.string(), v.minLength(8), v.maxLength(64)),
+  /** The node that is meant to open the session. */
+  node: NodeIdSchema,
+  /** Origin under which the client reaches it, such as `http://127.0.0.1:7481`. */
+  address: v.pipe(v.string(), v.maxLength(300), v.regex(/^https?:\/\/[^/?#@\s]+$/, "an origin")),
+  /** As the node gave it a moment ago. */
+  challenge: v.pipe(v.string(), v.minLength(16), v.maxLength(200)),
   /** Life that the client wishes, in milliseconds. */
   ttl_ms: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1_000), v.maxValue(apiLimits.sessionMaxMs))),
 });
@@ -49,6 +47,16 @@ export interface SignedSession {
   grants: Envelope[];
 }
 
+/** What a node gives to be signed. */
+export interface SessionChallengeView {
+  /** Id of the node that answers. */
+  readonly node: NodeId;
+  /** Fresh text, good for one session. */
+  readonly challenge: string;
+  /** Until when, by the node's clock, in milliseconds since 1970. */
+  readonly until: number;
+}
+
 /** An open session as the API answers it. */
 export interface SessionView {
   /** Bearer token; a secret. */
@@ -63,7 +71,7 @@ export interface SessionView {
 
 /** Signs a session assertion by an owner or operator key, or with `as: "node"` by a node's key. */
 export function sealSession(
-  wish: { realm: RealmId; at: number; nonce: Uint8Array; ttlMs?: number },
+  wish: { realm: RealmId; node: NodeId; address: string; challenge: string; ttlMs?: number },
   signer: Signer,
   grants: readonly Envelope[],
   as: "key" | "node" = "key",
@@ -71,8 +79,9 @@ export function sealSession(
   const bytes = canonicalBytes({
     v: 1,
     realm: wish.realm,
-    at: wish.at,
-    nonce: toBase64Url(wish.nonce),
+    node: wish.node,
+    address: wish.address,
+    challenge: wish.challenge,
     ttl_ms: wish.ttlMs,
   });
   const sign = as === "node" ? sealAsNode : seal;
@@ -84,21 +93,28 @@ export interface OpenedSession {
   readonly id: Digest;
   readonly key: KeyId | NodeId;
   readonly role: Role;
-  /** Time at which the assertion itself is forgotten, from when on its age refuses it. */
+  /** Time from when on the challenge's age refuses the assertion, so that it need not be remembered. */
   readonly staleAt: number;
   /** When the session ends. */
   readonly until: number;
 }
 
-/** Verifies an assertion in everything but novelty: signature, realm, time, grants. */
-export function openSession(
-  signed: SignedSession,
-  realm: RealmId,
-  self: NodeId,
-  now: number,
-  verifier: Verifier,
-  revokedAt: RevokedAt,
-): Result<OpenedSession> {
+/** What a node knows when it judges an assertion. */
+export interface SessionJudge {
+  readonly realm: RealmId;
+  readonly self: NodeId;
+  readonly now: number;
+  readonly verifier: Verifier;
+  readonly revokedAt: RevokedAt;
+  /** Until when a challenge of this node is good; `undefined` when it is none. */
+  readonly challengeUntil: (challenge: string) => number | undefined;
+  /** Whether the client of this request can have reached this node under an origin. */
+  readonly isOwnAddress: (origin: string) => boolean;
+}
+
+/** Verifies an assertion in everything but novelty: signature, realm, node, challenge, address, grants. */
+export function openSession(signed: SignedSession, judge: SessionJudge): Result<OpenedSession> {
+  const { realm, self, now, verifier, revokedAt } = judge;
   const bytes = open(signed.envelope, payloadTypes.session, verifier);
   if (!bytes.ok) return bytes;
   const decoded = decodeJson(bytes.value, SessionAssertionSchema, "the session assertion");
@@ -107,10 +123,20 @@ export function openSession(
   if (a.realm !== realm) {
     return refuse("wrong_realm", `the session is for realm ${a.realm}, this is ${realm}`);
   }
-  if (Math.abs(now - a.at) > limits.commandSkewMs) {
+  if (a.node !== self) {
+    return refuse("bad_origin", `the session is meant for node ${a.node}, this is ${self}; ask it instead`);
+  }
+  const staleAt = judge.challengeUntil(a.challenge);
+  if (staleAt === undefined || staleAt <= now) {
     return refuse(
       "stale_command",
-      "the session assertion's time is more than 5 minutes from this node's clock; check both clocks",
+      "the session's challenge is not of this node or too old; ask for a new one",
+    );
+  }
+  if (!judge.isOwnAddress(a.address)) {
+    return refuse(
+      "bad_origin",
+      `${a.address} is no address of this node: use one that is, or start the node with --api-host for that name`,
     );
   }
   const role: Result<Role> = key === self
@@ -121,7 +147,7 @@ export function openSession(
     id: envelopeId(signed.envelope),
     key,
     role: role.value,
-    staleAt: a.at + limits.commandSkewMs + 1,
+    staleAt,
     until: now + (a.ttl_ms ?? apiLimits.sessionMs),
   });
 }

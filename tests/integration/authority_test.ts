@@ -66,15 +66,15 @@ class Hand {
       by.grants,
     );
   }
-  session(
+  /** What `by` signs to read at a node, after it asked for a challenge. */
+  async session(
+    at: ClusterNode,
     by: { signer: Signer; grants: readonly Envelope[] },
-    more: { realm?: string; at?: number; ttlMs?: number } = {},
+    more: Partial<Parameters<typeof sealSession>[0]> = {},
   ) {
-    return sealSession(
-      { realm: this.realm, at: Date.now(), nonce: random(12), ...more },
-      by.signer,
-      by.grants,
-    );
+    const { node, challenge } = await (await fetch(`${at.api}/api/session`)).json();
+    const wish = { realm: this.realm, node, address: at.api, challenge, ...more };
+    return sealSession(wish, by.signer, by.grants);
   }
 }
 
@@ -188,7 +188,7 @@ Deno.test({
   sanitizeResources: false,
   async fn(t) {
     await using cluster = await Cluster.start({ nodes: 3 });
-    const [n0] = cluster.nodes;
+    const [n0, n1] = cluster.nodes;
     await cluster.realm("deploy", SITE, "--replicas", "3");
     const hand = new Hand(cluster);
     const lost = hand.key("operator");
@@ -221,12 +221,14 @@ Deno.test({
     await t.step("every other route needs a session with the right role", async () => {
       const before = await state(cluster);
       const viewer = hand.key("viewer");
-      const open = await post(n0, "/api/session", hand.session(viewer));
+      const open = await post(n0, "/api/session", await hand.session(n0, viewer));
       assert.equal(open.status, 200);
       const { token } = await open.json();
-      const short = await (await post(n0, "/api/session", hand.session(viewer, { ttlMs: 1_000 }))).json();
+      const short = await (await post(n0, "/api/session", await hand.session(n0, viewer, { ttlMs: 1_000 })))
+        .json();
       const doomed = hand.key("operator");
-      const doomedToken = (await (await post(n0, "/api/session", hand.session(doomed))).json()).token;
+      const doomedToken =
+        (await (await post(n0, "/api/session", await hand.session(n0, doomed))).json()).token;
       await cluster.client(n0).command("key.revoke", { key: doomed.key });
       await eventually("the short session ended", () => Date.now() > short.until);
       const path = (p: string) => p.replace("{digest}", "0".repeat(64)).replaceAll(/\{\w+\}/g, "x");
@@ -270,16 +272,18 @@ Deno.test({
       client.close();
       await refusedWith(rebound, "bad_origin", "another host's name");
       const assertions = [
-        [hand.session({ signer: createSigner(random(32)), grants: [] }), "not_authorised"],
-        [hand.session(hand.key("viewer", -2 * DAY, -DAY)), "grant_expired"],
-        [hand.session(lost), "grant_revoked"],
-        [hand.session(viewer, { at: Date.now() - 6 * 60_000 }), "stale_command"],
-        [hand.session(viewer, { realm: viewer.key }), "wrong_realm"],
+        [await hand.session(n0, { signer: createSigner(random(32)), grants: [] }), "not_authorised"],
+        [await hand.session(n0, hand.key("viewer", -2 * DAY, -DAY)), "grant_expired"],
+        [await hand.session(n0, lost), "grant_revoked"],
+        [await hand.session(n0, viewer, { challenge: "c".repeat(40) }), "stale_command"],
+        [await hand.session(n1, viewer), "bad_origin"],
+        [await hand.session(n0, viewer, { address: "https://192.0.2.1:7481" }), "bad_origin"],
+        [await hand.session(n0, viewer, { realm: viewer.key }), "wrong_realm"],
       ] as const;
       for (const [assertion, code] of assertions) {
         await refusedWith(await post(n0, "/api/session", assertion), code, `a session: ${code}`);
       }
-      const once = hand.session(viewer);
+      const once = await hand.session(n0, viewer);
       assert.equal((await post(n0, "/api/session", once)).status, 200);
       await refusedWith(await post(n0, "/api/session", once), "replayed", "a session assertion twice");
       await settled(cluster);
