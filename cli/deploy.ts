@@ -2,10 +2,12 @@
 import {
   appSpecOf,
   type CommandBody,
+  isDigest,
   packageBlobs,
   type PackageReader,
   type PlanView,
   readPackage,
+  readRealmPackage,
   type RealmClient,
   shortId,
 } from "../mod.ts";
@@ -89,15 +91,15 @@ export function planText(i: Invocation, plan: PlanView): string {
     plan.notes.map((n) => `${paint(t, "yellow", "note")}: ${plain(n)}\n`).join("");
 }
 
-/** Uploads, signs, submits and follows one deploy; the exit code. */
+/** Uploads (unless the realm has the package already), signs, submits and follows one deploy; the exit code. */
 export async function carryOut(
   i: Invocation,
   client: RealmClient,
-  reader: PackageReader,
+  reader: PackageReader | undefined,
   wish: Deploy,
 ): Promise<number> {
   const started = performance.now();
-  const uploaded = await uploadPackage(i, client, reader);
+  const uploaded = reader ? await uploadPackage(i, client, reader) : { files: 0, bytes: 0, of: 0 };
   const done = await client.command("app.deploy", wish);
   const json = flag(i, "json");
   if (!json) {
@@ -118,19 +120,22 @@ export async function carryOut(
 
 /** See the module's text. */
 export const deploy: Handler = async (i) => {
-  const reader = await readPackage(await i.host.packageWorld(), i.args[0]);
+  const wanted = i.args[0];
+  const planning = flag(i, "plan");
+  const reader = isDigest(wanted) ? undefined : await readPackage(await i.host.packageWorld(), wanted);
+  const client = await connect(i, planning ? "read" : "write");
+  const { manifest, digest } = reader ?? await readRealmPackage(client, wanted);
   const strategy = text(i, "strategy") as Deploy["strategy"] | undefined;
   const wish: Deploy = {
-    app: text(i, "name") ?? reader.manifest.name,
-    spec: appSpecOf(reader.manifest, reader.digest),
+    app: text(i, "name") ?? manifest.name,
+    spec: appSpecOf(manifest, digest),
     replicas: replicasOf(text(i, "replicas") ?? "1", "--replicas"),
     tags: list(i, "tag"),
     strategy: strategy ?? "rolling",
   };
-  if (flag(i, "plan")) {
-    const plan = await (await connect(i, "read")).plan(wish);
+  if (planning) {
+    const plan = await client.plan(wish);
     return print(i, plan, () => planText(i, plan));
   }
-  const client = await connect(i, "write");
   return await carryOut(i, client, reader, wish);
 };

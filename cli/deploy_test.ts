@@ -150,6 +150,26 @@ Deno.test("apply refuses a wrong manifest whole, and changes only what differs",
   await Deno.remove(file);
 });
 
+Deno.test("a package that the realm has is deployed by its digest, by deploy and by apply, without its files", async () => {
+  await using bed = await CliBed.open();
+  const dir = await packageDirectory({ "index.html": "x" });
+  deploying(bed, (app) => app);
+  assert.equal((await bed.run("deploy", dir)).code, 0);
+  const { spec } = bed.agent.commands[0].body as DeployWish;
+  await Deno.remove(dir, { recursive: true });
+  const again = await bed.run("deploy", spec.package, "--name", "second");
+  assert.equal(again.code, 0, again.stderr);
+  const file = await Deno.makeTempFile({ suffix: ".toml" });
+  await Deno.writeTextFile(file, `[app]\npackage = "${spec.package}"\nname = "third"\n`);
+  const applied = await bed.run("apply", file);
+  assert.equal(applied.code, 0, applied.stderr);
+  const wishes = bed.agent.commands.map((c) => c.body as DeployWish);
+  assert.deepEqual(wishes.map((w) => [w.app, w.spec]), [["shop", spec], ["second", spec], ["third", spec]]);
+  const none = await bed.run("deploy", "0".repeat(64));
+  assert.equal(none.code, exitCodeOf("not_found"), none.stderr);
+  await Deno.remove(file);
+});
+
 Deno.test("storage put and get carry content both ways, verified", async () => {
   await using bed = await CliBed.open();
   const dir = await Deno.makeTempDir();

@@ -18,7 +18,8 @@ export const workCommands: readonly CommandSpec[] = [
   {
     words: ["deploy"],
     args: [{ name: "PACKAGE", kind: "file" }],
-    summary: "Deploy a package: a .realm file or a directory with a manifest.toml",
+    summary:
+      "Deploy a package: a .realm file, a directory with a manifest.toml, or the digest of one that the realm has",
     text:
       "Uploads what the realm lacks, signs one command, and follows the rollout to its end: healthy, or rolled back\n" +
       "with the reason and the failed replica's last log lines (exit code 1).",

@@ -8,6 +8,7 @@ export * from "./client.ts";
 export * from "./key_seal.ts";
 export * from "./launch_options.ts";
 export * from "./listen.ts";
+export * from "./manifest_steps.ts";
 export * from "./openapi.ts";
 export * from "./realm_package.ts";
 export * from "./server.ts";
