@@ -76,7 +76,8 @@ class Child {
     try {
       // The worker's start and the guest's compilation do not need each other.
       const worker = startWorker(this.#config);
-      this.#program = await loadProgram(this.#config.wasm, this.#config.mode, this.#config.memoryMb);
+      const { wasm, mode, memoryMb, instance } = this.#config;
+      this.#program = await loadProgram(wasm, mode, memoryMb, mode === "http" && instance === "per_request");
       this.#seat(worker);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);

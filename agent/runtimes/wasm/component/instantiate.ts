@@ -7,11 +7,12 @@ import type { CoreItem, LinkedFunc, LinkedOptions, LoweredShape, Plan } from "./
 import { GuestMemory, HandleTable } from "./memory.ts";
 import type { GuestResource } from "./memory.ts";
 import type { FuncType } from "./types.ts";
+import { OWN_MEMORY } from "../own_memory.ts";
 
 /** A host function. Gets lifted values, gives the result or throws `WitError` for `err`; anything else thrown traps. */
 // deno-lint-ignore no-explicit-any
 export type HostFunc = (...args: any[]) => unknown;
-/** A host function that may return a promise: the guest is suspended meanwhile. */
+/** A host function that may return a promise: then the guest is suspended meanwhile, else it goes on at once. */
 export interface Suspending {
   readonly suspending: HostFunc;
 }
@@ -28,6 +29,14 @@ export interface ComponentInstance {
   memoryFull(): boolean;
   /** Drops all resources that the guest still holds. */
   dispose(): void;
+  /** Disposes, and lends its memories to instances to come. Only when no call is under way and none has failed. */
+  recycle(): void;
+}
+
+/** Where an instance takes the memory of a module from that is given it from outside. */
+export interface MemorySource {
+  take(): WebAssembly.Memory;
+  give(memory: WebAssembly.Memory): void;
 }
 
 interface Jspi {
@@ -38,14 +47,17 @@ const jspi = WebAssembly as unknown as Jspi;
 
 /**
  * Makes an instance. Throws what a start function throws, `WebAssembly.LinkError`, or `RangeError` for memory that
- * cannot be had. `modules` in the order of `DecodedComponent.modules`.
+ * cannot be had. `modules` in the order of `DecodedComponent.modules`; `memories` of those that were opened
+ * (`own_memory.ts`), by the same index.
  */
 export function instantiate(
   plan: Plan,
   modules: readonly WebAssembly.Module[],
   host: HostImports,
+  memories: readonly (MemorySource | undefined)[] = [],
 ): ComponentInstance {
   const made = new Making(plan, host);
+  const lent: [MemorySource, WebAssembly.Memory][] = [];
   for (const step of plan.steps) {
     if (step === undefined) {
       made.cores.push({});
@@ -56,6 +68,12 @@ export function instantiate(
       imports[name] = typeof from === "number"
         ? made.cores[from] as Record<string, WebAssembly.ImportValue>
         : Object.fromEntries([...from].map(([key, item]) => [key, made.item(item)]));
+    }
+    const source = memories[step.module];
+    if (source !== undefined) {
+      const memory = source.take();
+      lent.push([source, memory]);
+      imports[OWN_MEMORY] = { [OWN_MEMORY]: memory };
     }
     made.cores.push(new WebAssembly.Instance(modules[step.module]!, imports).exports);
   }
@@ -68,6 +86,10 @@ export function instantiate(
     interrupt: (reason) => made.interrupt(reason),
     memoryFull: () => made.memoryFull(),
     dispose: () => made.dispose(),
+    recycle() {
+      made.dispose();
+      for (const [source, memory] of lent.splice(0)) source.give(memory);
+    },
   };
 }
 
@@ -79,6 +101,7 @@ class Making {
   #interrupted: Error | undefined;
   #interrupt: (reason: Error) => void = () => {};
   readonly #memories = new Map<LinkedOptions, GuestMemory>();
+  readonly #promising = new Map<LinkedFunc, (...args: CoreValue[]) => Promise<CoreValue>>();
 
   constructor(plan: Plan, host: HostImports) {
     this.#host = host;
@@ -91,11 +114,10 @@ class Making {
   }
 
   /** One call runs at a time, so there is at most one host function that the guest waits in. */
-  #interruptible(waiting: unknown): Promise<unknown> {
-    if (this.#interrupted !== undefined) throw this.#interrupted;
+  #interruptible(waiting: Promise<unknown>): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#interrupt = reject;
-      Promise.resolve(waiting).then(resolve, reject);
+      waiting.then(resolve, reject);
     });
   }
 
@@ -203,15 +225,24 @@ class Making {
       };
     }
     const { suspending } = found;
-    return new jspi.Suspending(async (...values: CoreValue[]) => {
+    const give = (value: unknown, values: readonly CoreValue[]) =>
+      giveResult(type.fallible ? { tag: "ok", val: value } : value, values, type, shape, memory);
+    const giveError = (error: unknown, values: readonly CoreValue[]) =>
+      giveResult(errorValue(error, type), values, type, shape, memory);
+    return new jspi.Suspending((...values: CoreValue[]) => {
       let value: unknown;
       try {
-        value = await this.#interruptible(suspending(...takeParams(values, type, shape, memory)));
-        if (type.fallible) value = { tag: "ok", val: value };
+        if (this.#interrupted !== undefined) throw this.#interrupted;
+        value = suspending(...takeParams(values, type, shape, memory));
       } catch (error) {
-        value = errorValue(error, type);
+        return giveError(error, values);
       }
-      return giveResult(value, values, type, shape, memory);
+      // Putting the stack aside costs more than most host functions do.
+      if (!(value instanceof Promise)) return give(value, values);
+      return this.#interruptible(value).then(
+        (late) => give(late, values),
+        (error) => giveError(error, values),
+      );
     });
   }
 
@@ -231,8 +262,9 @@ class Making {
     const count = type.params.reduce((sum, codec) => sum + codec.flat.length, 0);
     if (count > MAX_FLAT_PARAMS) flat = [storeAll(memory, type, args)];
     else type.params.forEach((codec, i) => codec.lower(memory, args[i], flat));
-    const core = this.#function(func.func);
-    const answer = await jspi.promising(core)(...flat);
+    let core = this.#promising.get(func);
+    if (core === undefined) this.#promising.set(func, core = jspi.promising(this.#function(func.func)));
+    const answer = await core(...flat);
     const { result } = type;
     let value: unknown;
     if (result !== undefined) {

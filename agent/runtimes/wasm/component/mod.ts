@@ -4,8 +4,8 @@
  * **Why not translated JavaScript.** Nothing is generated and evaluated, so no code but WebAssembly comes from a guest;
  * there is nothing to translate ahead or to cache; and an instance costs what its core modules cost.
  *
- * **How it waits.** Host functions marked suspending return promises; the guest's stack is put aside by JavaScript
- * Promise Integration, so one thread serves many instances that wait. An instance itself runs one call at a time.
+ * **How it waits.** When a host function marked suspending returns a promise, the guest's stack is put aside by
+ * JavaScript Promise Integration, so one thread serves many instances that wait. An instance itself runs one call at a time.
  *
  * Not supported, and refused by name when met: the asynchronous part of WASI 0.3, component-level values, start
  * functions of components, imported modules and components.
@@ -16,4 +16,4 @@ export { ComponentError, Trap, WitError } from "./errors.ts";
 export { link, withoutVersion } from "./link.ts";
 export type { Plan } from "./link.ts";
 export { instantiate } from "./instantiate.ts";
-export type { ComponentInstance, HostFunc, HostImports, Suspending } from "./instantiate.ts";
+export type { ComponentInstance, HostFunc, HostImports, MemorySource, Suspending } from "./instantiate.ts";

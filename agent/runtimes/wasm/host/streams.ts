@@ -37,17 +37,27 @@ export class Pollable {
     return pollable.#ready();
   }
   /** Waits until it is ready. */
-  static async block(pollable: Pollable): Promise<void> {
+  static block(pollable: Pollable): Promise<void> | void {
+    if (!pollable.#ready()) return Pollable.#blocked(pollable);
+  }
+  static async #blocked(pollable: Pollable): Promise<void> {
     while (!pollable.#ready()) await pollable.#wait();
   }
   /** Waits until one of several is ready; indices of all that are. */
-  static async poll(list: readonly Pollable[]): Promise<number[]> {
+  static poll(list: readonly Pollable[]): Promise<number[]> | number[] {
     if (list.length === 0) throw new Trap("poll of nothing");
+    const ready = Pollable.#readyOf(list);
+    return ready.length > 0 ? ready : Pollable.#polled(list);
+  }
+  static async #polled(list: readonly Pollable[]): Promise<number[]> {
     while (true) {
-      const ready = list.flatMap((pollable, i) => pollable.#ready() ? [i] : []);
-      if (ready.length > 0) return ready;
       await Promise.race(list.map((pollable) => pollable.#wait()));
+      const ready = Pollable.#readyOf(list);
+      if (ready.length > 0) return ready;
     }
+  }
+  static #readyOf(list: readonly Pollable[]): number[] {
+    return list.flatMap((pollable, i) => pollable.#ready() ? [i] : []);
   }
 }
 
@@ -100,11 +110,15 @@ export class InputStream {
     return new Uint8Array(0);
   }
   /** Waits for at least one byte. */
-  static async blockingRead(stream: InputStream, length: bigint): Promise<Uint8Array> {
+  static blockingRead(stream: InputStream, length: bigint): Promise<Uint8Array> | Uint8Array {
+    const bytes = InputStream.read(stream, length);
+    return bytes.length > 0 || length === 0n ? bytes : InputStream.#waitingRead(stream, length);
+  }
+  static async #waitingRead(stream: InputStream, length: bigint): Promise<Uint8Array> {
     while (true) {
-      const bytes = InputStream.read(stream, length);
-      if (bytes.length > 0 || length === 0n) return bytes;
       await stream.#source.wait();
+      const bytes = InputStream.read(stream, length);
+      if (bytes.length > 0) return bytes;
     }
   }
   /** Ready when a read would give bytes or the end. */
@@ -147,7 +161,11 @@ export class OutputStream {
     if (bytes.length > 0) stream.#sink.write(bytes);
   }
   /** Writes all, waiting for room. */
-  static async blockingWrite(stream: OutputStream, bytes: Uint8Array): Promise<void> {
+  static blockingWrite(stream: OutputStream, bytes: Uint8Array): Promise<void> | void {
+    if (bytes.length > OutputStream.#room(stream)) return OutputStream.#waitingWrite(stream, bytes);
+    if (bytes.length > 0) stream.#sink.write(bytes);
+  }
+  static async #waitingWrite(stream: OutputStream, bytes: Uint8Array): Promise<void> {
     let rest = bytes;
     while (rest.length > 0) {
       const room = OutputStream.#room(stream);
@@ -160,7 +178,10 @@ export class OutputStream {
     }
   }
   /** Waits until there is room; what was written is on its way then. */
-  static async blockingFlush(stream: OutputStream): Promise<void> {
+  static blockingFlush(stream: OutputStream): Promise<void> | void {
+    if (OutputStream.#room(stream) === 0) return OutputStream.#waitingFlush(stream);
+  }
+  static async #waitingFlush(stream: OutputStream): Promise<void> {
     while (OutputStream.#room(stream) === 0) await stream.#sink.wait();
   }
   /** Ready when there is room, or the stream broke off. */

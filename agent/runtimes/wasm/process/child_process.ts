@@ -1,5 +1,6 @@
 /** One child process: frames in both directions, its resources, its end. */
 import { setPriority } from "node:os";
+import { setImmediate } from "node:timers";
 import { wasmLimits } from "../../../protocol/limits.ts";
 import { concat, FrameParser, frameType, jsonFrame } from "./frames.ts";
 import type { ChildConfig, Frame } from "./frames.ts";
@@ -74,7 +75,7 @@ export class ChildProcess {
     this.#pending.push(frame);
     if (this.#writing) return;
     this.#writing = true;
-    queueMicrotask(() => void this.#write());
+    setImmediate(() => void this.#write());
   }
 
   /** Ends the process at once. Idempotent. */

@@ -57,7 +57,7 @@ function start(init: Init): void {
   const entry = [...plan.exports.keys()].find((name) => name.startsWith(interfaceName));
   if (entry === undefined) return ready(`the component does not export ${interfaceName}x`);
   if (config.mode === "http") {
-    const guest = new HttpGuest(config, plan, program.modules, host, outbox, entry);
+    const guest = new HttpGuest(config, plan, program, host, outbox, entry);
     guest.prepare();
     onFrame = (frame) => guest.frame(frame);
     return ready();

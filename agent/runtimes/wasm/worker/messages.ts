@@ -1,5 +1,6 @@
 /** Messages between the main thread of a child process and its workers. */
 import type { Definition } from "../component/mod.ts";
+import type { OwnMemory } from "../own_memory.ts";
 import type { ChildConfig } from "../process/frames.ts";
 
 /** A guest, decoded and compiled once for all workers. */
@@ -8,6 +9,8 @@ export type Program =
     readonly kind: "component";
     readonly body: readonly Definition[];
     readonly modules: readonly WebAssembly.Module[];
+    /** Memories that modules must be given from outside, by index of the module. */
+    readonly memories: readonly (OwnMemory | undefined)[];
   }
   | { readonly kind: "module"; readonly module: WebAssembly.Module };
 
