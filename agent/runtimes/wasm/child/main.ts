@@ -1,6 +1,6 @@
 /**
- * Main thread of a run's child process: loads the guest, starts its workers, and moves frames between them and the agent
- * over stdin and stdout. It never runs guest code itself, so it always answers.
+ * Main thread of a run's child process: loads the guest, starts its workers, and hands them what the agent sends over
+ * stdin; they answer by themselves (`output.ts`). It never runs guest code itself, so it always answers.
  */
 import { wasmLimits } from "../../../protocol/limits.ts";
 import { createSharedState, relaySymlinks } from "../fs/mod.ts";
@@ -17,13 +17,15 @@ import {
 } from "../process/frames.ts";
 import type { ChildConfig, Frame } from "../process/frames.ts";
 import type { FromWorker, Program, ToWorker } from "../worker/messages.ts";
+import { createGate, GatedOutput } from "./output.ts";
 import { loadProgram } from "./program.ts";
 import { startWorker } from "./workers.ts";
 
 interface Seat {
   readonly worker: Worker;
   ready: boolean;
-  readonly inWork: Set<number>;
+  /** One number: requests given to the worker that are not over; the worker counts down. */
+  readonly inWork: Int32Array<SharedArrayBuffer>;
   outgoing: Frame[];
 }
 
@@ -47,16 +49,10 @@ export async function runWasmChild(): Promise<never> {
   Deno.exit(0);
 }
 
-function send(bytes: Uint8Array): void {
-  try {
-    for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
-  } catch {
-    Deno.exit(0); // Nobody listens any more.
-  }
-}
-
 class Child {
   readonly #config: ChildConfig;
+  readonly #outGate = createGate();
+  readonly #out = new GatedOutput(this.#outGate);
   readonly #fsState: SharedArrayBuffer;
   readonly #seats: Seat[] = [];
   readonly #seatOf = new Map<number, Seat>();
@@ -81,7 +77,7 @@ class Child {
       this.#seat(worker);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      send(jsonFrame(frameType.ready, 0, { message }));
+      this.#out.write(jsonFrame(frameType.ready, 0, { message }));
     }
   }
 
@@ -95,10 +91,9 @@ class Child {
     if (frame.type === frameType.request) {
       const seat = this.#leastBusy();
       if (seat === undefined) return;
-      seat.inWork.add(frame.id);
       this.#seatOf.set(frame.id, seat);
       seat.outgoing.push(frame);
-      if (seat.inWork.size > 1) this.#grow();
+      if (Atomics.add(seat.inWork, 0, 1) > 0) this.#grow();
       return;
     }
     this.#seatOf.get(frame.id)?.outgoing.push(frame);
@@ -116,8 +111,10 @@ class Child {
 
   #leastBusy(): Seat | undefined {
     let best: Seat | undefined;
+    let least = Infinity;
     for (const seat of this.#seats) {
-      if (seat.ready && (best === undefined || seat.inWork.size < best.inWork.size)) best = seat;
+      const busy = Atomics.load(seat.inWork, 0);
+      if (seat.ready && busy < least) [best, least] = [seat, busy];
     }
     return best;
   }
@@ -131,19 +128,16 @@ class Child {
 
   #seat(worker: Worker): void {
     const first = this.#seats.length === 0;
-    const seat: Seat = { worker, ready: false, inWork: new Set(), outgoing: [] };
+    const inWork = new Int32Array(new SharedArrayBuffer(4));
+    const seat: Seat = { worker, ready: false, inWork, outgoing: [] };
     this.#seats.push(seat);
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       if (data.ready) {
         seat.ready = data.ready.message === undefined;
         this.#growing = false;
-        if (first) send(jsonFrame(frameType.ready, 0, data.ready));
+        if (first) this.#out.write(jsonFrame(frameType.ready, 0, data.ready));
       }
-      for (const id of data.done ?? []) {
-        seat.inWork.delete(id);
-        this.#seatOf.delete(id);
-      }
-      if (data.out) send(data.out);
+      for (const id of data.done ?? []) this.#seatOf.delete(id);
     };
     worker.onerror = (event) => {
       event.preventDefault();
@@ -161,13 +155,15 @@ class Child {
       const { promise, resolve } = Promise.withResolvers<number>();
       const id = ++this.#symlinks;
       this.#symlinkAsked.set(id, resolve);
-      send(jsonFrame(frameType.symlink, id, { target, path }));
+      this.#out.write(jsonFrame(frameType.symlink, id, { target, path }));
       return promise;
     });
     const init = {
       config: this.#config,
       program: this.#program!,
       fsState: this.#fsState,
+      outGate: this.#outGate,
+      inWork,
       owner: this.#seats.length,
       symlinks: symlinks.port2,
       ...(this.#stdin === undefined ? {} : { stdin: this.#stdin.ring }),
@@ -182,7 +178,7 @@ class Child {
     this.#stdin.last = this.#stdin.last.then(async () => {
       if (frame.type === frameType.bodyEnd) return writer.end();
       await writer.write(frame.payload);
-      send(numberFrame(frameType.credit, 0, frame.payload.length));
+      this.#out.write(numberFrame(frameType.credit, 0, frame.payload.length));
     });
   }
 }

@@ -44,6 +44,8 @@ export class CommandRun implements RunHandle {
     });
     await untilReady(child, ready, signal);
     this.#child = child;
+    // Its end may have come together with its start.
+    if (this.#end !== undefined) child.kill();
     const timer = setTimeout(
       () => this.#kill("timed_out"),
       Math.min(this.#spec.timeoutMs, wasmLimits.timeoutMs),

@@ -2,11 +2,12 @@
  * A worker inside a run's child process: holds guests and nothing else. It is started with the permissions of the run
  * (mounts, allowed hosts) and is told everything by messages.
  */
+import { GatedOutput } from "../child/output.ts";
 import { link } from "../component/mod.ts";
 import { GuestFs, symlinkClient } from "../fs/mod.ts";
 import { FIXED_START_NS } from "../preview1/mod.ts";
 import { QueueSource } from "../host/sources.ts";
-import { FrameParser, frameType, numberFrame } from "../process/frames.ts";
+import { FrameParser, frameType, jsonFrame, numberFrame } from "../process/frames.ts";
 import type { CommandEnd, Frame } from "../process/frames.ts";
 import { runComponent, runModule } from "./command_guest.ts";
 import { componentHost, missingImports } from "./component_host.ts";
@@ -25,11 +26,23 @@ type Init = Extract<ToWorker, { init: unknown }>["init"];
 const parser = new FrameParser();
 let onFrame: (frame: Frame) => void = () => {};
 
+/** The main thread must know before the agent does that requests can come; what a command says must not overtake it. */
+function tellReady({ config }: Init, output: GatedOutput, message: string | undefined): void {
+  const ready = message === undefined ? {} : { message };
+  if (config.mode === "command") output.write(jsonFrame(frameType.ready, 0, ready));
+  else scope.postMessage({ ready });
+}
+
 function start(init: Init): void {
   const { config, program } = init;
   const platformFetch = narrowGlobals();
-  const outbox = new Outbox((message, transfer) => scope.postMessage(message, transfer));
-  const ready = (message?: string) => scope.postMessage({ ready: message === undefined ? {} : { message } });
+  const output = new GatedOutput(init.outGate);
+  const outbox = new Outbox({
+    write: (bytes) => output.write(bytes),
+    over: () => void Atomics.sub(init.inWork, 0, 1),
+    forget: (done) => scope.postMessage({ done }),
+  });
+  const ready = (message?: string) => tellReady(init, output, message);
   const fs = new GuestFs({
     mounts: config.mounts,
     shared: init.fsState,
@@ -76,7 +89,7 @@ scope.onmessage = ({ data }) => {
       start(data.init);
     } catch (error) {
       const { message } = failureOf(error, false, data.init.config.memoryMb);
-      scope.postMessage({ ready: { message } });
+      tellReady(data.init, new GatedOutput(data.init.outGate), message);
     }
     return;
   }

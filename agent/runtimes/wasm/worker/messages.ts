@@ -22,6 +22,10 @@ export type ToWorker =
       readonly program: Program;
       /** Shared state of the guest file system. */
       readonly fsState: SharedArrayBuffer;
+      /** Lock around stdout (`child/output.ts`). */
+      readonly outGate: SharedArrayBuffer;
+      /** One number, counted down for each request that is over. */
+      readonly inWork: Int32Array<SharedArrayBuffer>;
       /** Number of this worker, from 1. */
       readonly owner: number;
       /** Where symlinks are asked for. */
@@ -35,10 +39,8 @@ export type ToWorker =
 
 /** From the worker. */
 export interface FromWorker {
-  /** Frames for the agent, as they go on the wire. */
-  readonly out?: Uint8Array<ArrayBuffer>;
-  /** Requests that are over. */
+  /** Requests that are over: nothing need be handed on for them. Told now and then. */
   readonly done?: readonly number[];
-  /** Ready to take requests; with a message: it cannot. */
+  /** In `http` mode: ready to take requests; with a message: it cannot. */
   readonly ready?: { readonly message?: string };
 }

@@ -2,16 +2,28 @@
 import { concat, encodeFrame, frameType, jsonFrame, logStreams } from "../process/frames.ts";
 import { droppedLine, LogBudget } from "../process/log_budget.ts";
 import { wasmLimits } from "../../../protocol/limits.ts";
-import type { FromWorker } from "./messages.ts";
 
 /**
  * Frames of a response that goes on wait at most this long for others. Not 0: timers cost more than a small request does.
  */
 const GATHER_MS = 1;
 
-/** Gathers frames and posts them. */
+/** Ids of requests that are over are told to the main thread in lots of this many: that is housekeeping. */
+const LOT = 64;
+
+/** Where a worker's frames go. */
+export interface OutboxTarget {
+  /** Sends frames, as they go on the wire. */
+  write(bytes: Uint8Array): void;
+  /** A request is over. */
+  over(): void;
+  /** Nothing need be handed on for these requests any more. */
+  forget(ids: readonly number[]): void;
+}
+
+/** Gathers frames and sends them. */
 export class Outbox {
-  readonly #post: (message: FromWorker, transfer: Transferable[]) => void;
+  readonly #target: OutboxTarget;
   readonly #budget = new LogBudget();
   #frames: Uint8Array[] = [];
   #bytes = 0;
@@ -20,9 +32,9 @@ export class Outbox {
   #reporting = false;
   readonly #later: (work: () => void) => void;
 
-  /** `post`: the worker's `postMessage`. */
-  constructor(post: (message: FromWorker, transfer: Transferable[]) => void) {
-    this.#post = post;
+  /** Sends to `target`. */
+  constructor(target: OutboxTarget) {
+    this.#target = target;
     const { setTimeout } = globalThis;
     this.#later = (work) => void setTimeout(work, GATHER_MS);
   }
@@ -43,17 +55,19 @@ export class Outbox {
 
   /** A request is over. */
   done(id: number): void {
-    this.#done.push(id);
+    this.#target.over();
+    if (this.#done.push(id) < LOT) return;
+    this.#target.forget(this.#done);
+    this.#done = [];
   }
 
-  /** Posts everything gathered. */
+  /** Sends everything gathered. */
   flush(): void {
-    if (this.#frames.length === 0 && this.#done.length === 0) return;
-    const out = concat(this.#frames);
-    this.#post({ out, done: this.#done }, [out.buffer]);
+    if (this.#frames.length === 0) return;
+    const frames = concat(this.#frames);
     this.#frames = [];
     this.#bytes = 0;
-    this.#done = [];
+    this.#target.write(frames);
   }
 
   /** Output of the guest, or a line of the host about it. Goes at once: the guest may never be idle again. */
