@@ -7,6 +7,7 @@
  * by being added to `subjects`.
  */
 import { createBed, replica, route } from "../gateway_bed.ts";
+import { measureRate } from "./load.ts";
 
 /** The least share of the bare server's rate that a static file must reach. */
 const TARGET = 0.6;
@@ -49,28 +50,6 @@ export const subjects: Readonly<Record<string, Subject>> = {
   },
 };
 
-/** Answers per second, by `wrk` where it is installed (it costs less of the machine it measures), else by http_load. */
-async function measure(port: number, seconds: number): Promise<{ perSecond: number; tool: string }> {
-  const decoder = new TextDecoder();
-  try {
-    const { stdout } = await new Deno.Command("wrk", {
-      args: ["-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, "-H", `Host: ${HOST}`, `http://127.0.0.1:${port}/`],
-    }).output();
-    const text = decoder.decode(stdout);
-    if (/Non-2xx|Socket errors/.test(text)) throw new TypeError(text);
-    return { perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1]), tool: "wrk" };
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  const args = [port, CONNECTIONS, seconds * 1000, "/", HOST].map(String);
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", `${import.meta.dirname}/http_load.ts`, ...args],
-  }).output();
-  const { requests, seconds: took, errors } = JSON.parse(decoder.decode(stdout));
-  if (errors > 0) throw new TypeError(`${errors} answers were not 200`);
-  return { perSecond: requests / took, tool: "http_load" };
-}
-
 /** Starts a subject in a process of its own. */
 async function start(name: string): Promise<{ port: number; stop: () => Promise<unknown> }> {
   const child = new Deno.Command(Deno.execPath(), {
@@ -103,7 +82,11 @@ export async function benchGateway(seconds: number): Promise<boolean> {
     for (const name of names) servers.set(name, await start(name));
     for (let round = -1; round < ROUNDS; round++) {
       for (const name of names) {
-        const measured = await measure(servers.get(name)!.port, round < 0 ? 1 : seconds);
+        const measured = await measureRate(servers.get(name)!.port, {
+          seconds: round < 0 ? 1 : seconds,
+          connections: CONNECTIONS,
+          host: HOST,
+        });
         tool = measured.tool;
         if (round >= 0) rates.get(name)!.push(measured.perSecond);
       }

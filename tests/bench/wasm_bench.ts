@@ -1,18 +1,23 @@
 /**
- * Components over HTTP against `jco serve`, the same component in the same run: rounds alternate, the median counts.
+ * Components behind the gateway against `jco serve`, the same component in the same run: rounds alternate, the ratio is
+ * taken round by round, the median counts. Gateway and runtime run in a process of their own, as in an agent.
  * By hand: `deno run -A tests/bench/wasm_bench.ts`. Needs node with npm, and the packages of suite `wasi`.
  */
 import { fileURLToPath } from "node:url";
 import { buildWasmFixtures } from "../fixtures/build.ts";
+import { createBed, replica, route } from "../gateway_bed.ts";
 import { sourceRuntime, specOf } from "../wasm_bed.ts";
+import { measureRate } from "./load.ts";
 
 /** Version of jco that is compared with. */
 const JCO = "1.31.0";
 const CONNECTIONS = 16;
-const ROUND_MS = 3_000;
-const WARM_UP_MS = 1_500;
-const ROUNDS = 3;
+const ROUND_SECONDS = 3;
+const WARM_UP_SECONDS = 2;
+const ROUNDS = 5;
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+type Instance = "reuse" | "per_request";
 
 /** A server under load. */
 interface Contestant extends AsyncDisposable {
@@ -29,31 +34,36 @@ export interface Comparison {
   readonly target: number;
 }
 
-async function load(port: number, ms: number): Promise<number> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", at("http_load.ts"), String(port), String(CONNECTIONS), String(ms)],
-  }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-  const result = JSON.parse(new TextDecoder().decode(stdout));
-  if (result.errors > 0) throw new Error(`${result.errors} of ${result.requests} requests failed`);
-  return result.requests / result.seconds;
-}
+const load = async (port: number, seconds: number): Promise<number> =>
+  (await measureRate(port, { seconds, connections: CONNECTIONS })).perSecond;
 
-async function realm(wasm: string, instance: "reuse" | "per_request"): Promise<Contestant> {
+/** This process becomes a gateway with one component behind it; prints its port. */
+async function serve(wasm: string, instance: Instance): Promise<void> {
   const runtime = sourceRuntime();
   const run = await runtime.start(specOf(wasm, { instance, maxConcurrency: CONNECTIONS }), (chunk) => {
     if (chunk.stream === "system") console.error(new TextDecoder().decode(chunk.bytes).trimEnd());
   });
-  const server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen() {} },
-    (request) => run.fetch(request),
-  );
+  const { gateway, port } = await createBed().gateway("g");
+  const local = { fetch: (request: Request) => run.fetch(request) };
+  gateway.setRoutes({ routes: [route("app", [replica("r", "g", local)])] });
+  console.log(port);
+}
+
+async function realm(wasm: string, instance: Instance): Promise<Contestant> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", import.meta.filename!, "--serve", wasm, instance],
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  const { value } = await reader.read();
   return {
     name: `realm ${instance}`,
-    port: server.addr.port,
+    port: Number(new TextDecoder().decode(value)),
     async [Symbol.asyncDispose]() {
-      await server.shutdown();
-      await runtime[Symbol.asyncDispose]();
+      child.kill();
+      await reader.cancel();
+      await child.status;
     },
   };
 }
@@ -108,24 +118,19 @@ async function jcoBinary(): Promise<string> {
 const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
 /** Loads both in turns. */
-async function compare(
-  ours: Contestant,
-  other: Contestant,
-  target: number,
-): Promise<Comparison> {
+async function compare(ours: Contestant, other: Contestant, target: number): Promise<Comparison> {
   const figures = { ours: [] as number[], other: [] as number[] };
-  await load(ours.port, WARM_UP_MS);
-  await load(other.port, WARM_UP_MS);
+  await load(ours.port, WARM_UP_SECONDS);
+  await load(other.port, WARM_UP_SECONDS);
   for (let round = 0; round < ROUNDS; round++) {
-    figures.ours.push(await load(ours.port, ROUND_MS));
-    figures.other.push(await load(other.port, ROUND_MS));
+    figures.ours.push(await load(ours.port, ROUND_SECONDS));
+    figures.other.push(await load(other.port, ROUND_SECONDS));
   }
-  const [perSecond, otherPerSecond] = [median(figures.ours), median(figures.other)];
   return {
     name: `${ours.name} against ${other.name}`,
-    perSecond,
-    otherPerSecond,
-    ratio: perSecond / otherPerSecond,
+    perSecond: median(figures.ours),
+    otherPerSecond: median(figures.other),
+    ratio: median(figures.ours.map((rate, i) => rate / figures.other[i]!)),
     target,
   };
 }
@@ -142,7 +147,8 @@ export async function benchWasm(): Promise<Comparison[]> {
   return results;
 }
 
-if (import.meta.main) {
+if (Deno.args[0] === "--serve") await serve(Deno.args[1]!, Deno.args[2] as Instance);
+else if (import.meta.main) {
   let missed = 0;
   for (const { name, perSecond, otherPerSecond, ratio, target } of await benchWasm()) {
     const verdict = ratio >= target ? "ok" : "MISSED";
