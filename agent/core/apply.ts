@@ -12,7 +12,8 @@ import { type AppState, createApp, settleApp } from "./apps.ts";
 import { chainOf, settleRevocations } from "./authority.ts";
 import { isPlausible, settleDecision } from "./decisions.ts";
 import { claim, endedAt, isMember, removeMember, settleMembers } from "./members.ts";
-import { allRecords, insert, withdraw } from "./record_store.ts";
+import { allRecords, insert, recordOf, withdraw } from "./record_store.ts";
+import { forgetBefore, retireBefore } from "./retirement.ts";
 import type { Core } from "./state.ts";
 
 /** Parts of the realm's state that a record changed. */
@@ -23,6 +24,8 @@ export interface Applied {
   /** It is new here and was stored. */
   readonly stored: boolean;
   readonly topics: ReadonlySet<Topic>;
+  /** Records that waited for it and are stored now. */
+  readonly adopted: readonly RealmRecord[];
   /** Records that it made void: they are not held any more. */
   readonly dropped: readonly RealmRecord[];
   /** Why it was refused. */
@@ -37,7 +40,7 @@ export interface Refused {
   readonly forged: boolean;
 }
 
-const nothing: Applied = { stored: false, topics: new Set(), dropped: [] };
+const nothing: Applied = { stored: false, topics: new Set(), adopted: [], dropped: [] };
 const refusal = (code: ErrorCode, message: string, forged: boolean): Applied => ({
   ...nothing,
   refused: { code, message, forged },
@@ -49,8 +52,10 @@ const nobodyRevoked: RevokedAt = () => undefined;
 /**
  * Takes in a record whose signature was verified: membership of its author, then what it claims, then store, then
  * projections. A command that nobody entitled signed, and a membership that nobody granted, is not even stored.
+ *
+ * @param own From this node's disk or by itself: it held it before.
  */
-export function applyRecord(core: Core, record: RealmRecord, now: number): Applied {
+export function applyRecord(core: Core, record: RealmRecord, now: number, own = false): Applied {
   if (record.at > now + limits.futureSkewMs) {
     return refusal("stale_command", "a record is dated in the future; the clock of its node is wrong", false);
   }
@@ -69,22 +74,35 @@ export function applyRecord(core: Core, record: RealmRecord, now: number): Appli
     ? record.body === null ? irrevocable : admissionOf(core, record, nobodyRevoked)
     : ok(undefined);
   if (!proven.ok) return refusal(proven.code, proven.message, true);
+  if (record.kind === "command" && record.at < retireBefore(now)) {
+    const isNew = !own && !core.returning && now >= core.acceptOldUntil &&
+      !core.commands.has(record.key.slice("command/".length)) &&
+      recordOf(core.store, record.author, record.key) === undefined;
+    if (isNew && record.at < forgetBefore(now)) {
+      return refusal("stale_command", "a command is older than ended things are remembered", false);
+    }
+    core.retireAt = Math.min(core.retireAt, now + limits.retireDelayMs);
+  }
   const inserted = insert(core.store, record);
   if (inserted !== "new") return nothing;
   const topics = new Set<Topic>();
   const voided = project(core, record, topics);
-  const dropped = topics.has("members") ? membersChanged(core, topics, now) : [];
-  const applied = { stored: true, topics, dropped };
+  const changed = topics.has("members") ? membersChanged(core, topics, now) : { adopted: [], dropped: [] };
+  const applied = { stored: true, topics, ...changed };
   return voided && !voided.ok ? { ...refusal(voided.code, voided.message, false), ...applied } : applied;
 }
 
 /** What hangs on who is a member: records that waited, records that came after an end, decisions that stand. */
-function membersChanged(core: Core, topics: Set<Topic>, now: number): RealmRecord[] {
-  const dropped = adopt(core, topics, now);
+function membersChanged(
+  core: Core,
+  topics: Set<Topic>,
+  now: number,
+): Pick<Applied, "adopted" | "dropped"> {
+  const { adopted, dropped } = adopt(core, topics, now);
   const late = dropLate(core);
   if (late.length > 0) { for (const topic of rebuild(core)) topics.add(topic); }
   else for (const app of core.apps.values()) settle(core, app, topics);
-  return [...dropped, ...late];
+  return { adopted, dropped: [...dropped, ...late] };
 }
 
 /** Dated after its author's end; the command that ended it may have been handed in at that very node. */
@@ -151,14 +169,16 @@ function keepOrphan(core: Core, record: RealmRecord): void {
 }
 
 /** Records that came before their author's membership. */
-function adopt(core: Core, topics: Set<Topic>, now: number): RealmRecord[] {
-  const dropped: RealmRecord[] = [];
+function adopt(core: Core, topics: Set<Topic>, now: number): Pick<Applied, "adopted" | "dropped"> {
+  const adopted: RealmRecord[] = [], dropped: RealmRecord[] = [];
   for (const record of core.orphans.splice(0)) {
     const applied = applyRecord(core, record, now);
     for (const topic of applied.topics) topics.add(topic);
+    if (applied.stored) adopted.push(record);
+    adopted.push(...applied.adopted);
     dropped.push(...applied.dropped);
   }
-  return dropped;
+  return { adopted, dropped };
 }
 
 /** Returns a refusal for a command that a revocation voids: it is kept, since another revocation may void that one. */

@@ -11,7 +11,7 @@ export type AppCommand = Extract<Command, { kind: `app.${string}` }>;
 /** One wish to run a certain package: a deploy, or a return to an earlier one. Its id is the command's. */
 export interface Revision {
   readonly id: Digest;
-  /** Counted from 1 in the app's history. */
+  /** Counted from 1 among the deploys that are kept; see {@link numberOf}. */
   readonly number: number;
   readonly kind: "deploy" | "rollback";
   readonly spec: AppSpec;
@@ -112,6 +112,13 @@ export function settleApp(app: AppState): void {
   app.revisions = revisions;
   app.desired = desired;
   app.removed = removed;
+}
+
+/** Number of a deploy in the app's history: the standing decision knows how many came before those that are kept. */
+export function numberOf(app: AppState, revision: Revision): number {
+  const known = app.decision?.value;
+  const anchor = known?.number === undefined ? undefined : revisionOf(app, known.revision);
+  return revision.number + (anchor ? Math.max(0, known!.number! - anchor.number) : 0);
 }
 
 /** What the node of a replica says of it. */

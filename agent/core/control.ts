@@ -58,6 +58,7 @@ export function control(core: Core, now: number, write: Write, effects: Effect[]
   for (const name of dirty) {
     const app = core.apps.get(name);
     if (app) controlApp(core, app, now, write, effects);
+    else core.lookAgain.delete(name);
   }
 }
 

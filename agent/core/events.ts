@@ -3,7 +3,7 @@ import type { Admission } from "../protocol/invite.ts";
 import type { SignedCommand } from "../protocol/command.ts";
 import type { ErrorCode, Result } from "../protocol/errors.ts";
 import type { Digest, NodeId } from "../protocol/identity.ts";
-import type { Message } from "../protocol/message.ts";
+import type { Heads, Message } from "../protocol/message.ts";
 import type { NodeInfo, RealmRecord, ReplicaStatus, WireRecord } from "../protocol/record.ts";
 import type { Revision } from "./apps.ts";
 import type { Topic } from "./apply.ts";
@@ -26,7 +26,15 @@ export type Event =
   /** A replica on this node has ended and left nothing behind. */
   | { readonly t: "gone"; readonly replica: string }
   /** Verified records from disk at start, or (`fresh`: not on disk yet) from the member that let us join. */
-  | { readonly t: "load"; readonly records: readonly RealmRecord[]; readonly fresh?: boolean }
+  | {
+    readonly t: "load";
+    readonly records: readonly RealmRecord[];
+    readonly fresh?: boolean;
+    /** When this node was last in touch with the realm, by its own clock; absent for a new one. */
+    readonly inTouchAt?: number;
+    /** Heads as they were saved: up to there nothing was missing. */
+    readonly heads?: Heads;
+  }
   /** Head of this node's audit chain. */
   | { readonly t: "audited"; readonly count: number; readonly head: Digest }
   /** This node is about to stop on purpose. */

@@ -16,6 +16,8 @@ export * from "./members.ts";
 export * from "./placement.ts";
 export * from "./record_store.ts";
 export * from "./rendezvous.ts";
+export * from "./retirement.ts";
+export * from "./returning.ts";
 export * from "./rollout.ts";
 export * from "./state.ts";
 export * from "./step.ts";

@@ -143,8 +143,16 @@ export function insert(store: RecordStore, record: RealmRecord): Inserted {
   return newer ? "new" : "stale";
 }
 
-/** Takes out live records, as if they had never been: what the others still have of the author is asked for again. */
-export function withdraw(store: RecordStore, author: NodeId, records: readonly RealmRecord[]): void {
+/** Whether an author has room for one more command, beside what it has to say of itself. */
+export function hasRoom(store: RecordStore, author: NodeId): boolean {
+  const log = store.authors.get(author);
+  if (!log) return true;
+  return log.live.size < limits.commandsPerAuthor &&
+    log.bytes + limits.commandBytes < limits.recordBytesPerAuthor;
+}
+
+/** Takes out live records that ended: they are accounted for as those that were superseded. */
+export function drop(store: RecordStore, author: NodeId, records: readonly RealmRecord[]): void {
   const log = store.authors.get(author);
   if (!log || records.length === 0) return;
   for (const record of records) {
@@ -153,6 +161,14 @@ export function withdraw(store: RecordStore, author: NodeId, records: readonly R
     log.bytes -= record.wire.p.length;
     fold(log.sum, record.hash);
   }
+  settle(store, author, log);
+}
+
+/** Takes out live records, as if they had never been: what the others still have of the author is asked for again. */
+export function withdraw(store: RecordStore, author: NodeId, records: readonly RealmRecord[]): void {
+  const log = store.authors.get(author);
+  if (!log || records.length === 0) return;
+  drop(store, author, records);
   log.max = 0;
   for (const { seq } of log.live.values()) log.max = Math.max(log.max, seq);
   log.head = Math.min(log.head, log.max);

@@ -10,7 +10,7 @@ import { canonicalJson } from "../protocol/encoding.ts";
 import type { Digest, NodeId } from "../protocol/identity.ts";
 import type { DecidedReplica, Decision } from "../protocol/record.ts";
 import { timing } from "../protocol/limits.ts";
-import { type AppState, type DesiredApp, type Revision, revisionOf, statusOf } from "./apps.ts";
+import { type AppState, type DesiredApp, numberOf, type Revision, revisionOf, statusOf } from "./apps.ts";
 import { type Candidate, matchesTags, place, type Placement } from "./placement.ts";
 
 /** A replica that needs a node: the controller offers it to the ranked nodes in turn. */
@@ -337,6 +337,7 @@ class Draft {
       app: this.#facts.app.name,
       phase,
       revision: target.id,
+      number: numberOf(this.#facts.app, target),
       ...(good === undefined ? {} : { good }),
       replicas: [...this.replicas],
       volumes: [...this.volumes],
@@ -380,6 +381,7 @@ export function withReplicas(facts: AppFacts, added: readonly DecidedReplica[]):
     app: app.name,
     phase: "rolling",
     revision: revision.id,
+    number: numberOf(app, revision),
     ...(standing?.good === undefined ? {} : { good: standing.good }),
     replicas: [...others, ...fresh].sort((a, b) => a.slot - b.slot || (a.id < b.id ? -1 : 1)),
     volumes: [...volumes, ...bound].sort((a, b) => a.slot - b.slot),

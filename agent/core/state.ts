@@ -17,6 +17,7 @@ import { createLiveness, type Liveness } from "./liveness.ts";
 import { createMembers, isMember, type Member, type Members } from "./members.ts";
 import type { Candidate } from "./placement.ts";
 import { createRecordStore, type RecordStore } from "./record_store.ts";
+import type { Returning } from "./returning.ts";
 import { rendezvousRank } from "./rendezvous.ts";
 import { revisionOf } from "./apps.ts";
 
@@ -105,6 +106,12 @@ export interface Core {
   nextSyncAt: number;
   nextReconcileAt: number;
   counter: number;
+  /** When to look next for records that matter no more. */
+  retireAt: number;
+  /** Until when commands of any age are taken in although this node does not hold them. */
+  acceptOldUntil: number;
+  /** Set while a node that was away for too long gets a fresh copy. */
+  returning: Returning | undefined;
   /** Canonical form of the last `run` effect. */
   lastRun: string;
   /** Cached reservations by node; dropped when a decision changes. */
@@ -143,6 +150,9 @@ export function createCore(config: CoreConfig): Core {
     nextSyncAt: 0,
     nextReconcileAt: 0,
     counter: 0,
+    retireAt: Infinity,
+    acceptOldUntil: 0,
+    returning: undefined,
     lastRun: "[]",
     reserved: undefined,
     alive: undefined,

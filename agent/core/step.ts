@@ -8,7 +8,7 @@ import type { NodeId } from "../protocol/identity.ts";
 import { limits, timing } from "../protocol/limits.ts";
 import type { Message } from "../protocol/message.ts";
 import { openRecord, type RealmRecord, sealRecord, type WireRecord } from "../protocol/record.ts";
-import { applyRecord, type Refused, type Topic } from "./apply.ts";
+import { applyRecord, rebuild, type Refused, type Topic } from "./apply.ts";
 import { checkAdmission, checkCommand } from "./admission.ts";
 import { answerReceived, consider, control, order } from "./control.ts";
 import type { Effect, Event } from "./events.ts";
@@ -24,9 +24,12 @@ import {
   tickLiveness,
 } from "./liveness.ts";
 import { isMember } from "./members.ts";
+import { nextRetirement, retire } from "./retirement.ts";
+import { arrive, dropEnded, goOn, type Returning, takeCopy } from "./returning.ts";
 import {
   allRecords,
   closeGaps,
+  hasRoom,
   headsOf,
   lacks,
   lastSeq,
@@ -47,7 +50,7 @@ export function step(core: Core, event: Event, now: number): Effect[] {
 
 /** When the core wants its next `tick`. */
 export function wakeAt(core: Core): number {
-  let at = Math.min(livenessWake(core.liveness), core.nextSyncAt, core.nextReconcileAt);
+  let at = Math.min(livenessWake(core.liveness), core.nextSyncAt, core.nextReconcileAt, core.retireAt);
   if (core.outbox.length > 0) at = Math.min(at, core.outboxSince + timing.gossipBatchMs);
   for (const deadline of core.lookAgain.values()) at = Math.min(at, deadline);
   if (core.dirtyApps.size > 0) at = 0;
@@ -82,7 +85,9 @@ class Step {
         else this.#act(hint(core.liveness, event.id, this.#facts()));
         return;
       case "load":
+        if (!event.fresh || core.retireAt === Infinity) arrive(core, event.inTouchAt, this.#now);
         this.#load(event.records, event.fresh === true);
+        closeGaps(core.store, event.heads ?? {});
         return;
       case "info": {
         const known = recordOf(core.store, core.config.self, "node")?.body as
@@ -193,6 +198,14 @@ class Step {
       return;
     }
     const { id, kind, by } = checked.value;
+    if (!hasRoom(core.store, core.config.self)) {
+      const full = refuse(
+        "limit_reached",
+        "this node holds as many commands as it may; hand it in at another node, or wait until old ones end",
+      );
+      this.#effects.push({ t: "reply", ref, reply: full });
+      return;
+    }
     this.#write(`command/${id}`, signed);
     this.#audit({ actor: by, action: kind, target: checked.value.target, result: "accepted", command: id });
     this.#effects.push({ t: "reply", ref, reply: { ok: true, value: { id } } });
@@ -232,6 +245,10 @@ class Step {
         else this.#act(suspected(core.liveness, message.target, message.incarnation, this.#facts()));
         return;
       case "heads": {
+        if (core.returning) {
+          this.#send(from, { t: "have", records: [], upTo: {}, more: false, returning: true });
+          return;
+        }
         const { records, upTo, more } = missingFrom(core.store, message.heads);
         if (records.length > 0 || Object.keys(upTo).length > 0) {
           this.#send(from, { t: "have", records: records.map((r) => r.wire), upTo, more });
@@ -242,6 +259,14 @@ class Step {
         return;
       }
       case "have":
+        if (message.returning) {
+          core.returning?.others.add(from);
+          return;
+        }
+        if (core.returning) {
+          this.#copy(from, message, core.returning);
+          return;
+        }
         this.#receive(from, message.records, true);
         closeGaps(
           core.store,
@@ -259,6 +284,26 @@ class Step {
         answerReceived(core, from, message, this.#now, this.#write, this.#effects);
         return;
     }
+  }
+
+  /** While this node returns, what the others hold is taken in beside what it knew, until it has it all. */
+  #copy(from: NodeId, message: Extract<Message, { t: "have" }>, returning: Returning): void {
+    const core = this.#core;
+    const records = this.#receive(from, message.records, true);
+    if (!takeCopy(returning, records, message)) {
+      if (message.more) this.#send(from, { t: "heads", heads: headsOf(returning.copy), reply: true });
+      return;
+    }
+    this.#drop(dropEnded(core, returning, this.#now));
+    closeGaps(core.store, headsOf(returning.copy));
+    this.#sync(from);
+  }
+
+  /** Records are not held any more, and what was derived from them is derived anew. */
+  #drop(records: readonly RealmRecord[]): void {
+    if (records.length === 0) return;
+    this.#forget.push(...records);
+    for (const topic of rebuild(this.#core)) this.#topics.add(topic);
   }
 
   /** A sign of life: it may contradict what the records say, and it tells whether our states differ. */
@@ -281,14 +326,19 @@ class Step {
     const last = this.#core.lastSync.get(peer) ?? -Infinity;
     if (this.#now - last < timing.probeIntervalMs / 2) return;
     this.#core.lastSync.set(peer, this.#now);
-    this.#send(peer, { t: "heads", heads: headsOf(this.#core.store), reply: false });
+    const { store, returning } = this.#core;
+    this.#send(peer, {
+      t: "heads",
+      heads: headsOf(returning?.copy ?? store),
+      reply: returning !== undefined,
+    });
   }
 
   #greet(peer: NodeId): void {
     if (isMember(this.#core.members, peer)) this.#sync(peer);
   }
 
-  #receive(from: NodeId, wires: readonly WireRecord[], bySync: boolean): void {
+  #receive(from: NodeId, wires: readonly WireRecord[], bySync: boolean): RealmRecord[] {
     const opened: RealmRecord[] = [];
     for (const wire of wires) {
       const { open, verifier } = this.#core.config;
@@ -301,13 +351,15 @@ class Step {
     opened.sort((a, b) => Number(b.kind === "member") - Number(a.kind === "member") || a.seq - b.seq);
     for (const record of opened) this.#apply(record, from, true);
     if (!bySync && opened.length > 0 && this.#core.orphans.length > 0) this.#sync(from);
+    return opened;
   }
 
   #apply(record: RealmRecord, from: NodeId | undefined, persist: boolean): void {
     const core = this.#core;
-    const applied = applyRecord(core, record, this.#now);
+    const applied = applyRecord(core, record, this.#now, from === undefined);
     if (applied.refused && from) this.#refuse(from, record.author, record.key, applied.refused);
     this.#forget.push(...applied.dropped);
+    this.#persist.push(...applied.adopted);
     if (!applied.stored && applied.topics.size === 0) return;
     if (applied.stored && persist) this.#persist.push(record);
     for (const topic of applied.topics) this.#topics.add(topic);
@@ -372,6 +424,18 @@ class Step {
       core.nextSyncAt = this.#now + timing.syncIntervalMs;
       const others = aliveNodes(core).filter((id) => id !== core.config.self);
       if (others.length > 0) this.#sync(others[(core.counter++ * 7919 + core.liveness.turn) % others.length]);
+    }
+    const { returning } = core;
+    if (returning && returning.others.size > 0 && this.#now - returning.since > limits.returnMs) {
+      if (returning.copy.authors.size === 0) goOn(core, this.#now);
+    }
+    if (this.#now >= core.retireAt) {
+      core.retireAt = nextRetirement(this.#now);
+      const gone = core.returning ? [] : retire(core, this.#now);
+      this.#forget.push(...gone);
+      if (gone.length > 0) {
+        for (const topic of ["apps", "pins", "commands"] as const) this.#topics.add(topic);
+      }
     }
     for (const [id, at] of core.lastSync) if (this.#now - at > 60_000) core.lastSync.delete(id);
     for (const [key, declined] of core.declines) {

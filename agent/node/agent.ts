@@ -7,6 +7,8 @@ import {
   type Core,
   createCore,
   type Effect,
+  headsOf,
+  isInTouch,
   isMember,
   nodeState,
   packagesInUse,
@@ -242,7 +244,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   }
 
   // What this node knew; it is a member already, or becomes one now.
-  loop.feed({ t: "load", records: table.load() });
+  const inTouchAt = database.meta("in_touch_at"), heads = database.meta("heads");
+  loop.feed({
+    t: "load",
+    records: table.load(),
+    ...(inTouchAt === undefined ? {} : { inTouchAt: Number(inTouchAt) }),
+    ...(heads === undefined ? {} : { heads: JSON.parse(heads) }),
+  });
   const invite = inviteOf(options.realmFile);
   const admission = () => admissionOf(options.realmFile, self, signer, options.name, clock.now());
   if (!isMember(core.members, self)) {
@@ -384,9 +392,18 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   replicas.reconcile(orders);
   queueRoutes();
 
+  /** What the next start goes on from: how far the records are whole, and when that was. */
+  const remember = () => {
+    if (!isInTouch(core, clock.now())) return;
+    database.transaction(() => {
+      database.setMeta("heads", JSON.stringify(headsOf(core.store)));
+      database.setMeta("in_touch_at", String(clock.now()));
+    });
+  };
   let published = audit.head().count;
   const auditTimer = setInterval(() => {
     const head = audit.head();
+    remember();
     if (head.count !== published) loop.feed({ t: "audited", ...head });
     published = head.count;
     const addresses = [...core.infos].filter(([id]) => id !== self && isMember(core.members, id)).flatMap((
@@ -431,6 +448,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       keeper[Symbol.dispose]();
       loop.feed({ t: "leave" });
       loop.feed({ t: "tick" });
+      remember();
       await parts.gateway.close(STOP_GRACE_MS);
       await parts.replicas.stopAll(STOP_GRACE_MS);
       loop[Symbol.dispose]();

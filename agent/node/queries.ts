@@ -7,6 +7,7 @@ import {
   keptRevisions,
   knownGrants,
   nodeState,
+  numberOf,
   reservedMb,
   revisionOf,
   schedulingOf,
@@ -207,7 +208,7 @@ export function historyView(app: AppState): RevisionView[] {
       : "past";
     return {
       id: r.id,
-      number: r.number,
+      number: numberOf(app, r),
       kind: r.kind,
       version: r.spec.version,
       package: r.spec.package,

@@ -42,8 +42,21 @@ export const limits = {
   commandSkewMs: 5 * 60_000,
   /** A command's or record's time may be this far ahead of the local clock before it is refused. */
   futureSkewMs: 5 * 60_000,
-  /** How long a node may be away and still catch up by sync; tombstones live this long. */
+  /** Commands that one node accepts and keeps: the rest of `recordsPerAuthor` is for what it says of itself. */
+  commandsPerAuthor: 18_000,
+  /** How long a node may be away and still catch up by sync; superseded commands live this long. */
   tombstoneMs: 30 * 24 * 3_600_000,
+  /**
+   * How long the last word about something that is gone lives: twice as long, so that whoever still knows what it ended
+   * hears of the end. Commands older than this that a node does not hold are refused.
+   */
+  lastWordMs: 60 * 24 * 3_600_000,
+  /** A node that has just joined takes commands of any age for this long: its first sync takes a fraction of it. */
+  firstSyncMs: 10 * 60_000,
+  /** A node that was away for longer than `tombstoneMs` looks this long for one that was not, to start from its copy. */
+  returnMs: 60_000,
+  /** After old commands came in, what matters no more goes this much later: by then the rest has come too. */
+  retireDelayMs: 10_000,
   /** A join attempt: dial, handshake, admission. */
   joinTimeoutMs: 10_000,
   /** Join attempts per remote address and minute: fifty nodes of one machine or NAT at once, a handshake each. */

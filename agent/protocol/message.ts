@@ -38,7 +38,14 @@ export const MessageSchema = v.variant("t", [
   /** Here is what I hold; send what I lack (`reply`: and I sent mine in answer to yours). */
   v.strictObject({ t: v.literal("heads"), heads: HeadsSchema, reply: v.boolean() }),
   /** Records that you lack. `upTo`: with them you hold these authors without a gap up to these heads. */
-  v.strictObject({ t: v.literal("have"), records, upTo: HeadsSchema, more: v.boolean() }),
+  v.strictObject({
+    t: v.literal("have"),
+    records,
+    upTo: HeadsSchema,
+    more: v.boolean(),
+    /** I was away for long and hand nothing on before I have a fresh copy. */
+    returning: v.optional(v.literal(true)),
+  }),
   /** Would you run this replica? Nothing is decided yet. */
   v.strictObject({
     t: v.literal("offer"),

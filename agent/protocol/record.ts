@@ -115,6 +115,8 @@ export const DecisionSchema = v.strictObject({
   phase: v.picklist(["rolling", "steady", "rolled_back", "failed", "removed"]),
   /** The deploy being rolled out or standing. */
   revision: DigestSchema,
+  /** Its number in the app's history, which outlives the deploys before it. */
+  number: v.optional(count),
   /** The last deploy that was healthy everywhere; what a failed rollout returns to. */
   good: v.optional(DigestSchema),
   replicas: v.pipe(v.array(DecidedReplicaSchema), v.maxLength(2 * limits.replicas)),

@@ -8,6 +8,7 @@ import {
   type CommandKind,
   type Digest,
   type Envelope,
+  type Heads,
   inviteId,
   keyIdOf,
   type Message,
@@ -31,6 +32,8 @@ import {
   createCore,
   type Effect,
   type Event,
+  headsOf,
+  isInTouch,
   type Reply,
   type RunOrder,
   step,
@@ -97,6 +100,10 @@ export interface SimNode {
   memoryMb: number;
   /** By which it joined; kept beside the node key, so that it finds back after losing its disk. */
   invite: SignedInvite | undefined;
+  /** As an agent saves them from time to time. */
+  saved: { readonly inTouchAt: number; readonly heads: Heads } | undefined;
+  /** Records that came by sync. */
+  synced: number;
 }
 
 interface Timer {
@@ -215,6 +222,8 @@ export class World {
       tags,
       memoryMb,
       invite: undefined,
+      saved: undefined,
+      synced: 0,
     };
     this.nodes.set(node.id, node);
     return node;
@@ -291,7 +300,7 @@ export class World {
     });
     // As a database gives them: in the order of their keys.
     const records = [...node.disk].sort(([a], [b]) => a < b ? -1 : 1).map(([, r]) => r);
-    this.event(node, { t: "load", records });
+    this.event(node, { t: "load", records, ...node.saved });
     this.event(node, {
       t: "info",
       info: {
@@ -334,11 +343,15 @@ export class World {
 
   /** kill -9: memory and running replicas are gone, the disk stays (unless `loseDisk`). */
   crash(node: SimNode, loseDisk = false): void {
+    if (node.core && isInTouch(node.core, this.now)) {
+      node.saved = { inTouchAt: this.now, heads: headsOf(node.core.store) };
+    }
     node.core = undefined;
     node.running.clear();
     node.timerAt = Infinity;
     if (loseDisk) {
       node.disk.clear();
+      node.saved = undefined;
       node.volumes.clear();
     }
     for (const other of this.nodes.values()) {
@@ -483,6 +496,7 @@ export class World {
       const delay = hops * (minDelayMs + this.random() * (maxDelayMs - minDelayMs));
       this.at(this.now + delay, () => {
         const node = this.nodes.get(to);
+        if (node?.core && message.t === "have") node.synced += message.records.length;
         if (node?.core && this.reaches(from, to)) this.event(node, { t: "message", from, message });
       });
     }

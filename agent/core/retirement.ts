@@ -1,0 +1,183 @@
+/**
+ * The end of records that matter no more, so that a realm does not grow with its age. Which go is a function of the
+ * records and the day: every node comes to the same, whatever came first. What is left derives the same state.
+ *
+ * Superseded commands go after `tombstoneMs`. A last word whose subject is gone (a removed app, an unpinned blob) stays
+ * for `lastWordMs`: as long as a node may come back with what it ended. After that, commands so old that a node does
+ * not hold yet are refused, so that what has ended cannot be handed in once more.
+ */
+import type { Command } from "../protocol/command.ts";
+import { open, payloadTypes } from "../protocol/envelope.ts";
+import { decodeJson, GrantSchema } from "../protocol/grant.ts";
+import type { Digest, NodeId } from "../protocol/identity.ts";
+import { limits } from "../protocol/limits.ts";
+import type { RealmRecord, RecordBody } from "../protocol/record.ts";
+import { type AppState, keptRevisions, settleApp } from "./apps.ts";
+import { settleDecision } from "./decisions.ts";
+import { endedAt } from "./members.ts";
+import { drop } from "./record_store.ts";
+import type { Core } from "./state.ts";
+
+const DAY_MS = 24 * 3_600_000;
+const dayStart = (at: number): number => Math.floor(at / DAY_MS) * DAY_MS;
+
+/** Superseded commands of before this time go: whole days, so that all nodes do so at once. */
+export const retireBefore = (now: number): number => dayStart(now - limits.tombstoneMs);
+/** Last words of before this time go, and commands of before it are new to no node. */
+export const forgetBefore = (now: number): number => dayStart(now - limits.lastWordMs);
+
+/** The day after. */
+export const nextRetirement = (now: number): number => dayStart(now) + DAY_MS;
+
+const inOrder = (a: { at: number; id: Digest }, b: { at: number; id: Digest }): number =>
+  a.at - b.at || (a.id < b.id ? -1 : 1);
+
+/** Commands about an app that its state does not rest on: the rest folds to the same. */
+function spareOf(app: AppState, retire: number, forget: number): Digest[] {
+  const commands = [...app.commands.values()].sort(inOrder);
+  const last = commands.at(-1);
+  const runs = (app.decision?.value.replicas.length ?? 0) > 0 ||
+    (app.decision?.value.volumes.length ?? 0) > 0;
+  // Gone for good: nothing runs, no volume is kept, and nobody can come back with what the removal ended.
+  if (last && !app.desired && last.at < forget && !runs) return commands.map((c) => c.id);
+  // Of a removed app only the removal matters, for those who have not heard of it.
+  if (last && !app.desired && last.at < retire && !runs) {
+    const word = commands.findLast((c) => c.kind === "app.remove");
+    return commands.filter((c) => c !== word).map((c) => c.id);
+  }
+  const needed = new Set<Digest>(keptRevisions(app).map((r) => r.id));
+  for (const { revision, good, replicas } of app.decisions.values()) {
+    for (const id of [revision, good, ...replicas.map((r) => r.revision)]) if (id) needed.add(id);
+  }
+  if (app.desired) needed.add(app.desired.revision.id);
+  for (const revision of app.revisions) if (revision.of && needed.has(revision.id)) needed.add(revision.of);
+  const deploys = commands.filter((c) => c.kind === "app.deploy");
+  const lastDeploy = deploys.at(-1);
+  if (lastDeploy) needed.add(lastDeploy.id);
+  const scale = commands.findLast((c) => c.kind === "app.scale");
+  if (scale && lastDeploy && inOrder(scale, lastDeploy) > 0) needed.add(scale.id);
+  // A removal ends what came before it: it stays while anything of that does, and the last one in any case.
+  const kept = commands.filter((c) => needed.has(c.id));
+  for (const c of commands) {
+    if (c.kind === "app.remove" && (c === last || kept.some((k) => inOrder(k, c) < 0))) needed.add(c.id);
+  }
+  return commands.filter((c) => c.at < retire && !needed.has(c.id)).map((c) => c.id);
+}
+
+/** Whether a command that is not about an app matters no more. */
+function isSpare(core: Core, command: Command, retire: number, forget: number): boolean {
+  switch (command.kind) {
+    case "node.tag":
+    case "node.cordon":
+    case "node.uncordon":
+    case "node.drain": {
+      const { node } = command.body;
+      const known = (command.kind === "node.tag" ? core.tags : core.scheduling).get(node);
+      const gone = endedAt(core.members, node);
+      return known?.id !== command.id ? command.at < retire : gone !== undefined && command.at < forget;
+    }
+    case "blob.pin":
+    case "blob.unpin": {
+      const known = core.pins.get(command.body.digest);
+      return known?.id !== command.id ? command.at < retire : !known.pin && command.at < forget;
+    }
+    case "key.grant": {
+      const bytes = open(command.body.grant, payloadTypes.grant, core.config.verifier);
+      const grant = bytes.ok ? decodeJson(bytes.value, GrantSchema, "the grant") : undefined;
+      return command.at < forget && grant?.ok === true && grant.value.until < retire;
+    }
+    default:
+      // Who was removed and what was revoked is remembered for ever; commands that this version does not know may matter.
+      return false;
+  }
+}
+
+/** Takes a command out of the projections; what supersedes it is there. */
+function unproject(core: Core, command: Command): void {
+  core.commands.delete(command.id);
+  switch (command.kind) {
+    case "node.tag":
+      if (core.tags.get(command.body.node)?.id === command.id) core.tags.delete(command.body.node);
+      return;
+    case "node.cordon":
+    case "node.uncordon":
+    case "node.drain":
+      if (core.scheduling.get(command.body.node)?.id === command.id) {
+        core.scheduling.delete(command.body.node);
+      }
+      return;
+    case "blob.pin":
+    case "blob.unpin":
+      if (core.pins.get(command.body.digest)?.id === command.id) core.pins.delete(command.body.digest);
+      return;
+    case "key.grant":
+      core.authority.grants.delete(command.id);
+      return;
+  }
+}
+
+/** Takes another record out of the projections. */
+function unprojectRecord(core: Core, { author, key, kind }: RealmRecord): void {
+  const name = key.slice(key.indexOf("/") + 1);
+  if (kind === "node") core.infos.delete(author);
+  if (kind === "liveness") core.verdicts.get(name)?.delete(author);
+  if (kind === "decision") core.apps.get(name)?.decisions.delete(author);
+  if (kind === "replicas") core.apps.get(name)?.statuses.delete(author);
+}
+
+/** Records beside commands that nobody needs: of nodes long removed, about such nodes, and of apps that are forgotten. */
+function isSpareRecord(
+  core: Core,
+  author: NodeId,
+  record: RealmRecord,
+  retire: number,
+  forget: number,
+): boolean {
+  if (record.kind === "member" || record.kind === "command" || record.at >= retire) return false;
+  const isLongGone = (node: NodeId) => (endedAt(core.members, node) ?? Infinity) < forget;
+  if (isLongGone(author)) return true;
+  if (record.body === null) return record.at < forget;
+  if (record.kind === "liveness") return isLongGone(record.key.slice("liveness/".length));
+  if (record.kind !== "decision" && record.kind !== "replicas") return false;
+  const name = record.key.slice(record.key.indexOf("/") + 1);
+  const app = core.apps.get(name);
+  if (app && app.commands.size > 0) return false;
+  if (record.kind === "replicas") return (record.body as RecordBody<"replicas">).list.length === 0;
+  return app?.decision?.author !== author || app.decision.value.volumes.length === 0;
+}
+
+/** Drops what matters no more; returns the records. */
+export function retire(core: Core, now: number): RealmRecord[] {
+  const [before, forget] = [retireBefore(now), forgetBefore(now)];
+  const spare = new Set<Digest>();
+  for (const app of core.apps.values()) for (const id of spareOf(app, before, forget)) spare.add(id);
+  for (const [id, { command }] of core.commands) {
+    if (command && command.at < before && isSpare(core, command, before, forget)) spare.add(id);
+  }
+  for (const id of spare) unproject(core, core.commands.get(id)!.command!);
+  for (const app of core.apps.values()) {
+    const all = app.commands.size;
+    for (const id of app.commands.keys()) if (spare.has(id)) app.commands.delete(id);
+    if (app.commands.size !== all) settleApp(app);
+  }
+  const dropped: RealmRecord[] = [];
+  for (const [author, log] of core.store.authors) {
+    const gone = [...log.live.values()].filter((record) =>
+      record.kind === "command"
+        ? spare.has(record.key.slice("command/".length))
+        : isSpareRecord(core, author, record, before, forget)
+    );
+    drop(core.store, author, gone);
+    for (const record of gone) if (record.kind !== "command") unprojectRecord(core, record);
+    dropped.push(...gone);
+  }
+  if (dropped.length === 0) return dropped;
+  core.alive = core.reserved = undefined;
+  for (const [name, app] of core.apps) {
+    settleDecision(app, (id) => endedAt(core.members, id));
+    if (app.commands.size === 0 && app.decisions.size === 0 && app.statuses.size === 0) {
+      core.apps.delete(name);
+    }
+  }
+  return dropped;
+}
