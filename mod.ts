@@ -112,6 +112,7 @@ export type { TomlProblem, TomlRefusal, TomlResult } from "./agent/protocol/toml
 export {
   type AppWish,
   type KeyWish,
+  manifestKeys,
   type NodeWish,
   parseRealmManifest,
   type PinWish,
@@ -134,7 +135,7 @@ export {
 export type { DirectoryEntry, Disk, DiskWriter, FileInfo, Hasher, Sha256 } from "./agent/ports.ts";
 export { limits, timing } from "./agent/protocol/limits.ts";
 export { type NodeInfo, type ReplicaState, replicaStates } from "./agent/protocol/record.ts";
-export { nearest } from "./agent/protocol/schema_problems.ts";
+export { type KnownKey, nearest } from "./agent/protocol/schema_problems.ts";
 export {
   sealSession,
   type SessionChallengeView,

@@ -15,7 +15,7 @@ import {
 import { KeyIdSchema, LabelSchema, type Role } from "./grant.ts";
 import type { Digest, KeyId, NodeId } from "./identity.ts";
 import { limits } from "./limits.ts";
-import type { DataProblem } from "./schema_problems.ts";
+import { type DataProblem, keysAt, type KnownKey } from "./schema_problems.ts";
 import { parseToml, type TomlResult } from "./toml.ts";
 import type { KeyPath } from "./toml_positions.ts";
 
@@ -257,3 +257,7 @@ export function parseRealmManifest(
     },
   };
 }
+
+/** Keys that may stand in the table at `path` of a realm manifest; the tables themselves at the root. */
+export const manifestKeys = (path: readonly string[]): readonly KnownKey[] =>
+  keysAt(RealmManifestSchema, path);

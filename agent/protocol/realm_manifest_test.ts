@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { jsonSchemaOf } from "./json_schema.ts";
 import { keyIdOf, nodeIdOf } from "./identity.ts";
 import { PackageManifestSchema } from "./package_schema.ts";
-import { parseRealmManifest, RealmManifestSchema } from "./realm_manifest.ts";
+import { manifestKeys, parseRealmManifest, RealmManifestSchema } from "./realm_manifest.ts";
 import { showProblem } from "./toml.ts";
 
 const KEY = keyIdOf(new Uint8Array(32).fill(3)),
@@ -130,4 +130,15 @@ Deno.test("jsonSchemaOf() describes both manifests, strictly", () => {
   const text = JSON.stringify(jsonSchemaOf(RealmManifestSchema));
   assert.match(text, /"additionalProperties":false/);
   assert.match(text, /"strategy"/);
+});
+
+Deno.test("manifestKeys() names tables and their keys with what is expected, and no table that is refused", () => {
+  const tables = manifestKeys([]).map((k) => k.key);
+  for (const name of ["app", "node", "key", "pin"]) assert.ok(tables.includes(name), name);
+  assert.ok(!tables.includes("secret"));
+  const app = Object.fromEntries(manifestKeys(["app"]).map((k) => [k.key, k]));
+  assert.deepEqual(app.strategy.values, ['"rolling"', '"all"', '"canary"']);
+  assert.match(app.replicas.expects, /a number from 0 to/);
+  assert.deepEqual(manifestKeys(["node"]).find((k) => k.key === "cordon")?.values, ["true", "false"]);
+  assert.deepEqual(manifestKeys(["nothing"]), []);
 });

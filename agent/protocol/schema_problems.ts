@@ -245,3 +245,40 @@ export function checkData<S extends v.GenericSchema>(schema: S, input: unknown):
 }
 
 const keyOf = (path: KeyPath) => JSON.stringify(path);
+
+/** A key that may stand in a table, as completions show it. */
+export interface KnownKey {
+  /** Its name. */
+  readonly key: string;
+  /** What is expected of its value, in words. */
+  readonly expects: string;
+  /** Values that it may have, as TOML, where they are few. */
+  readonly values: readonly string[];
+  /** Whether it is a table. */
+  readonly table: boolean;
+}
+
+function valuesOf(schema: Walkable): readonly string[] {
+  if (schema.wrapped) return valuesOf(schema.wrapped);
+  if (schema.type === "boolean") return ["true", "false"];
+  if (schema.type === "picklist") return (schema.options ?? []).map((o) => JSON.stringify(o));
+  if (schema.type === "literal") return [JSON.stringify((schema as { literal?: unknown }).literal)];
+  if (schema.type === "union") return (schema.options as Walkable[]).flatMap(valuesOf);
+  return [];
+}
+
+/** Keys that may stand in the table at `path`, in the schema's order; empty where there is no such table. */
+export function keysAt(schema: v.GenericSchema, path: readonly string[]): readonly KnownKey[] {
+  let at = resolve(schema as unknown as Walkable, {});
+  for (const key of path) {
+    const next: Walkable | undefined = at?.entries?.[key];
+    at = next && resolve(next, {});
+    if (at?.type === "array" && at.item) at = resolve(at.item, {});
+  }
+  return Object.entries(at?.entries ?? {}).flatMap(([key, entry]) => {
+    const inner = resolve(entry, {});
+    if (!inner || inner.type === "unknown") return [];
+    const table = TABLES.includes(inner.type);
+    return [{ key, expects: expectation(entry), values: table ? [] : valuesOf(entry), table }];
+  });
+}

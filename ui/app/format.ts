@@ -34,12 +34,16 @@ export const quote = (word: string): string =>
 export function tone(state: string): "good" | "warn" | "bad" | "calm" {
   if (/^(alive|healthy|steady|ok|accepted|current|open)$/.test(state)) return "good";
   if (
-    /^(unreachable|failed|refused|unhealthy|rejected|missing|rolled_back|revoked|expired|node unreachable)$/
+    /^(unreachable|failed|refused|unhealthy|rejected|missing|rolled_back|revoked|expired|lost|node unreachable)$/
       .test(state)
   ) {
     return "bad";
   }
-  if (/^(suspect|rolling|cordoned|draining|fetching|verifying|starting|stopping|pending)$/.test(state)) {
+  if (
+    /^(suspect|degraded.*|rolling|cordoned|draining|fetching|verifying|starting|stopping|pending)$/.test(
+      state,
+    )
+  ) {
     return "warn";
   }
   return "calm";

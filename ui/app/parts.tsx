@@ -21,10 +21,10 @@ export const State = ({ is }: { is: string }) => (
     {is.replaceAll("_", " ")}
   </span>
 );
-/** How long ago; the moment itself on hover. */
+/** How long ago, or in how long; the moment itself on hover. */
 export const Time = ({ at }: { at: number }) => (
   <time dateTime={new Date(at).toISOString()} title={new Date(at).toLocaleString()}>
-    {span(now.value - at)} ago
+    {at > now.value + 1_000 ? `in ${span(at - now.value)}` : `${span(now.value - at)} ago`}
   </time>
 );
 export const Id = ({ id, short }: { id: string; short: string }) => <code title={id}>{short}</code>;

@@ -4,12 +4,16 @@ import type { Role } from "../../mod.ts";
 import type { IconName } from "./icons.tsx";
 import type { Noun } from "./nouns.ts";
 import { App, Apps } from "./views/apps.tsx";
+import { Apply } from "./views/apply.tsx";
 import { Audit } from "./views/audit.tsx";
-import { Keys } from "./views/keys.tsx";
+import { granting } from "./views/grant.tsx";
+import { inviting } from "./invites.ts";
+import { Key, Keys } from "./views/keys.tsx";
 import { Node, Nodes } from "./views/nodes.tsx";
 import { Overview } from "./views/overview.tsx";
 import { Package } from "./views/package.tsx";
 import { Packages } from "./views/packages.tsx";
+import { Blob, Storage } from "./views/storage.tsx";
 
 /** One view, or a list and its objects. */
 export interface Place {
@@ -55,6 +59,7 @@ export const places: readonly Place[] = [
     list: () => <Packages />,
     one: (name) => <Package key={name} name={name} />,
   },
+  { noun: "apply", name: "Apply TOML", icon: "apply", group: "Work", list: () => <Apply /> },
   {
     noun: "nodes",
     name: "Nodes",
@@ -63,7 +68,27 @@ export const places: readonly Place[] = [
     list: () => <Nodes />,
     one: (name) => <Node key={name} name={name} />,
   },
-  { noun: "keys", name: "Keys & invites", icon: "key", group: "Trust", list: () => <Keys /> },
+  {
+    noun: "storage",
+    name: "Storage",
+    icon: "storage",
+    group: "Machines",
+    commands: [{ text: "Keep a file", icon: "upload", role: "operator" }],
+    list: () => <Storage />,
+    one: (name) => <Blob key={name} name={name} />,
+  },
+  {
+    noun: "keys",
+    name: "Keys & invites",
+    icon: "key",
+    group: "Trust",
+    commands: [
+      { text: "Invite a machine", icon: "invite", role: "admin", run: () => inviting.value = true },
+      { text: "Grant a role to a person", icon: "key", role: "admin", run: () => granting.value = true },
+    ],
+    list: () => <Keys />,
+    one: (name) => <Key key={name} name={name} />,
+  },
   { noun: "audit", name: "Audit", icon: "audit", group: "Trust", list: () => <Audit /> },
 ];
 

@@ -22,6 +22,8 @@ export interface Session {
   readonly client: RealmClient;
   readonly role: Role;
   readonly key: string;
+  /** Signs grants and invites; fails once signed out. */
+  readonly credentials: () => Credentials;
   /** Ends every request and forgets the key. */
   readonly end: AbortController;
 }
@@ -57,12 +59,13 @@ async function signIn(credentials: Credentials): Promise<void> {
   let kept: Credentials | undefined = credentials;
   let view: SessionView | undefined;
   end.signal.addEventListener("abort", () => kept = undefined);
+  const own = (): Credentials => {
+    if (kept) return kept;
+    throw new RealmError("unauthenticated", "signed out");
+  };
   const client = createClient({
     url: location.origin,
-    credentials() {
-      if (kept) return kept;
-      throw new RealmError("unauthenticated", "signed out");
-    },
+    credentials: own,
     onSession: (opened) => void (view = opened),
     fetch: watched,
     signal: end.signal,
@@ -70,7 +73,7 @@ async function signIn(credentials: Credentials): Promise<void> {
   await client.realm();
   if (!view) throw new RealmError("unauthenticated", "the node opened no session");
   notice.value = "";
-  session.value = { client, role: view.role, key: view.key, end };
+  session.value = { client, role: view.role, key: view.key, credentials: own, end };
 }
 
 /** Takes the key out of the address and out of the history, then signs in with it. */

@@ -73,3 +73,6 @@ export function spanIn(text: string): number | undefined {
   const match = /^([1-9][0-9]{0,5})(m|h|d)$/.exec(text.trim());
   return match ? Number(match[1]) * { m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as "m"] : undefined;
 }
+/** What is wrong with a name for people. */
+export const wrongName = (text: string): string | undefined =>
+  text.length > 128 || /\p{Cc}/u.test(text) ? "one line, at most 128 characters" : undefined;
