@@ -65,8 +65,8 @@ async function appStep(client: RealmClient, wish: AppWish, sources: StepSources)
     strategy: wish.strategy,
   };
   const plan = await client.plan(body);
-  const now = await standing(client, body.app);
-  if (now && plan.change === "same" && sameWords(now.tags, body.tags)) {
+  const now = plan.change === "same" ? await standing(client, body.app) : undefined;
+  if (now && sameWords(now.tags, body.tags)) {
     if (now.wanted === body.replicas) return [];
     const { app, replicas } = body;
     return [{ kind: "scale", says: `scale ${app} to ${replicas}`, app, replicas }];
