@@ -31,10 +31,18 @@ export const Id = ({ id, short }: { id: string; short: string }) => <code title=
 export const Tags = ({ tags }: { tags: readonly string[] }) => (
   <>{tags.map((t) => <span class="tag" key={t}>{t}</span>)}</>
 );
-/** A share of something, as a bar with its words. */
-export const Bar = ({ part, whole, text }: { part: number; whole: number; text: string }) => (
+/** A share of something, as a bar with its words; nearly full is a warning unless being full is the `goal`. */
+export const Bar = (
+  { part, whole, text, goal = false }: { part: number; whole: number; text: string; goal?: boolean },
+) => (
   <span class="bar">
-    <meter min={0} max={Math.max(1, whole)} high={Math.max(1, whole) * 0.85} value={part} aria-label={text} />
+    <meter
+      min={0}
+      max={Math.max(1, whole)}
+      high={Math.max(1, whole) * (goal ? 1 : 0.85)}
+      value={part}
+      aria-label={text}
+    />
     <small>{text}</small>
   </span>
 );
@@ -60,7 +68,7 @@ export const Empty = ({ text, command }: { text: string; command?: string }) => 
 );
 export const Facts = ({ of }: { of: readonly (readonly [string, ComponentChildren])[] }) => (
   <dl class="facts">
-    {of.filter(([, v]) => v !== undefined && v !== "").map(([name, value]) => (
+    {of.filter(([, v]) => v !== undefined && v !== false && v !== "").map(([name, value]) => (
       <div key={name}>
         <dt>{name}</dt>
         <dd>{value}</dd>

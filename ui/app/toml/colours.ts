@@ -1,7 +1,7 @@
 /** TOML in colours: the text cut into pieces, each with what it is. Never fails; what it does not know is plain. */
 
 /** What a piece is. */
-export type Kind = "plain" | "comment" | "header" | "key" | "string" | "number" | "word" | "mark";
+export type Kind = "plain" | "comment" | "header" | "key" | "string" | "number" | "word" | "sign";
 /** A piece of a text. */
 export interface Piece {
   readonly kind: Kind;
@@ -47,7 +47,7 @@ export function piecesOf(text: string): readonly Piece[] {
     if (take(AT.long, "string") || take(AT.text, value ? "string" : "key")) continue;
     if (value && (take(AT.date, "number") || take(AT.number, "number"))) continue;
     if (take(AT.word, value ? "word" : "key")) continue;
-    if (take(AT.mark, "mark")) {
+    if (take(AT.mark, "sign")) {
       const mark = text[before];
       if (mark === "=") value = true;
       else if (mark === "[" || mark === "{") depth++;

@@ -64,7 +64,8 @@ export function proposalsAt(text: string, at: number, known: Known, asked: boole
     const declared = manifestKeys(path).find((k) => k.key === key);
     const all = [
       ...known(path.join("."), key),
-      ...(declared?.values ?? []).map((text) => ({ text, hint: declared!.expects })),
+      // What is expected names every value: as a hint it would make each value fit each word.
+      ...(declared?.values ?? []).map((text) => ({ text, hint: "" })),
     ];
     if (all.length === 0) return undefined;
     const from = at - word.length;

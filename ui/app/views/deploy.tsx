@@ -189,6 +189,7 @@ export function Deploy(
           ? (
             <div class="progress" role="status">
               <Bar
+                goal
                 part={progress.bytes}
                 whole={progress.bytesOf}
                 text={progress.filesOf === 0

@@ -21,7 +21,7 @@ import { sentence, Time } from "../parts.tsx";
 import { session } from "../session.ts";
 
 /** Addresses in a token: enough to find a node that lives, few enough for a QR code. */
-const BOOTSTRAP = 4;
+const BOOTSTRAP = 3;
 /** What the largest QR code holds at the lowest redundancy. */
 const QR_BYTES = 2_953;
 
@@ -109,7 +109,8 @@ export function InviteDialog() {
           <div class="invite">
             <div>
               <p>
-                {token.uses === 1 ? "One machine" : `${token.uses} machines`} can join with it until{" "}
+                {token.uses === 1 ? "One machine" : `${token.uses} machines`} can join with it; it expires
+                {" "}
                 <Time at={token.until} />. Who has it can join: hand it over like a password.
               </p>
               <p class="muted">On the other machine:</p>

@@ -81,6 +81,7 @@ export function PutFile({ file }: { file: File }) {
         />
         {(digest === "" || busy) && (
           <Bar
+            goal
             part={progress.bytes}
             whole={file.size}
             text={`${bytes(progress.bytes)} of ${bytes(file.size)} ${progress.what}`}

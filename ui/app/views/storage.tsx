@@ -152,6 +152,7 @@ export function Blob({ name }: { name: string }) {
           <Panel title="Copies">
             {b.pin && (
               <Bar
+                goal
                 part={b.holders.length}
                 whole={b.pin.copies}
                 text={`${b.holders.length} known of ${b.pin.copies} wished${
