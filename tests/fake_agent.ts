@@ -218,6 +218,8 @@ export function createFakeAgent(): FakeAgent {
     why: (id) =>
       id === "site"
         ? { id, kind: "app", state: "steady", reasons: ["all replicas are healthy"], nodes: [] }
+        : nodeViews.some((n) => n.id === id)
+        ? { id, kind: "node", state: "alive", reasons: ["it answers"], nodes: [] }
         : undefined,
     keys: () => [{ key: realm, role: "owner" }],
     doctor: () => Promise.resolve([{ subject: "clock", state: "ok", detail: "in step with its peers" }]),

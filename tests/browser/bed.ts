@@ -4,11 +4,11 @@
  */
 import assert from "node:assert/strict";
 import axe from "axe-core";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Page, type Request } from "playwright-core";
 import { serveApi } from "../../agent/api/mod.ts";
 import { formatDelegation, keyIdOf, type Role, sealGrant, signerFromSeed } from "../../mod.ts";
 import { createDashboard, sourceAssets } from "../../ui/mod.ts";
-import type { Cluster } from "../cluster.ts";
+import { type Cluster, eventually } from "../cluster.ts";
 import { createFakeAgent, type FakeAgent, owner, realm } from "../fake_agent.ts";
 
 /** Where screenshots go. */
@@ -36,6 +36,8 @@ export interface Watched {
   readonly page: Page;
   /** Console errors, page errors, requests to elsewhere, keys in addresses or bodies; must stay empty. */
   readonly faults: string[];
+  /** Waits until every answer that the page asked for is there and drawn; streams end never and do not count. */
+  settled(): Promise<void>;
   /** Writes `out/LOOK-NAME.png`. */
   shot(name: string, fullPage?: boolean): Promise<void>;
 }
@@ -57,10 +59,24 @@ export async function open(browser: Browser, origin: string, size: Size, dark: b
     if (r.url().includes("key=")) faults.push("the key is in a request's address");
     if (/realm-key-1|"seed"/.test(r.postData() ?? "")) faults.push("a private key is in a request's body");
   });
+  const waiting = new Set<Request>();
+  page.on("request", (r) => /\/(events|logs)$/.test(new URL(r.url()).pathname) || waiting.add(r));
+  page.on("requestfinished", (r) => waiting.delete(r));
+  page.on("requestfailed", (r) => waiting.delete(r));
+  const drawn = () =>
+    page.evaluate("new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))");
   return {
     context,
     page,
     faults,
+    async settled() {
+      await drawn();
+      await eventually("all answers are there", async () => {
+        await drawn();
+        return waiting.size === 0;
+      });
+      await drawn();
+    },
     async shot(name, fullPage = true) {
       await page.screenshot({ path: `${OUT}${lookName(size, dark)}-${name}.png`, fullPage });
     },

@@ -8,7 +8,8 @@ import { plain, span, tone } from "./format.ts";
 import { now, version } from "./live.ts";
 import { session } from "./session.ts";
 
-const SHOWN = 160;
+/** Characters shown of a name, and of a state: no real one is longer. */
+const SHOWN = 160, STATE_SHOWN = 40;
 /** A name or other text from elsewhere: isolated, what hides in it made visible, cut when long. */
 export function Name({ text }: { text: string }) {
   const shown = plain(text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text);
@@ -18,7 +19,7 @@ export function Name({ text }: { text: string }) {
 export const State = ({ is }: { is: string }) => (
   <span class={`state ${tone(is)}`}>
     <i aria-hidden="true" />
-    {is.replaceAll("_", " ")}
+    {plain(is.slice(0, STATE_SHOWN).replaceAll("_", " "))}
   </span>
 );
 /** How long ago, or in how long; the moment itself on hover. */

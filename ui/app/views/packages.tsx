@@ -7,6 +7,7 @@ import { worldOf } from "../files/package_world.ts";
 import { Icon } from "../icons.tsx";
 import { Empty, Id, Name, Panel, sentence, Table, useFetched } from "../parts.tsx";
 import { go, to } from "../router.ts";
+import { may } from "../session.ts";
 import { DropZone } from "./drop_zone.tsx";
 import { Filter } from "./why.tsx";
 
@@ -85,7 +86,7 @@ export function Packages() {
         <h1>Packages</h1>
         <Filter of={filter} count={`${shown.length} of ${all.length}`} />
       </div>
-      <Panel title="Look at a package, deploy it">
+      <Panel title={may("operator") ? "Look at a package, deploy it" : "Look at a package"}>
         <PackageDrop />
         {local.value && (
           <p>

@@ -1,0 +1,153 @@
+/** Every view for those who use no mouse or no screen, and with names that want to be more than names. */
+import assert from "node:assert/strict";
+import type { Locator, Page } from "playwright-core";
+import { Cluster, eventually } from "../cluster.ts";
+import { realm } from "../fake_agent.ts";
+import { nouns } from "../../ui/app/nouns.ts";
+import { canRun } from "../system_packages.ts";
+import {
+  accessible,
+  deploySite,
+  enter,
+  fabricated,
+  goTo,
+  launch,
+  lookName,
+  LOOKS,
+  noSideScroll,
+  open,
+  packSite,
+} from "./bed.ts";
+import { hostileAgent, IMG } from "./hostile.ts";
+
+const ignore = !canRun("browser");
+Deno.test({
+  name: "every view is accessible and shows hostile names as text, at both sizes, light and dark",
+  ignore,
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn(t) {
+    const { agent, digest } = hostileAgent();
+    await using bed = fabricated(agent);
+    const browser = await launch();
+    try {
+      for (const [size, dark] of LOOKS) {
+        await t.step(lookName(size, dark), async () => {
+          const { context, page, faults, settled, shot } = await open(browser, bed.url, size, dark);
+          await page.goto(bed.url);
+          await page.getByRole("heading", { name: "Or use a key file" }).waitFor();
+          await accessible(page, "sign-in");
+          await enter(page, bed.link());
+          const node = encodeURIComponent(agent.nodeViews[0].id);
+          const paths = ["/", ...nouns.map((noun) => `/${noun}`), `/nodes/${node}`, "/apps/app-0"]
+            .concat([`/storage/${digest}`, `/keys/${realm}`]);
+          for (const path of paths) {
+            await goTo(page, path);
+            await settled();
+            await accessible(page, path);
+            await noSideScroll(page, path);
+            assert.equal(await page.locator('img[src="x"], a[href^="javascript"]').count(), 0, path);
+          }
+          await goTo(page, "/nodes");
+          await page.getByText(IMG).first().waitFor();
+          await page.getByText("\\u202eeman").first().waitFor();
+          await shot("hostile");
+          await page.keyboard.press("Control+k");
+          await page.keyboard.type("drain img");
+          await page.keyboard.press("Enter");
+          await page.getByRole("dialog").getByText(IMG).first().waitFor();
+          await accessible(page, "dialog");
+          await shot("hostile-dialog", false);
+          assert.equal(await page.evaluate("typeof pwned"), "undefined");
+          assert.deepEqual(faults, []);
+          await context.close();
+        });
+      }
+    } finally {
+      await browser.close();
+    }
+  },
+});
+
+/** Presses Tab until `wanted` has the focus. */
+async function tabTo(page: Page, wanted: Locator, what: string): Promise<void> {
+  await wanted.waitFor();
+  for (let presses = 0; presses < 120; presses++) {
+    if (await wanted.evaluate((e) => e === e.ownerDocument.activeElement)) return;
+    await page.keyboard.press("Tab");
+  }
+  assert.fail(`Tab does not reach ${what}`);
+}
+const enterOn = async (page: Page, wanted: Locator, what: string) => {
+  await tabTo(page, wanted, what);
+  await page.keyboard.press("Enter");
+};
+/** Opens a file field or a button for files by the keyboard and gives it a file. */
+async function choose(page: Page, wanted: Locator, what: string, file: string): Promise<void> {
+  await tabTo(page, wanted, what);
+  const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.keyboard.press("Space")]);
+  await chooser.setFiles(file);
+}
+
+Deno.test({
+  name: "by keyboard alone: sign-in, deploy, rollback and drain; dialogs hold the focus and give it back",
+  ignore,
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    await using cluster = await Cluster.start({ nodes: 3 });
+    await deploySite(cluster, "1.0.0");
+    const file = await packSite(cluster, "1.1.0");
+    const client = cluster.client(cluster.nodes[0]);
+    const stands = (version: string) =>
+      eventually(`${version} stands`, async () => {
+        const app = await client.app("hello-site");
+        return app.version === version && app.phase === "steady";
+      });
+    const browser = await launch();
+    try {
+      const { context, page, faults } = await open(browser, cluster.nodes[0].api, "wide", false);
+      await page.goto(cluster.nodes[0].api);
+      await choose(page, page.getByLabel("Key file"), "the key file", `${cluster.root}/n0/keys/owner.key`);
+      await enterOn(page, page.getByRole("button", { name: "Sign in" }), "Sign in");
+      await page.getByText("live", { exact: true }).waitFor();
+
+      await page.keyboard.press("Control+k");
+      await page.keyboard.type("deploy a package");
+      await page.keyboard.press("Enter");
+      await choose(page, page.getByRole("button", { name: "Choose a file" }), "Choose a file", file);
+      await enterOn(page, page.getByRole("button", { name: "Upgrade", exact: true }), "Upgrade");
+      await page.waitForURL("**/apps/hello-site");
+      await stands("1.1.0");
+
+      await enterOn(page, page.getByRole("button", { name: "Roll back" }).first(), "Roll back");
+      const dialog = page.getByRole("dialog");
+      await dialog.getByText("realm app rollback hello-site 1").waitFor();
+      const inside = "document.querySelector('dialog').contains(document.activeElement)";
+      for (let presses = 0; presses < 12; presses++) {
+        await page.keyboard.press(presses < 6 ? "Tab" : "Shift+Tab");
+        assert.ok(await page.evaluate(inside), `the focus left the dialog after ${presses + 1} presses`);
+      }
+      await page.keyboard.press("Escape");
+      await dialog.waitFor({ state: "detached" });
+      assert.equal(await page.evaluate("document.activeElement.textContent"), "Roll back");
+      await page.keyboard.press("Enter");
+      await enterOn(
+        page,
+        dialog.getByRole("button", { name: "Roll back", exact: true }),
+        "Roll back in the dialog",
+      );
+      await stands("1.0.0");
+
+      await page.keyboard.press("Control+k");
+      await page.keyboard.type("drain n2");
+      await page.keyboard.press("Enter");
+      await enterOn(page, dialog.getByRole("button", { name: "Drain", exact: true }), "Drain in the dialog");
+      await eventually("n2 drains", async () => (await client.node("n2")).scheduling === "draining");
+      assert.deepEqual(faults, []);
+      await context.close();
+    } finally {
+      await browser.close();
+    }
+  },
+});

@@ -1,0 +1,94 @@
+/** An agent in memory whose every free text wants to be more than a text. */
+import { createFakeAgent, type FakeAgent, realm, testApp, testNode } from "../fake_agent.ts";
+
+/** Markup that would set `pwned`. */
+export const IMG = '<img src=x onerror="pwned=1">';
+/** Markup, turns of direction and controls, and 10 KB without a space. */
+export const HOSTILE = [IMG, "\u202eeman\u202d\u0007", "x".repeat(10_000)] as const;
+
+/** A realm of three nodes, three apps and one blob; `digest` is the blob's. */
+export function hostileAgent(): { readonly agent: FakeAgent; readonly digest: string } {
+  const agent = createFakeAgent();
+  const text = HOSTILE.join(" "), at = Date.now();
+  agent.nodeViews.splice(
+    0,
+    agent.nodeViews.length,
+    ...HOSTILE.map((name, i) => testNode(i + 2, { name, self: i === 0, tags: [IMG.slice(0, 20)] })),
+  );
+  agent.appViews.clear();
+  for (const [i, version] of HOSTILE.entries()) {
+    const app = testApp(`app-${i}`, {
+      version,
+      phase: "failed",
+      rejected: { revision: "c".repeat(64), reason: text },
+    });
+    const replicas = app.replicas.map((r) => ({ ...r, node_name: HOSTILE[i], reason: text, log: text }));
+    agent.appViews.set(app.name, { ...app, replicas, links: ["javascript:pwned=1", ...app.links] });
+  }
+  const digest = "d".repeat(64);
+  const blob = {
+    digest,
+    size: 5,
+    name: HOSTILE[0],
+    holders: [agent.self],
+    references: HOSTILE.map((h) => `app-0 ${h}`),
+    pin: { copies: 2, tags: [] },
+    here: true,
+  };
+  const status = agent.status();
+  const findings = HOSTILE.map((h) => ({ subject: h, state: "missing" as const, detail: h, fix: h }));
+  const revisions = HOSTILE.map((version, i) => ({
+    id: String(i).repeat(64),
+    number: 3 - i,
+    kind: "deploy" as const,
+    version,
+    package: "b".repeat(64),
+    at,
+    by: realm,
+    state: i === 0 ? "rejected" as const : "past" as const,
+    reason: text,
+  }));
+  Object.assign(
+    agent,
+    {
+      status: () => ({
+        ...status,
+        problems: HOSTILE.map((what) => ({ what, why: text, fix: `realm why ${IMG}` })),
+      }),
+      keys: () => [{ key: realm, role: "owner", name: text }],
+      blobs: () => Promise.resolve([blob]),
+      blob: () => Promise.resolve(blob),
+      history: () => revisions,
+      why: (id) => ({
+        id,
+        kind: "app",
+        state: "failed",
+        reasons: HOSTILE,
+        nodes: agent.nodeViews.map((n) => ({
+          id: n.id,
+          name: n.name,
+          able: false,
+          reasons: HOSTILE,
+          fix: text,
+        })),
+        fix: text,
+      }),
+      doctor: () => Promise.resolve(findings),
+      diagnose: () => Promise.resolve(findings),
+      pastEvents: () => HOSTILE.map((what, i) => ({ n: i + 1, at, topic: "node", what, target: what })),
+      audit: () =>
+        HOSTILE.map((h, i) => ({
+          n: i + 1,
+          at,
+          actor: realm,
+          action: h,
+          target: h,
+          node: agent.self,
+          result: h as "ok",
+          detail: h,
+          hash: "0".repeat(64),
+        })),
+    } satisfies Partial<FakeAgent>,
+  );
+  return { agent, digest };
+}
