@@ -148,6 +148,29 @@ export interface BlobSink {
   ): Promise<{ digest: Digest; size: number }>;
 }
 
+/** A request to a workload on this node, as plain data: the path of every request is too short for more. */
+export interface HttpCall {
+  readonly method: string;
+  readonly scheme: "http" | "https";
+  /** Host and port. */
+  readonly authority: string;
+  /** Path and query. */
+  readonly path: string;
+  /** Names in lower case. */
+  readonly fields: readonly (readonly [string, string])[];
+  readonly body: Uint8Array | ReadableStream<Uint8Array> | undefined;
+  /** The caller has gone. */
+  readonly signal: AbortSignal;
+}
+
+/** What a workload answered. Status and fields come from the workload and may be no valid HTTP. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly fields: readonly (readonly [string, string])[];
+  /** Bytes when all of them were there at once. */
+  readonly body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
+}
+
 /** One line or chunk that a workload wrote. */
 export interface LogChunk {
   readonly stream: "stdout" | "stderr" | "system";

@@ -32,6 +32,20 @@ export interface Exchange {
   readonly signal: AbortSignal;
 }
 
+/** What came back from a replica, before its fields have been looked through. */
+export interface Answer {
+  readonly status: number;
+  readonly fields: Iterable<readonly [string, string]>;
+  /** Bytes when all of them were there at once. */
+  readonly body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
+}
+/** A `Response` as an answer. */
+export const answerOf = ({ status, headers, body }: Response): Answer => ({
+  status,
+  fields: headers,
+  body: body ?? undefined,
+});
+
 /** Bytes both ways: an upgraded connection. */
 export interface Duplex {
   readonly readable: ReadableStream<Uint8Array>;

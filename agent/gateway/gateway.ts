@@ -16,7 +16,7 @@ import { AppCounters, type AppMetrics } from "./metrics.ts";
 import { type AccessLog, type AccessLogOptions, createAccessLog } from "./access_log.ts";
 import { Attempts } from "./attempts.ts";
 import { ReplicaBook } from "./replicas.ts";
-import { AttemptError, type Exchange, notSent } from "./exchange.ts";
+import { type Answer, AttemptError, type Exchange, notSent } from "./exchange.ts";
 import { type Target, targetOf, wantsUpgrade } from "./forwarding.ts";
 import { answerLocally, findStatic, upgradeLocally } from "./local_replica.ts";
 import { servePeers } from "./peer_server.ts";
@@ -322,7 +322,7 @@ export class Gateway implements AsyncDisposable {
     throw new AttemptError(notSent("The replica is not (or no longer) ready on that node."), false);
   }
 
-  async #answerPeer(id: string, exchange: Exchange): Promise<Response> {
+  async #answerPeer(id: string, exchange: Exchange): Promise<Answer> {
     const replica = this.#localReplica(id, exchange.app, false);
     this.#countersOf(exchange.app).forPeers++;
     this.#book.enter(replica.id);
@@ -332,13 +332,12 @@ export class Gateway implements AsyncDisposable {
       over = true;
     };
     try {
-      const response = await answerLocally(replica.local!, exchange, this.#files);
-      if (response.body === null) {
-        leave();
-        return response;
+      const answer = await answerLocally(replica.local!, exchange, this.#files);
+      if (answer.body instanceof ReadableStream) {
+        return { ...answer, body: metered(answer.body, () => {}, leave, exchange.signal) };
       }
-      const { status, headers } = response;
-      return new Response(metered(response.body, () => {}, leave, exchange.signal), { status, headers });
+      leave();
+      return answer;
     } catch (error) {
       leave();
       throw error;

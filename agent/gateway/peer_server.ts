@@ -4,7 +4,14 @@ import type { NodeId } from "../protocol/identity.ts";
 import { RealmError } from "../protocol/errors.ts";
 import { concatBytes } from "../protocol/encoding.ts";
 import { gatewayLimits } from "../protocol/limits.ts";
-import { AttemptError, type Exchange, notSent, type UpgradeAnswer } from "./exchange.ts";
+import {
+  type Answer,
+  answerOf,
+  AttemptError,
+  type Exchange,
+  notSent,
+  type UpgradeAnswer,
+} from "./exchange.ts";
 import { returnedFields, targetOf } from "./forwarding.ts";
 import {
   dataFrames,
@@ -21,7 +28,7 @@ import { framedDuplex, splice } from "./framed_duplex.ts";
 /** What the server needs from the gateway. Both reject with {@link AttemptError}. */
 export interface PeerService {
   /** Answers from `replica`, or from another local replica of the app when that one is gone. */
-  answer(replica: string, exchange: Exchange): Promise<Response>;
+  answer(replica: string, exchange: Exchange): Promise<Answer>;
   upgrade(replica: string, exchange: Exchange): Promise<UpgradeAnswer>;
 }
 
@@ -63,12 +70,8 @@ function incoming(
 }
 
 /** Sends the answer; what is ready at once travels in one write. */
-async function reply(writer: Writer, response: Response): Promise<void> {
-  const head: ResponseHead = {
-    status: response.status,
-    fields: returnedFields(response.headers),
-    body: response.body !== null,
-  };
+async function reply(writer: Writer, { status, fields, body }: Answer): Promise<void> {
+  const head: ResponseHead = { status, fields: returnedFields(fields), body: body !== undefined };
   let batch: Uint8Array[] = [jsonFrame(kinds.head, head)];
   let size = 0;
   const flush = async () => {
@@ -78,7 +81,17 @@ async function reply(writer: Writer, response: Response): Promise<void> {
     size = 0;
     await writer.write(bytes);
   };
-  const reader = response.body?.getReader();
+  const put = (bytes: Uint8Array) => {
+    for (const part of dataFrames(bytes)) {
+      batch.push(part);
+      size += part.length;
+    }
+  };
+  if (body instanceof Uint8Array) {
+    put(body);
+    batch.push(frame(kinds.end));
+  }
+  const reader = body instanceof ReadableStream ? body.getReader() : undefined;
   try {
     while (reader) {
       let ready = false;
@@ -91,10 +104,7 @@ async function reply(writer: Writer, response: Response): Promise<void> {
         batch.push(frame(kinds.end));
         break;
       }
-      for (const part of dataFrames(value)) {
-        batch.push(part);
-        size += part.length;
-      }
+      put(value);
     }
     await flush();
     await writer.close();
@@ -164,7 +174,7 @@ async function tunnel(
   stream: PeerStream,
 ): Promise<void> {
   const answer = await service.upgrade(head.replica, exchange);
-  if (answer.kind === "response") return reply(writer, answer.response).catch(() => stream.reset());
+  if (answer.kind === "response") return reply(writer, answerOf(answer.response)).catch(() => stream.reset());
   const response: ResponseHead = { status: 101, fields: answer.fields, body: true };
   await writer.write(jsonFrame(kinds.head, response));
   await splice(answer.duplex, framedDuplex(reader, writer, () => stream.reset()));

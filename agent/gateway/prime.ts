@@ -21,11 +21,27 @@ function joined(parts: readonly Bytes[], size: number): Bytes {
   return out;
 }
 
+/** What header fields say of a body. */
+export interface BodyFields {
+  readonly type: string | undefined;
+  /** As announced. */
+  readonly length: string | undefined;
+}
+
+/** Picks them out of fields with names in lower case. */
+export function bodyFields(fields: readonly (readonly [string, string])[]): BodyFields {
+  let type: string | undefined, length: string | undefined;
+  for (const [name, value] of fields) {
+    if (name === "content-type") type = value;
+    else if (name === "content-length") length = value;
+  }
+  return { type, length };
+}
+
 /** How long to wait for a body, and for its next piece: its announced length decides; event streams never wait. */
-function patience(headers: Headers): { readonly totalMs: number; readonly pauseMs: number } {
-  if (headers.get("content-type")?.startsWith("text/event-stream")) return { totalMs: 0, pauseMs: 0 };
-  const length = headers.get("content-length");
-  if (length !== null && Number(length) <= gatewayLimits.primeBytes) {
+function patience({ type, length }: BodyFields): { readonly totalMs: number; readonly pauseMs: number } {
+  if (type?.startsWith("text/event-stream")) return { totalMs: 0, pauseMs: 0 };
+  if (length !== undefined && Number(length) <= gatewayLimits.primeBytes) {
     return { totalMs: gatewayLimits.primeKnownMs, pauseMs: gatewayLimits.primeKnownMs };
   }
   return { totalMs: gatewayLimits.primeTotalMs, pauseMs: gatewayLimits.primeMs };
@@ -35,8 +51,8 @@ function patience(headers: Headers): { readonly totalMs: number; readonly pauseM
  * Reads until the end, `primeBytes`, or the patience is over. Rejects with the body's error when it breaks meanwhile.
  * Content shorter than its announced length counts as broken.
  */
-export async function prime(body: ReadableStream<Bytes>, headers: Headers): Promise<Primed> {
-  const { totalMs, pauseMs } = patience(headers);
+export async function prime(body: ReadableStream<Bytes>, about: BodyFields): Promise<Primed> {
+  const { totalMs, pauseMs } = patience(about);
   const timeOut = Promise.withResolvers<void>();
   const total = setTimeout(timeOut.resolve, totalMs);
   let pause = setTimeout(timeOut.resolve, pauseMs);
@@ -45,7 +61,7 @@ export async function prime(body: ReadableStream<Bytes>, headers: Headers): Prom
     pause = setTimeout(timeOut.resolve, pauseMs);
   };
   try {
-    return await readUntil(body, headers, timeOut.promise, gatewayLimits.primeBytes, progress);
+    return await readUntil(body, about, timeOut.promise, gatewayLimits.primeBytes, progress);
   } finally {
     clearTimeout(total);
     clearTimeout(pause);
@@ -59,13 +75,13 @@ export async function prime(body: ReadableStream<Bytes>, headers: Headers): Prom
  */
 export async function afterUpload(
   body: ReadableStream<Bytes>,
-  headers: Headers,
+  about: BodyFields,
   uploaded: Promise<void>,
 ): Promise<Primed> {
   let over = false;
   const primed = await readUntil(
     body,
-    headers,
+    about,
     uploaded.then(() => void (over = true)),
     gatewayLimits.aheadBytes,
   );
@@ -77,7 +93,7 @@ export async function afterUpload(
 /** Reads until the end, `maxBytes` (about), or `stop`; rejects with the body's error. */
 export async function readUntil(
   body: ReadableStream<Bytes>,
-  headers: Headers,
+  about: BodyFields,
   stop: Promise<void>,
   maxBytes: number,
   progress: () => void = () => {},
@@ -93,8 +109,7 @@ export async function readUntil(
     if (got === undefined) break;
     pending = undefined;
     if (got.done) {
-      const announced = headers.get("content-length");
-      if (announced !== null && Number(announced) > size) throw new TypeError("the response was cut");
+      if (Number(about.length ?? 0) > size) throw new TypeError("the response was cut");
       return { whole: joined(parts, size) };
     }
     parts.push(got.value);

@@ -1,7 +1,7 @@
 /** Request bodies: bounded, counted, and kept when small. */
 import { RealmError } from "../protocol/errors.ts";
 import { gatewayLimits } from "../protocol/limits.ts";
-import { readUntil } from "./prime.ts";
+import { bodyFields, readUntil } from "./prime.ts";
 import type { RequestBody } from "./exchange.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -42,7 +42,7 @@ export async function takeBody(
     return streamed(source.getReader(), max, count);
   }
   // Neither length nor encoding: no body in HTTP/1.1, in HTTP/2 only its end tells.
-  const start = await readUntil(source, new Headers(), new Promise(() => {}), gatewayLimits.replayBytes);
+  const start = await readUntil(source, bodyFields([]), new Promise(() => {}), gatewayLimits.replayBytes);
   if ("stream" in start) return streamed(start.stream.getReader(), max, count);
   count(start.whole.length);
   return start.whole.length === 0 ? undefined : kept(start.whole);

@@ -7,13 +7,13 @@ import type { StaticFiles } from "./static_files.ts";
 import type { AccessLog } from "./access_log.ts";
 import type { AppCounters, ErrorClass } from "./metrics.ts";
 import type { Attempts, Outcome } from "./attempts.ts";
-import { AttemptError, type Exchange, type RequestBody, type UpgradeAnswer } from "./exchange.ts";
+import { answerOf, AttemptError, type Exchange, type RequestBody, type UpgradeAnswer } from "./exchange.ts";
 import { type Fields, forwardedFields, isIdempotent, returnedFields, type Target } from "./forwarding.ts";
 import { answerLocally, upgradeLocally } from "./local_replica.ts";
 import { fetchFromPeer, upgradeAtPeer } from "./peer_exchange.ts";
 import { splice } from "./framed_duplex.ts";
 import { problem } from "./problems.ts";
-import { afterUpload, prime } from "./prime.ts";
+import { afterUpload, bodyFields, prime } from "./prime.ts";
 import { canTakeOver, takeOver } from "./raw_upgrade.ts";
 import { type IncomingBody, metered, takeBody } from "./request_body.ts";
 
@@ -187,11 +187,11 @@ async function pass(arrival: Arrival, around: Surroundings, account: Account): P
 
 /** See {@link afterUpload}. */
 async function whenUploaded(outcome: Outcome<Answered>, body: IncomingBody): Promise<Outcome<Answered>> {
-  const { response, stream } = outcome.value;
+  const { status, fields, stream } = outcome.value;
   if (!stream || body.bytes) return outcome;
   try {
-    const primed = await afterUpload(stream, response.headers, body.over());
-    return { ...outcome, value: { response, whole: undefined, stream: undefined, ...primed } };
+    const primed = await afterUpload(stream, bodyFields(fields), body.over());
+    return { ...outcome, value: { status, fields, whole: undefined, stream: undefined, ...primed } };
   } catch (error) {
     outcome.done();
     throw body.refused ?? error;
@@ -199,7 +199,9 @@ async function whenUploaded(outcome: Outcome<Answered>, body: IncomingBody): Pro
 }
 
 interface Answered {
-  readonly response: Response;
+  readonly status: number;
+  /** For the client. */
+  readonly fields: readonly [string, string][];
   readonly whole: Uint8Array<ArrayBuffer> | undefined;
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
 }
@@ -210,21 +212,24 @@ async function attempt(
   around: Surroundings,
   repeatable: boolean,
 ): Promise<Answered> {
-  const response = replica.local
+  const answer = replica.local
     ? await answerLocally(replica.local, exchange, around.files)
-    : await fetchFromPeer(around.streams, replica.node, replica.id, exchange);
-  const { body } = response;
-  if (body === null) return { response, whole: undefined, stream: undefined };
-  if (exchange.method === "HEAD" || BODILESS.has(response.status)) {
-    body.cancel().catch(() => {});
-    return { response, whole: undefined, stream: undefined };
+    : answerOf(await fetchFromPeer(around.streams, replica.node, replica.id, exchange));
+  const { status, body } = answer;
+  const fields = returnedFields(answer.fields);
+  if (body === undefined) return { status, fields, whole: undefined, stream: undefined };
+  if (exchange.method === "HEAD" || BODILESS.has(status)) {
+    if (body instanceof ReadableStream) body.cancel().catch(() => {});
+    return { status, fields, whole: undefined, stream: undefined };
   }
-  if (!repeatable) return { response, whole: undefined, stream: body };
   try {
-    const primed = await prime(body, response.headers);
-    return "whole" in primed
-      ? { response, whole: primed.whole, stream: undefined }
-      : { response, whole: undefined, stream: primed.stream };
+    const about = bodyFields(fields);
+    if (body instanceof Uint8Array) {
+      if (Number(about.length ?? 0) > body.length) throw new TypeError("the response was cut");
+      return { status, fields, whole: body, stream: undefined };
+    }
+    if (!repeatable) return { status, fields, whole: undefined, stream: body };
+    return { status, fields, whole: undefined, stream: undefined, ...await prime(body, about) };
   } catch (cause) {
     const error = new RealmError("unavailable", "The app's response was cut before it was complete.", {
       cause,
@@ -234,22 +239,22 @@ async function attempt(
 }
 
 function deliver(outcome: Outcome<Answered>, request: Request, account: Account): Response {
-  const { response, whole, stream } = outcome.value;
-  const headers = returnedFields(response.headers);
-  account.status = response.status;
+  const { status, fields, whole, stream } = outcome.value;
+  account.status = status;
   account.replica = outcome.replica;
   if (stream) {
     const body = metered(stream, (n) => account.bytes += n, (how) => {
       outcome.done();
       account.close(how === "done" ? undefined : how === "cut" && request.signal.aborted ? "aborted" : how);
     }, outcome.signal);
-    return new Response(body, { status: response.status, headers });
+    return new Response(body, { status, headers: fields });
   }
   outcome.done();
+  const kept = request.method === "HEAD" ? fields : fields.filter(([name]) => name !== "content-length");
+  const response = new Response(whole ?? null, { status, headers: kept });
   account.bytes = whole?.length ?? 0;
   account.close();
-  const kept = request.method === "HEAD" ? headers : headers.filter(([name]) => name !== "content-length");
-  return new Response(whole ?? null, { status: response.status, headers: kept });
+  return response;
 }
 
 async function upgrade(
@@ -279,7 +284,12 @@ async function upgrade(
   const { value } = outcome;
   if (value.kind === "response") {
     const { response } = value;
-    const answered = { response, whole: undefined, stream: response.body ?? undefined };
+    const answered = {
+      status: response.status,
+      fields: returnedFields(response.headers),
+      whole: undefined,
+      stream: response.body ?? undefined,
+    };
     return deliver({ ...outcome, value: answered }, request, account);
   }
   account.replica = outcome.replica;

@@ -2,6 +2,7 @@
  * The routing table: what the node tells the gateway, and its compiled form. A table is an immutable snapshot; the
  * gateway swaps it as one, so every request sees one table at a time.
  */
+import type { HttpAnswer, HttpCall } from "../ports.ts";
 import type { NodeId } from "../protocol/identity.ts";
 import type { StaticSite } from "./static_site.ts";
 
@@ -12,15 +13,17 @@ export interface ConnectTarget {
   readonly port: number;
 }
 
-/** What answers for a replica on this node. Static files are looked at first, then `fetch`, then `connect`. */
+/** What answers for a replica on this node. Static files are looked at first, then `serve`, `fetch` and `connect`. */
 export interface LocalReplica {
   /** Files served by the gateway itself. */
   readonly static?: StaticSite;
   /**
-   * Answers one request (`RunHandle.fetch` of the runtime). Rejects with `RealmError`: `unavailable` when the replica
+   * Answers one request (`RunHandle.serve` of the runtime). Rejects with `RealmError`: `unavailable` when the replica
    * could not take it or ended before it answered, with `detail: { sent: false }` when nothing of the request can
    * have reached the guest (then even a POST is tried elsewhere); `timed_out`; anything else is a failed answer.
    */
+  readonly serve?: (call: HttpCall) => Promise<HttpAnswer>;
+  /** The same for what has the platform's interface. */
   readonly fetch?: (request: Request) => Promise<Response>;
   /** Requests and upgrades (WebSocket …) are passed to this server. */
   readonly connect?: ConnectTarget;

@@ -3,8 +3,15 @@ import { createBed, get, raw, replica, route, until } from "../../tests/gateway_
 import { RealmError } from "../protocol/errors.ts";
 import type { LocalReplica } from "./mod.ts";
 
-/** `clients` ask again and again until `stop`; what they got is judged by `judge`. */
-async function load(clients: number, work: () => Promise<void>, ask: () => Promise<void>): Promise<number> {
+/**
+ * `clients` ask again and again, and judge what they get, until `work` is done; it is given a way to wait for as many
+ * more answers, so that its pace is that of the machine.
+ */
+async function load(
+  clients: number,
+  work: (answers: (more: number) => Promise<void>) => Promise<void>,
+  ask: () => Promise<void>,
+): Promise<number> {
   let stop = false, answered = 0;
   let broken: unknown;
   const loops = Array.from({ length: clients }, async () => {
@@ -14,7 +21,10 @@ async function load(clients: number, work: () => Promise<void>, ask: () => Promi
     }
   });
   try {
-    await work();
+    await work(async (more) => {
+      const wanted = answered + more;
+      await until(`${more} more answers`, () => answered >= wanted || broken !== undefined, 30_000);
+    });
   } finally {
     stop = true;
     await Promise.all(loops);
@@ -62,9 +72,9 @@ Deno.test("swapping versions under load mixes none and fails nothing: static fil
       routes: [route("app", [replica(`r${v}`, "g", { static: bed.site(files(v)) }, { revision: v })])],
     });
   use("a");
-  const answered = await load(6, async () => {
+  const answered = await load(6, async (answers) => {
     for (const v of "bcdefghijk") {
-      for (let i = 0; i < 5; i++) await turn();
+      await answers(3);
       use(v);
     }
   }, async () => {
@@ -98,9 +108,9 @@ for (const where of ["here", "on another node"] as const) {
     let old = guest("0");
     tell("v0", old.local);
     const seen = new Set<string>();
-    const answered = await load(6, async () => {
+    const answered = await load(6, async (answers) => {
       for (let v = 1; v <= 6; v++) {
-        for (let i = 0; i < 8; i++) await turn();
+        await answers(6);
         const next = guest(String(v));
         // The single writer: the old one ends before the new one may start; nothing is ready in between.
         old.stop();
@@ -111,7 +121,7 @@ for (const where of ["here", "on another node"] as const) {
         tell(`v${v}`, next.local);
         old = next;
       }
-      for (let i = 0; i < 8; i++) await turn();
+      await answers(6);
     }, async () => {
       const response = await fetch(`http://127.0.0.1:${front.port}/`);
       assert.equal(response.status, 200);
@@ -139,12 +149,12 @@ Deno.test("killing a node under constant load of safe requests fails none, befor
   const statuses: number[] = [];
   const methods = ["GET", "GET", "HEAD", "OPTIONS"];
   let n = 0;
-  const answered = await load(8, async () => {
+  const answered = await load(8, async (answers) => {
     for (let round = 0; round < 6; round++) {
       const victim = `n${1 + round % 2}`;
-      for (let i = 0; i < 6; i++) await turn();
+      await answers(6);
       bed.mesh.cut(victim);
-      for (let i = 0; i < 6; i++) await turn();
+      await answers(6);
       bed.mesh.heal(victim);
     }
   }, async () => {

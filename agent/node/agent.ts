@@ -493,6 +493,6 @@ function localReplica(replica: Replica): LocalReplica | undefined {
   if (manifest.component && !handle) return undefined;
   return {
     ...(site ? { static: site } : {}),
-    ...(handle ? { fetch: (request: Request) => handle.fetch(request) } : {}),
+    ...(handle ? { serve: handle.serve.bind(handle) } : {}),
   };
 }

@@ -2,7 +2,7 @@
  * The interface that every runtime implements (`wasm`, later `native`, `qemu`, `container`, `vm`), and what a
  * replica of an app or an attempt of a job looks like to it. All implementations pass `runtime_contract.ts`.
  */
-import type { LogChunk } from "../ports.ts";
+import type { HttpAnswer, HttpCall, LogChunk } from "../ports.ts";
 
 /** Kinds of runtime. */
 export type RuntimeKind = "wasm" | "native" | "qemu" | "container" | "vm";
@@ -97,6 +97,8 @@ export interface RunHandle {
    * `http` mode: one request. Status, headers and body stream through. Rejects with `RealmError`: `unavailable` (queue
    * full, or the guest ended before it answered: a safe request may be retried elsewhere), `timed_out`.
    */
+  serve(call: HttpCall): Promise<HttpAnswer>;
+  /** The same for whoever has a `Request`. */
   fetch(request: Request): Promise<Response>;
   /** Asks to end, lets requests in flight finish for `graceMs`, then ends it for sure. Idempotent. */
   stop(graceMs: number): Promise<ExitReport>;

@@ -44,7 +44,7 @@ async function serve(wasm: string, instance: Instance): Promise<void> {
     if (chunk.stream === "system") console.error(new TextDecoder().decode(chunk.bytes).trimEnd());
   });
   const { gateway, port } = await createBed().gateway("g");
-  const local = { fetch: (request: Request) => run.fetch(request) };
+  const local = { serve: run.serve.bind(run) };
   gateway.setRoutes({ routes: [route("app", [replica("r", "g", local)])] });
   console.log(port);
 }

@@ -60,7 +60,11 @@ export class CommandRun implements RunHandle {
     });
   }
 
-  fetch(): Promise<Response> {
+  fetch(): Promise<never> {
+    return this.serve();
+  }
+
+  serve(): Promise<never> {
     return Promise.reject(
       new RealmError("unavailable", `Run ${this.id} is a command and serves no requests.`),
     );

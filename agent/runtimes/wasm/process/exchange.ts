@@ -1,4 +1,5 @@
 /** One request on its way through a child: both bodies with credits, its time-out, its end. */
+import type { HttpAnswer, HttpCall } from "../../../ports.ts";
 import { RealmError } from "../../../protocol/errors.ts";
 import { wasmLimits } from "../../../protocol/limits.ts";
 import { concat, encodeFrame, frameType, jsonFrame, jsonOf, numberFrame, numberOf } from "./frames.ts";
@@ -6,19 +7,23 @@ import type { Failure, Frame, RequestHead, ResponseHead } from "./frames.ts";
 
 /** A request in work. */
 export class Exchange {
-  /** The response, when its head has come. */
-  readonly response: Promise<Response>;
+  /** The answer, when its head has come. */
+  readonly answer: Promise<HttpAnswer>;
   /** Settles when nothing more comes, whatever the outcome. */
   readonly over: Promise<void>;
   readonly id: number;
   readonly #send: (frame: Uint8Array) => void;
-  readonly #answered = Promise.withResolvers<Response>();
+  readonly #answered = Promise.withResolvers<HttpAnswer>();
   readonly #over = Promise.withResolvers<void>();
+  /** What it asks for, in a few words. */
+  readonly what: string;
+  /** When it began, as `performance.now()`. */
+  readonly startedAt = performance.now();
   readonly #method: string;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   #window: number = wasmLimits.streamWindowBytes;
   #windowOpen: (() => void) | undefined;
-  #body: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #body: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | undefined;
   #delivered = 0;
   /** A head that has come, until {@link Exchange.settle}: its response may be complete at once. */
   #pending: { readonly head: ResponseHead; readonly chunks: Uint8Array[] } | undefined;
@@ -29,15 +34,22 @@ export class Exchange {
   brokenOff = false;
 
   /** `send`: to the child that serves it. */
-  constructor(id: number, request: Request, send: (frame: Uint8Array) => void) {
+  constructor(id: number, call: HttpCall, send: (frame: Uint8Array) => void) {
     this.id = id;
     this.#send = send;
-    this.#method = request.method;
-    this.response = this.#answered.promise;
-    this.response.catch(() => {});
+    this.#method = call.method;
+    this.what = `${call.method} ${call.path.split("?", 1)[0]}`;
+    this.answer = this.#answered.promise;
+    this.answer.catch(() => {});
     this.over = this.#over.promise;
-    send(jsonFrame(frameType.request, id, headOf(request)));
-    if (request.body !== null) void this.#sendBody(request.body);
+    send(jsonFrame(frameType.request, id, headOf(call)));
+    if (call.body instanceof Uint8Array) void this.#sendBody(ReadableStream.from([call.body]));
+    else if (call.body !== undefined) void this.#sendBody(call.body);
+  }
+
+  /** Whether it has been asked to end. */
+  get cancelled(): boolean {
+    return this.#cancelled;
   }
 
   /** Handles a frame of this request. */
@@ -102,23 +114,20 @@ export class Exchange {
 
   #head(head: ResponseHead): void {
     if (this.#headSent || this.#cancelled) return;
+    if (typeof head.status !== "number" || !Array.isArray(head.headers)) {
+      return this.cancel(new RealmError("unavailable", "The guest's process does not speak our language."));
+    }
     this.#headSent = true;
     this.#pending = { head, chunks: [] };
   }
 
-  #answer({ status, headers }: ResponseHead, body: () => BodyInit | null): void {
+  #answer({ status, headers }: ResponseHead, body: () => HttpAnswer["body"]): void {
     const bodiless = this.#method === "HEAD" || status === 204 || status === 205 || status === 304;
-    try {
-      this.#answered.resolve(new Response(bodiless ? null : body(), { status, headers }));
-    } catch (error) {
-      this.#answered.reject(
-        new RealmError("unavailable", `The guest's response is not valid HTTP: ${(error as Error).message}`),
-      );
-    }
+    this.#answered.resolve({ status, fields: headers, body: bodiless ? undefined : body() });
   }
 
-  #responseBody(): ReadableStream<Uint8Array> {
-    return new ReadableStream<Uint8Array>({
+  #responseBody(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return new ReadableStream<Uint8Array<ArrayBuffer>>({
       start: (controller) => void (this.#body = controller),
       pull: () => {
         if (this.#isOver || this.#delivered === 0) return;
@@ -142,7 +151,7 @@ export class Exchange {
         new RealmError("unavailable", "The guest's process sent more than it was allowed to."),
       );
     }
-    this.#body.enqueue(bytes);
+    this.#body.enqueue(bytes as Uint8Array<ArrayBuffer>);
   }
 
   #close(): void {
@@ -206,16 +215,37 @@ const HOP_BY_HOP = new Set([
   "upgrade",
 ]);
 
-function headOf(request: Request): RequestHead {
+function headOf({ method, path, scheme, authority, fields, body }: HttpCall): RequestHead {
+  return {
+    method,
+    path,
+    scheme,
+    authority,
+    headers: fields.filter(([name]) => !HOP_BY_HOP.has(name)),
+    body: body !== undefined,
+  };
+}
+
+/** A call of a `Request`. */
+export function callOf(request: Request): HttpCall {
   const url = new URL(request.url);
-  const headers: [string, string][] = [];
-  for (const header of request.headers) if (!HOP_BY_HOP.has(header[0])) headers.push(header);
   return {
     method: request.method,
-    path: url.pathname + url.search,
-    scheme: url.protocol.slice(0, -1),
+    scheme: url.protocol === "https:" ? "https" : "http",
     authority: request.headers.get("host") ?? url.host,
-    headers,
-    body: request.body !== null,
+    path: url.pathname + url.search,
+    fields: [...request.headers],
+    body: request.body ?? undefined,
+    signal: request.signal,
   };
+}
+
+/** The `Response` of an answer. Throws `RealmError("unavailable")` for one that is no valid HTTP. */
+export function responseOf({ status, fields, body }: HttpAnswer): Response {
+  try {
+    return new Response(body ?? null, { status, headers: fields as [string, string][] });
+  } catch (error) {
+    const why = (error as Error).message;
+    throw new RealmError("unavailable", `The guest's response is not valid HTTP: ${why}`);
+  }
 }

@@ -1,11 +1,12 @@
 /** A run that serves requests: places and queue, time-outs that really end a guest, children that are replaced. */
+import type { HttpAnswer, HttpCall } from "../../../ports.ts";
 import { RealmError } from "../../../protocol/errors.ts";
 import { wasmLimits } from "../../../protocol/limits.ts";
 import type { ExitReport, RunHandle, RunSpec, RunStats } from "../../runtime.ts";
 import type { ChildEnd, ChildProcess } from "./child_process.ts";
 import { describeEnd, readiness, reasonOf, untilReady } from "./children.ts";
 import type { StartChild } from "./children.ts";
-import { Exchange } from "./exchange.ts";
+import { callOf, Exchange, responseOf } from "./exchange.ts";
 import { frameType } from "./frames.ts";
 import type { Frame } from "./frames.ts";
 import type { RunLog } from "./logs.ts";
@@ -37,6 +38,9 @@ export class HttpRun implements RunHandle {
   #stopping = false;
   #isOver = false;
   #idle: (() => void) | undefined;
+  readonly #limitMs: number;
+  /** Fires when the oldest request of the moment may have passed its limit. */
+  #deadline: ReturnType<typeof setTimeout> | undefined;
   #requests = 0;
   #errors = 0;
   /** Of children that have ended. */
@@ -46,6 +50,7 @@ export class HttpRun implements RunHandle {
   constructor(spec: RunSpec, startChild: StartChild, log: RunLog) {
     this.id = spec.id;
     this.#spec = spec;
+    this.#limitMs = Math.min(spec.timeoutMs, wasmLimits.timeoutMs);
     this.#startChild = startChild;
     this.#log = log;
     this.exit = this.#exited.promise;
@@ -57,10 +62,14 @@ export class HttpRun implements RunHandle {
   }
 
   async fetch(request: Request): Promise<Response> {
+    return responseOf(await this.serve(callOf(request)));
+  }
+
+  async serve(call: HttpCall): Promise<HttpAnswer> {
     this.#requests++;
     try {
       if (this.#isOver || this.#stopping) throw new RealmError("unavailable", `Run ${this.id} has ended.`);
-      return await (this.#hasPlace() ? this.#begin(request) : this.#queue(request));
+      return await (this.#hasPlace() ? this.#begin(call) : this.#queue(call));
     } catch (error) {
       this.#errors++;
       throw error;
@@ -102,8 +111,8 @@ export class HttpRun implements RunHandle {
   }
 
   /** Waits for a free place and a child that is ready. */
-  #queue(request: Request): Promise<Response> {
-    const { signal } = request;
+  #queue(call: HttpCall): Promise<HttpAnswer> {
+    const { signal } = call;
     if (this.#waiting.length >= wasmLimits.requestQueue) {
       throw new RealmError(
         "unavailable",
@@ -119,7 +128,7 @@ export class HttpRun implements RunHandle {
         how();
       };
       const waiting: Waiting = {
-        go: () => settle(() => resolve(this.#begin(request))),
+        go: () => settle(() => resolve(this.#begin(call))),
         refuse: (error) => settle(() => reject(error)),
       };
       const gone = () => waiting.refuse(new RealmError("unavailable", "The client has gone."));
@@ -133,29 +142,43 @@ export class HttpRun implements RunHandle {
   }
 
   /** Only where {@link HttpRun.#hasPlace}. */
-  #begin(request: Request): Promise<Response> {
+  #begin(call: HttpCall): Promise<HttpAnswer> {
     const child = this.#child!;
     const id = this.#nextId;
     this.#nextId = id % 0xffff_fffe + 1;
-    const exchange = new Exchange(id, request, (frame) => child.send(frame));
+    const exchange = new Exchange(id, call, (frame) => child.send(frame));
     this.#exchanges.set(id, exchange);
-    const timer = setTimeout(
-      () => this.#timedOut(exchange, child, `${request.method} ${new URL(request.url).pathname}`),
-      Math.min(this.#spec.timeoutMs, wasmLimits.timeoutMs),
-    );
+    this.#deadline ??= setTimeout(() => this.#expire(), this.#limitMs);
     void exchange.over.then(() => {
-      clearTimeout(timer);
       this.#exchanges.delete(id);
       if (exchange.brokenOff) this.#errors++;
       this.#admit();
       if (this.#exchanges.size === 0) this.#idle?.();
     });
-    return exchange.response;
+    return exchange.answer;
   }
 
-  #timedOut(exchange: Exchange, child: ChildProcess, what: string): void {
+  /** One timer for all: they have the same limit, so they pass it in the order in which they began. */
+  #expire(): void {
+    this.#deadline = undefined;
+    const now = performance.now();
+    for (const exchange of this.#exchanges.values()) {
+      if (exchange.cancelled) continue;
+      const leftMs = exchange.startedAt + this.#limitMs - now;
+      if (leftMs > 0) {
+        this.#deadline = setTimeout(() => this.#expire(), Math.ceil(leftMs));
+        return;
+      }
+      // All exchanges are of the present child: when one ends, all of its own end with it.
+      this.#timedOut(exchange, this.#child!);
+    }
+  }
+
+  #timedOut(exchange: Exchange, child: ChildProcess): void {
     const seconds = this.#spec.timeoutMs / 1000;
-    this.#log.line(`Request ${exchange.id} (${what}) ran past its limit of ${seconds} s and was ended.`);
+    this.#log.line(
+      `Request ${exchange.id} (${exchange.what}) ran past its limit of ${seconds} s and was ended.`,
+    );
     exchange.cancel(new RealmError("timed_out", `The app did not answer within ${seconds} s.`));
     const timer = setTimeout(() => {
       if (this.#child !== child) return;
@@ -239,6 +262,7 @@ export class HttpRun implements RunHandle {
   #finish(reason: ExitReport["reason"], message: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    clearTimeout(this.#deadline);
     for (const { refuse } of this.#waiting.splice(0)) refuse(new RealmError("unavailable", message));
     this.#log.line(`Run ended: ${message}`);
     this.#exited.resolve({
