@@ -276,9 +276,10 @@ export function keysAt(schema: v.GenericSchema, path: readonly string[]): readon
     if (at?.type === "array" && at.item) at = resolve(at.item, {});
   }
   return Object.entries(at?.entries ?? {}).flatMap(([key, entry]) => {
+    // Of a union none but a table: `undefined` says that there is none, not that the key is refused.
     const inner = resolve(entry, {});
-    if (!inner || inner.type === "unknown") return [];
-    const table = TABLES.includes(inner.type);
+    if (inner?.type === "unknown") return [];
+    const table = inner !== undefined && TABLES.includes(inner.type);
     return [{ key, expects: expectation(entry), values: table ? [] : valuesOf(entry), table }];
   });
 }
