@@ -95,6 +95,19 @@ function syntaxProblem(file: string, error: unknown): TomlProblem {
   return { file, line: error.line, column: error.column, key: "", message };
 }
 
+/** A key or header at the start of a line with more parts than nesting may have: the parser bounds only brackets. */
+const DEEP_KEY = new RegExp(
+  `^[ \\t]*\\[{0,2}[ \\t]*(?:(?:[A-Za-z0-9_-]+|"[^"\\n]*"|'[^'\\n]*')[ \\t]*\\.[ \\t]*){${limits.tomlDepth}}`,
+  "m",
+);
+
+function deepKey(file: string, text: string): TomlProblem | undefined {
+  const at = text.search(DEEP_KEY);
+  if (at < 0) return undefined;
+  const line = text.slice(0, at).split("\n").length;
+  return { file, line, column: 1, key: "", message: `a key has more than ${limits.tomlDepth} parts` };
+}
+
 /**
  * Reads a TOML text (or its UTF-8 bytes) by a schema of strict objects. Never throws for any input. Time and memory
  * are bounded by `maxBytes`; nesting by {@link limits.tomlDepth}.
@@ -118,6 +131,8 @@ export function parseToml<S extends v.GenericSchema>(
   } catch {
     return whole("is not UTF-8 text");
   }
+  const deep = deepKey(file, text);
+  if (deep) return refusal([deep]);
   try {
     data = parse(text, { maxDepth: limits.tomlDepth, unsafeKeyBehaviour: "throw" });
   } catch (error) {

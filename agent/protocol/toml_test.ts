@@ -189,3 +189,13 @@ Deno.test("keyPositions() finds keys in every form TOML has", () => {
     exact: true,
   });
 });
+
+Deno.test("parseToml() refuses a key of too many parts at once, and takes a long value with dots", () => {
+  const schema = v.strictObject({ a: v.string() });
+  for (const text of [`x = 1\n${"b.".repeat(40)}c = 1`, `x = 1\n[ ${'"b" . '.repeat(40)}c ]`]) {
+    const deep = parseToml(text, schema, { file: "f.toml" });
+    assert.ok(!deep.ok);
+    assert.equal(deep.message, "f.toml:2: a key has more than 32 parts");
+  }
+  assert.ok(parseToml(`a = "${"b.".repeat(40)}c"`, schema, { file: "f.toml" }).ok);
+});
