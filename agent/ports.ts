@@ -88,6 +88,8 @@ export interface Disk {
   readStream(path: string, range?: { start?: number; end?: number }): ReadableStream<Uint8Array>;
   /** Creates or truncates a file. */
   create(path: string): Promise<DiskWriter>;
+  /** Opens a file to append to it, cut to its first `keep` bytes before. */
+  extend(path: string, keep: number): Promise<DiskWriter>;
   /** Writes a file so that after a power cut it has the old or the new content (temp file, fsync, rename, fsync dir). */
   writeAtomic(path: string, bytes: Uint8Array): Promise<void>;
   /**

@@ -17,6 +17,7 @@ import { bytes, type Cell, paint, plain, print, table } from "./display.ts";
 import { followRollout } from "./following.ts";
 import { duration, flag, type Handler, type Invocation, list, text } from "./invocation.ts";
 import { reportEnd } from "./rollout_report.ts";
+import { sayInterrupted } from "./storage.ts";
 
 /** Files uploaded side by side: hides latency, and one slow disk is not swamped. */
 const UPLOADS = 4;
@@ -52,11 +53,8 @@ export async function uploadPackage(
   const worker = async () => {
     while (next < wanted.length) {
       const blob = wanted[next++];
-      // A small file is sent from memory, so that an ended session can be renewed and the file sent again.
-      const content = blob.size <= 1 << 20
-        ? new Uint8Array(await new Response(blob.open()).arrayBuffer())
-        : blob.open();
-      await client.upload(blob.digest, content);
+      const content = { size: blob.size, from: (at: number) => blob.open(at) };
+      await client.upload(blob.digest, content, { onInterrupted: sayInterrupted(i) });
       moved += blob.size;
       if (live) i.terminal.err(`\r\x1b[Kuploading ${bytes(moved)} of ${bytes(total)}`);
     }

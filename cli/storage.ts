@@ -2,10 +2,14 @@
 import { type BlobView, isDigest, RealmError, shortId } from "../mod.ts";
 import { connect } from "./connection.ts";
 import { bytes, type Cell, facts, print, stateCell, table } from "./display.ts";
-import { type Handler, list as values, text, whole } from "./invocation.ts";
+import { type Handler, type Invocation, list as values, text, whole } from "./invocation.ts";
 
 const COPIES = 2;
 const copiesText = (n: number): string => n === 1 ? "1 copy" : `${n} copies`;
+
+/** Tells a person why nothing seems to move. */
+export const sayInterrupted = (i: Invocation) => ({ offset, size }: { offset: number; size: number }): void =>
+  i.terminal.err(`the connection broke; going on at ${bytes(offset)} of ${bytes(size)}\n`);
 
 /** Stores a file and pins it. */
 export const put: Handler = async (i) => {
@@ -21,7 +25,10 @@ export const put: Handler = async (i) => {
   const digest = hash.digest();
   const client = await connect(i, "write");
   const missing = await client.missing([digest]);
-  if (missing.length > 0) await client.upload(digest, disk.readStream(path));
+  if (missing.length > 0) {
+    const from = (start: number) => disk.readStream(path, { start });
+    await client.upload(digest, { size: info.size, from }, { onInterrupted: sayInterrupted(i) });
+  }
   const name = text(i, "name") ?? path.replace(/^.*[/\\]/, "");
   const done = await client.command("blob.pin", {
     digest,

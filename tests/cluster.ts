@@ -239,19 +239,19 @@ export class Cluster implements AsyncDisposable {
     return ran.stdout;
   }
 
-  /** The API of a node, as the owner. */
-  client(node: ClusterNode): RealmClient {
-    let client = this.#client.get(node.api);
+  /** The API of a node, as the owner; `url`: where it is reached when not directly. */
+  client(node: ClusterNode, url = node.api): RealmClient {
+    let client = this.#client.get(url);
     if (!client) {
       const text = Deno.readTextFileSync(`${this.root}/n0/keys/owner.key`);
       const key = parseKeyFile(text);
       if (!key.ok || !("seed" in key.value.secret)) throw new Error("the owner key is not plain");
       const signer = signerFromSeed(key.value.secret.seed);
       client = createClient({
-        url: node.api,
+        url,
         credentials: () => ({ realm: (key.value as { id: string }).id, signer, grants: [] }),
       });
-      this.#client.set(node.api, client);
+      this.#client.set(url, client);
     }
     return client;
   }

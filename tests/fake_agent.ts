@@ -3,6 +3,7 @@ import {
   type AppView,
   type AuditView,
   type CommandKind,
+  concatBytes,
   type Digest,
   digestOf,
   keyIdOf,
@@ -113,15 +114,13 @@ const noFigures = (kind: MetricsView["kind"], subject: string): MetricsView => (
   nodes: [{ id: self, name: "node-2" }],
 });
 
-async function collect(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
 /** Makes one with two nodes and one app, `site`. */
 export function createFakeAgent(): FakeAgent {
   const verifier = createVerifier();
   const commands: FakeAgent["commands"] = [];
   const store = new Map<Digest, Uint8Array>();
+  /** What arrived of uploads that broke off. */
+  const partials = new Map<Digest, Uint8Array>();
   const revoked = new Map<string, number>();
   const appViews = new Map([["site", testApp("site")]]);
   const nodeViews = [testNode(2), testNode(3, { tags: ["edge"], scheduling: "cordoned" })];
@@ -241,14 +240,34 @@ export function createFakeAgent(): FakeAgent {
       return Promise.resolve(new Blob([Uint8Array.from(bytes)]).stream());
     },
     missing: (digests) => Promise.resolve(digests.filter((d) => !store.has(d))),
-    async upload(digest, content) {
-      const bytes = await collect(content);
+    async upload(digest, content, _, offset) {
+      const before = (offset !== undefined && partials.get(digest)) || new Uint8Array();
+      if (offset !== undefined && offset !== before.length) {
+        throw new RealmError("conflict", "the upload stands elsewhere", {
+          detail: { offset: before.length },
+        });
+      }
+      const parts = [before];
+      try {
+        for await (const part of content) parts.push(part);
+      } catch (error) {
+        partials.set(digest, concatBytes(...parts));
+        throw error;
+      }
+      const bytes = concatBytes(...parts);
       if (digestOf(bytes) !== digest) {
         throw new RealmError("bad_digest", "the content is not what its digest says; upload it again");
       }
       store.set(digest, bytes);
       return { size: bytes.length };
     },
+    uploadState: (digest) =>
+      Promise.resolve({
+        digest,
+        offset: partials.get(digest)?.length ?? 0,
+        whole: store.has(digest),
+        busy: false,
+      }),
     audit: () => [entry],
     auditVerify: () => ({ ok: true, entries: 1 }),
     async *appLogs(name, { follow }, signal) {

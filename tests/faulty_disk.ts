@@ -105,6 +105,20 @@ function build(files: Map<string, Inode>, directories: Set<string>, now: () => n
     for (const [path, file] of files) if (parentOf(path) === directory) durableNames.set(path, file);
   }
 
+  const writerOf = (file: Inode): DiskWriter => ({
+    async write(bytes) {
+      await change();
+      if (used() + bytes.length > most) throw new RealmError("no_space", "the device is full");
+      file.content = concatBytes(file.content, bytes);
+      file.modifiedAt = now();
+    },
+    async sync() {
+      await change();
+      file.durable = file.content;
+    },
+    close: () => Promise.resolve(),
+  });
+
   const disk: FaultyDisk = {
     get changes() {
       return changes;
@@ -182,18 +196,13 @@ function build(files: Map<string, Inode>, directories: Set<string>, now: () => n
       }
       const file: Inode = { content: new Uint8Array(), durable: new Uint8Array(), modifiedAt: now() };
       files.set(path, file);
-      return {
-        async write(bytes) {
-          await change();
-          if (used() + bytes.length > most) throw new RealmError("no_space", "the device is full");
-          file.content = concatBytes(file.content, bytes);
-        },
-        async sync() {
-          await change();
-          file.durable = file.content;
-        },
-        close: () => Promise.resolve(),
-      };
+      return writerOf(file);
+    },
+    async extend(path, keep) {
+      await change();
+      const file = fileAt(path);
+      file.content = concatBytes(file.content.slice(0, keep));
+      return writerOf(file);
     },
     async writeAtomic(path, bytes) {
       const writer = await disk.create(path + ".tmp");

@@ -50,14 +50,16 @@ const params = <N extends QueryName>(call: Call) => call.params as QueryParams<N
 /** What is answered when a question does not say how much. */
 const HOUR_MS = 3_600_000, POINTS = 360, EVENTS = 1_000;
 
-async function upload(agent: AgentService, { path, request, signal }: Call) {
+async function upload(agent: AgentService, call: Call) {
+  const { path, request, signal } = call, { offset } = params<"upload.put">(call);
   const digest = digestIn(path.digest);
-  const max = limits.packageFileBytes;
+  const max = limits.packageFileBytes - (offset ?? 0);
   if (Number(request.headers.get("content-length") ?? 0) > max) {
     throw new RealmError("too_large", `the upload exceeds ${max} bytes`);
   }
   const source = request.body ?? new Blob([]).stream();
-  const { size } = await agent.upload(digest, watchedUpload(source, max, apiLimits.uploadIdleMs), signal);
+  const watched = watchedUpload(source, max, apiLimits.uploadIdleMs);
+  const { size } = await agent.upload(digest, watched, signal, offset);
   return { digest, size };
 }
 
@@ -116,6 +118,7 @@ export function createAnswers(
     "upload.missing": async ({ body }) => ({
       missing: await agent.missing((body as { digests: readonly Digest[] }).digests),
     }),
+    "upload.show": ({ path }) => agent.uploadState(digestIn(path.digest)),
     "upload.put": (call) => upload(agent, call),
     "events.list": (call) => agent.pastEvents(params<"events.list">(call).limit ?? EVENTS),
     "metrics.scrape": () => ({ text: agent.exposition(), contentType: "text/plain; version=0.0.4" }),

@@ -22,10 +22,12 @@ import type {
   RevisionView,
   SubmittedView,
   UploadedView,
+  UploadStateView,
   WhyView,
 } from "../protocol/views.ts";
 import type { ConnectionView, MetricsView, MountsView } from "../protocol/monitor_views.ts";
 import { readLines } from "./line_reader.ts";
+import { sourceOf, upload, type UploadDoor, type UploadOptions, type UploadSource } from "./uploading.ts";
 
 /** Who a client is: a key, and the grants that lead to it from the owner. */
 export interface Credentials {
@@ -145,8 +147,17 @@ export interface RealmClient {
   readBlob(digest: Digest, signal?: AbortSignal): Promise<ReadableStream<Uint8Array>>;
   /** Which contents have to be uploaded. */
   missing(digests: readonly Digest[]): Promise<readonly Digest[]>;
-  /** Uploads content. A stream can be sent only once: open the session before with any read. */
-  upload(digest: Digest, content: Uint8Array | Blob | ReadableStream<Uint8Array>): Promise<UploadedView>;
+  /**
+   * Uploads content. When the connection breaks or the node is started again it goes on where the node stands, also in
+   * a later call. Not so a stream, which can be sent only once: open the session before with any read.
+   */
+  upload(
+    digest: Digest,
+    content: Uint8Array | Blob | UploadSource | ReadableStream<Uint8Array>,
+    options?: UploadOptions,
+  ): Promise<UploadedView>;
+  /** How far an upload is. */
+  uploadState(digest: Digest): Promise<UploadStateView>;
   /** What happened, oldest first; the newest `limit`. */
   pastEvents(limit?: number): Promise<readonly EventView[]>;
   /** What happens from now on, or from event `after`. */
@@ -184,11 +195,13 @@ async function failureOf(response: Response): Promise<RealmError> {
 export function createClient(options: ClientOptions): RealmClient {
   const { url, credentials, onSession, sessionMs, signal } = options;
   const send = options.fetch ?? ((at: string, init?: RequestInit) => fetch(at, init));
-  let token = options.token;
+  let token = options.token, answered = false;
 
   const reach = async (path: string, init: RequestInit): Promise<Response> => {
     try {
-      return await send(url + path, { ...init, redirect: "error" });
+      const response = await send(url + path, { ...init, redirect: "error" });
+      answered = true;
+      return response;
     } catch (cause) {
       if (init.signal?.aborted) throw new RealmError("timed_out", "the request was given up", { cause });
       throw new RealmError("unreachable", `no node answers at ${url}; start one with 'realm up'`, { cause });
@@ -286,15 +299,23 @@ export function createClient(options: ClientOptions): RealmClient {
     readBlob: async (digest, until) =>
       (await ask(`/api/blobs/${segment(digest)}/content`, { signal: until })).body ?? new Blob([]).stream(),
     missing: async (digests) => (await postJson<MissingView>("/api/uploads/missing", { digests })).missing,
-    async upload(digest, content) {
-      const body = content instanceof Uint8Array ? Uint8Array.from(content) : content;
-      const response = await ask(`/api/uploads/${segment(digest)}`, {
-        method: "PUT",
-        body,
-        headers: { "content-type": "application/octet-stream" },
-      });
-      return await response.json() as UploadedView;
+    upload(digest, content, how = {}) {
+      const path = `/api/uploads/${segment(digest)}`;
+      const put = async (body: BodyInit, offset?: number): Promise<UploadedView> => {
+        const headers = { "content-type": "application/octet-stream" };
+        const init = { method: "PUT", body, headers, signal: how.signal };
+        return await (await ask(q(path, { offset }), init)).json() as UploadedView;
+      };
+      if (content instanceof ReadableStream) return put(content);
+      const door: UploadDoor = {
+        put,
+        state: () => get(path),
+        answered: () => answered,
+      };
+      const source = content instanceof Uint8Array || content instanceof Blob ? sourceOf(content) : content;
+      return upload(door, digest, source, { ...how, signal: both(how.signal, signal) });
     },
+    uploadState: (digest) => get(`/api/uploads/${segment(digest)}`),
     events: (after, until) => lines(q("/api/events", { after }), until),
   };
 }

@@ -216,7 +216,11 @@ export function serviceOf(agent: Agent): AgentService {
       for (const digest of digests) if (!await contents.store.has(digest)) lacking.push(digest);
       return lacking;
     },
-    upload: (digest, content, signal) => contents.store.write(content, { expected: digest, signal }),
+    upload: (digest, content, signal, offset) =>
+      offset === undefined
+        ? contents.store.write(content, { expected: digest, signal })
+        : contents.store.uploads.write(digest, offset, content, signal),
+    uploadState: async (digest) => ({ digest, ...await contents.store.uploads.state(digest) }),
     audit: (filter) => agent.audit.list(filter),
     auditVerify: () => agent.audit.verify(),
     async *appLogs(name, options, signal) {

@@ -19,8 +19,8 @@ import {
 } from "../protocol/mod.ts";
 import type { ReadyPackage } from "./replica.ts";
 
-/** How often the quota is measured anew: free space changes by others' doing. */
-const QUOTA_MS = 60_000;
+/** How often the quota is measured anew (free space changes by others' doing) and abandoned uploads are looked for. */
+const UPKEEP_MS = 60_000;
 
 /** What contents are made of. */
 export interface ContentsOptions {
@@ -140,7 +140,11 @@ export async function openContents(options: ContentsOptions): Promise<Contents> 
   await recoverVolumes({ disk, hasher }, dataDir);
 
   await measure();
-  const quotaTimer = setInterval(() => void measure().catch(() => {}), QUOTA_MS);
+  const upkeep = async () => {
+    await measure();
+    await store.uploads.forget((u) => u.lastUse < options.clock.now() - limits.uploadMs);
+  };
+  const upkeepTimer = setInterval(() => void upkeep().catch(() => {}), UPKEEP_MS);
   const opened = { store, exchange };
 
   async function fetchPackage(
@@ -191,7 +195,7 @@ export async function openContents(options: ContentsOptions): Promise<Contents> 
         .finally(() => prefetching.delete(digest));
     },
     async [Symbol.asyncDispose]() {
-      clearInterval(quotaTimer);
+      clearInterval(upkeepTimer);
       await opened.exchange[Symbol.asyncDispose]();
       await opened.store[Symbol.asyncDispose]();
     },

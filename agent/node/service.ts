@@ -21,6 +21,7 @@ import type {
   Result,
   RevisionView,
   SignedCommand,
+  UploadStateView,
   Verifier,
   WhyView,
 } from "../protocol/mod.ts";
@@ -75,8 +76,18 @@ export interface AgentService {
   readBlob(digest: Digest, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>;
   /** Which of these contents the realm's holders known here lack at this node. */
   missing(digests: readonly Digest[]): Promise<readonly Digest[]>;
-  /** Stores content; refuses other content than `digest`. */
-  upload(digest: Digest, content: ReadableStream<Uint8Array>, signal: AbortSignal): Promise<{ size: number }>;
+  /**
+   * Stores content; refuses other content than `digest`. With `offset` it is the rest of an upload from that byte on, and
+   * what arrives of it is kept when it breaks off.
+   */
+  upload(
+    digest: Digest,
+    content: ReadableStream<Uint8Array>,
+    signal: AbortSignal,
+    offset?: number,
+  ): Promise<{ readonly size: number }>;
+  /** How far an upload with an offset is. */
+  uploadState(digest: Digest): Promise<UploadStateView>;
 
   audit(filter: AuditFilter): readonly AuditView[];
   auditVerify(): { readonly ok: boolean; readonly entries: number; readonly problem?: string };

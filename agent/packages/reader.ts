@@ -64,23 +64,33 @@ export interface PackageBlob {
   readonly size: number;
   /** Path in the package, for messages; of several files with the same content the first. */
   readonly path: string;
-  /** Its content; a stream that errors when it does not agree with `digest`. */
-  open(): ReadableStream<Uint8Array>;
+  /** Its content from byte `from` (default 0) on; a stream that errors when the whole does not agree with `digest`. */
+  open(from?: number): ReadableStream<Uint8Array>;
 }
 
 /** All blobs of a package, each once: the files in the inventory's order, the manifest last (it makes the rest usable). */
 export function packageBlobs(reader: PackageReader): readonly PackageBlob[] {
   const blobs = new Map<Digest, PackageBlob>();
   for (const { path, size, sha256 } of reader.manifest.files) {
-    if (!blobs.has(sha256)) blobs.set(sha256, { digest: sha256, size, path, open: () => reader.read(path) });
+    if (blobs.has(sha256)) continue;
+    const open = (from = 0) => streamOf(after(reader.read(path), from));
+    blobs.set(sha256, { digest: sha256, size, path, open });
   }
   blobs.set(reader.digest, {
     digest: reader.digest,
     size: reader.manifestBytes.length,
     path: packageNames.manifest,
-    open: () => new Response(reader.manifestBytes.slice() as BodyInit).body!,
+    open: (from = 0) => streamOf(after(new Blob([reader.manifestBytes.slice()]).stream(), from)),
   });
   return [...blobs.values()];
+}
+
+/** Content after its first `skip` bytes, which are read as well: so the whole is verified. */
+async function* after(content: ReadableStream<Uint8Array>, skip: number): AsyncGenerator<Uint8Array> {
+  for await (const piece of content) {
+    if (skip < piece.length) yield skip > 0 ? piece.subarray(skip) : piece;
+    skip = Math.max(0, skip - piece.length);
+  }
 }
 
 /** Names every difference between a directory and an inventory that can be seen without reading. */

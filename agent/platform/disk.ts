@@ -115,12 +115,25 @@ function readStream(path: string, range: { start?: number; end?: number } = {}):
   }, { highWaterMark: 0 });
 }
 
-async function openWriter(path: string): Promise<DiskWriter> {
-  const file = await attempt(
-    "create",
-    path,
-    () => Deno.open(path, { write: true, create: true, truncate: true }),
-  );
+const openWriter = (path: string): Promise<DiskWriter> =>
+  attempt("create", path, async () => {
+    return writerOf(path, await Deno.open(path, { write: true, create: true, truncate: true }));
+  });
+
+const extendFile = (path: string, keep: number): Promise<DiskWriter> =>
+  attempt("open", path, async () => {
+    const file = await Deno.open(path, { write: true });
+    try {
+      await file.truncate(keep);
+      await file.seek(0, Deno.SeekMode.End);
+      return writerOf(path, file);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  });
+
+function writerOf(path: string, file: Deno.FsFile): DiskWriter {
   let open = true;
   return {
     write: (bytes) =>
@@ -196,6 +209,7 @@ export function createDisk(): Disk {
     readInto: (path, into) => attempt("read", path, () => readInto(path, into)),
     readStream,
     create: openWriter,
+    extend: extendFile,
     async writeAtomic(path, bytes) {
       const temporary = `${path}.${Deno.pid}.${temporaries++}.tmp`;
       try {

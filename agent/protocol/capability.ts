@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { type CommandKind, commandKinds, DigestSchema, SignedCommandSchema } from "./command.ts";
 import type { Role } from "./grant.ts";
-import { apiLimits, monitorLimits } from "./limits.ts";
+import { apiLimits, limits, monitorLimits } from "./limits.ts";
 import { SignedSessionSchema } from "./session.ts";
 
 /** How a query answers: one JSON value, a stream of JSON lines (NDJSON, or SSE when asked for), bytes, or plain text. */
@@ -312,11 +312,22 @@ export const queries = {
     type: "MissingView",
     cli: ["deploy", "storage put"],
   }),
+  "upload.show": query({
+    method: "GET",
+    path: "/api/uploads/{digest}",
+    role: "operator",
+    summary: "How far an upload is: the byte to go on from after an interruption",
+    answer: "json",
+    type: "UploadStateView",
+    cli: ["deploy", "storage put"],
+  }),
   "upload.put": query({
     method: "PUT",
     path: "/api/uploads/{digest}",
     role: "operator",
-    summary: "Upload content by its SHA-256; can be repeated",
+    summary: "Upload content by its SHA-256; can be repeated. With `offset` what arrives is kept when the " +
+      "connection breaks, and the next request goes on where GET says",
+    params: v.strictObject({ offset: whole(limits.packageFileBytes) }),
     answer: "json",
     type: "UploadedView",
     cli: ["deploy", "storage put"],

@@ -85,6 +85,12 @@ export const limits = {
   damagedFiles: 16,
   /** An interrupted fetch nobody resumed for this long is forgotten and its chunks go. */
   partialMs: 7 * 24 * 3_600_000,
+  /** An upload that nobody went on with for this long is forgotten and its chunks go. */
+  uploadMs: 24 * 3_600_000,
+  /** Uploads kept that stopped; the longest untouched gives way. */
+  uploads: 256,
+  /** A connection that sends no byte of an upload for this long gives way to another: it may be dead. */
+  uploadSilenceMs: 2_000,
   /** Last use of a blob is noted at most this often: a read must not cost a write. */
   lastUseMs: 3_600_000,
   /** Header of one blob frame. */
@@ -327,6 +333,8 @@ export const apiLimits = {
   queryMs: 30_000,
   /** An upload that moves no byte for this long is given up. */
   uploadIdleMs: 60_000,
+  /** A client gives up an upload that got no further for this long: a node needs seconds to start again. */
+  uploadPatienceMs: 60_000,
   /** Standing streams (events, logs) of one node: each holds a connection and an iterator. */
   streams: 256,
   /** Sessions of one node; the oldest gives way. */

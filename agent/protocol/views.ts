@@ -353,6 +353,18 @@ export interface MissingView {
   readonly missing: readonly Digest[];
 }
 
+/** How far an upload is. */
+export interface UploadStateView {
+  /** SHA-256 of the content. */
+  readonly digest: Digest;
+  /** Bytes that are safe: where to go on. 0 when `whole`. */
+  readonly offset: number;
+  /** The whole content is on the node. */
+  readonly whole: boolean;
+  /** A connection is sending it now. */
+  readonly busy: boolean;
+}
+
 /** Content that was stored. */
 export interface UploadedView {
   /** SHA-256 of the content. */

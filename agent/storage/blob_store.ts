@@ -15,6 +15,7 @@ import { adoptManifest, discardPartial, openPartial, type PartialBlob } from "./
 import { allChunks, prepare, scan } from "./recovery.ts";
 import { demote, demoteAll, removeBlobs } from "./removal.ts";
 import { createSpace } from "./space.ts";
+import { createUploads, type Uploads } from "./upload.ts";
 
 /** A blob as it is listed. */
 export interface StoredBlob {
@@ -29,13 +30,15 @@ export interface StoredBlob {
 
 /** What a store holds. */
 export interface StoreUsage {
-  /** Bytes on disk, of interrupted fetches and damaged files as well. */
+  /** Bytes on disk, of interrupted fetches and uploads and damaged files as well. */
   readonly usedBytes: number;
   readonly quotaBytes: number;
   readonly blobs: number;
   readonly chunks: number;
   /** Interrupted fetches kept for resumption. */
   readonly partials: number;
+  /** Interrupted uploads kept for resumption. */
+  readonly uploads: number;
 }
 
 /** What a store is made of. */
@@ -69,7 +72,9 @@ export interface BlobStore extends BlobSource, BlobSink, AsyncDisposable {
   chunksOf(digest: Digest): AsyncIterable<readonly ChunkRef[]>;
   /** Removes a blob; whether it was here. It is hidden at once and goes when its last reader ends. */
   remove(digest: Digest): Promise<boolean>;
-  /** Removes many blobs and forgets interrupted fetches, as a garbage-collection plan says. */
+  /** Content that clients send. */
+  readonly uploads: Uploads;
+  /** Removes many blobs and forgets interrupted fetches and uploads, as a garbage-collection plan says. */
   collect(plan: { readonly remove: readonly Digest[]; readonly dropPartials?: boolean }): Promise<Collected>;
   /** Ends background work and closes; writes in progress fail or end first. */
   [Symbol.asyncDispose](): Promise<void>;
@@ -147,9 +152,12 @@ export async function openBlobStore(options: BlobStoreOptions): Promise<BlobStor
     onStored(digest, size) {
       const partial = catalogue.partials.get(digest);
       if (partial && !active.has(digest)) inBackground(discardPartial(parts, partial));
+      if (catalogue.uploads.has(digest)) inBackground(uploads.forget((u) => u.digest === digest));
       options.onStored?.(digest, size);
     },
   };
+
+  const uploads = createUploads(parts);
 
   function inBackground(work: Promise<unknown>): void {
     const run = work.catch((error) => {
@@ -187,6 +195,7 @@ export async function openBlobStore(options: BlobStoreOptions): Promise<BlobStor
       for (const [digest, file] of [...catalogue.partials]) {
         if (!active.has(digest)) freedBytes += await discardPartial(parts, file);
       }
+      freedBytes += await uploads.forget(() => true);
     }
     return { removed: done.removed, freedBytes };
   }
@@ -260,6 +269,21 @@ export async function openBlobStore(options: BlobStoreOptions): Promise<BlobStor
       assertOpen();
       return await writeBlob(parts, content, writeOptions);
     },
+    uploads: {
+      async state(digest) {
+        await ready;
+        return await uploads.state(digest);
+      },
+      async write(digest, offset, content, signal) {
+        await ready;
+        assertOpen();
+        return await uploads.write(digest, offset, content, signal);
+      },
+      async forget(which) {
+        await ready;
+        return await uploads.forget(which);
+      },
+    },
     async list() {
       await ready;
       return [...catalogue.entries.values()].filter((e) => !e.removed)
@@ -274,6 +298,7 @@ export async function openBlobStore(options: BlobStoreOptions): Promise<BlobStor
         blobs: catalogue.entries.size,
         chunks: chunks.count(),
         partials: catalogue.partials.size,
+        uploads: catalogue.uploads.size,
       };
     },
     async *chunksOf(digest) {

@@ -70,6 +70,7 @@ Deno.test("content other than expected leaves nothing", async () => {
       blobs: 0,
       chunks: 0,
       partials: 0,
+      uploads: 0,
     });
   }
 });

@@ -11,6 +11,7 @@ import { hashOf, holds, type StoreParts, writeFile } from "./content_files.ts";
 import { createManifestDraft, type ManifestDraft } from "./manifest_draft.ts";
 import type { ManifestInfo } from "./manifest.ts";
 import { createSlots } from "./slots.ts";
+import { createWholeHash, type WholeHash } from "./whole_hash.ts";
 
 /** What writing needs of the store. */
 export interface WriterParts extends StoreParts {
@@ -21,7 +22,8 @@ export interface WriterParts extends StoreParts {
   readonly onStored: (digest: Digest, size: number) => void;
 }
 
-type Stored = { readonly digest: Digest; readonly size: number };
+/** Content that is stored. */
+export type Stored = { readonly digest: Digest; readonly size: number };
 
 /** Waits until no removal of `digest` is under way and calls off one that waits for readers; whether it is here. */
 export async function revive({ catalogue, now }: WriterParts, digest: Digest): Promise<boolean> {
@@ -71,7 +73,8 @@ export async function commitManifest(
   if (isNew) onStored(info.sha256, info.size);
 }
 
-function refuseOther(expected: Digest | undefined, found: Digest): void {
+/** Throws `bad_digest` when content is not what was expected. */
+export function refuseOther(expected: Digest | undefined, found: Digest): void {
   if (expected === undefined || expected === found) return;
   throw new RealmError(
     "bad_digest",
@@ -82,33 +85,37 @@ function refuseOther(expected: Digest | undefined, found: Digest): void {
   );
 }
 
-/** Cuts, hashes and stores content that is more than one small file. */
-async function storeLarge(
+/**
+ * Cuts content into chunks, stores them and lists them in `draft`; hashes them into `whole` as they pass. Returns when
+ * the last is stored; after a failure when no more work is under way. `note.added`: whether a chunk was not there before.
+ */
+export async function storeChunks(
   parts: WriterParts,
   pieces: AsyncIterable<Uint8Array>,
-  expected: Digest | undefined,
-): Promise<Stored> {
-  const { buffers, catalogue, chunks, hasher, space } = parts;
-  const draft = await createManifestDraft(parts);
-  catalogue.drafts.add(draft);
-  const slots = createSlots(limits.chunkWritesAtOnce);
-  const whole = hasher.sha256(), chunker = createChunker(), shards = new Set<string>();
-  let buffer = buffers.take(limits.chunkMaxBytes), filled = 0, size = 0, added = false;
+  draft: ManifestDraft,
+  whole: WholeHash,
+  note: { added: boolean },
+): Promise<void> {
+  const { buffers, chunks, hasher } = parts;
+  const slots = createSlots(limits.chunkWritesAtOnce), chunker = createChunker();
+  let buffer = buffers.take(limits.chunkMaxBytes), filled = 0;
 
   async function cut(): Promise<void> {
     const { release } = buffer, bytes = buffer.bytes.subarray(0, filled);
     buffer = buffers.take(limits.chunkMaxBytes);
     filled = 0;
     const ref = { sha256: hashOf(hasher, bytes), size: bytes.length };
-    shards.add(ref.sha256.slice(0, 2));
     try {
-      await draft.add(ref);
+      const index = draft.add(ref);
+      whole.pass(index, bytes);
       await slots.run(async () => {
         try {
-          if ((await chunks.store(ref, bytes)).added) added = true;
+          if ((await chunks.store(ref, bytes)).added) note.added = true;
         } finally {
           release();
         }
+        await draft.stored(index);
+        whole.ahead();
       });
     } catch (error) {
       release();
@@ -118,8 +125,6 @@ async function storeLarge(
 
   try {
     for await (const piece of pieces) {
-      whole.update(piece);
-      size += piece.length;
       for (let from = 0; from < piece.length;) {
         const end = chunker.next(piece, from);
         buffer.bytes.set(piece.subarray(from, end ?? piece.length), filled);
@@ -130,30 +135,55 @@ async function storeLarge(
     }
     if (filled > 0) await cut();
     await slots.idle();
-    const digest = whole.digest();
-    refuseOther(expected, digest);
-    if (await revive(parts, digest)) {
-      await discard(parts, draft, added);
-      return { digest, size };
-    }
-    const info = await draft.finish(digest);
-    draft.moving(parts.layout.manifest(digest));
-    await commitManifest(parts, draft.path, info, shards);
-    // The entry, a root itself, counts the manifest's bytes from here on.
-    space.release(draft.reserved());
-    catalogue.drafts.delete(draft);
-    return { digest, size };
   } catch (error) {
     await slots.idle().catch(() => {});
-    await discard(parts, draft, added);
     throw error;
   } finally {
     buffer.release();
   }
 }
 
+/** Makes a draft whose chunks are all stored a blob, or drops it when the blob has come another way meanwhile. */
+export async function commitDraft(parts: WriterParts, draft: ManifestDraft, digest: Digest): Promise<Stored> {
+  const { catalogue, layout, space } = parts, size = draft.bytes();
+  if (await revive(parts, digest)) {
+    await discard(parts, draft, true);
+    return { digest, size };
+  }
+  const shards = new Set<string>();
+  for await (const page of draft.chunks()) for (const ref of page) shards.add(ref.sha256.slice(0, 2));
+  const info = await draft.finish(digest);
+  draft.moving(layout.manifest(digest));
+  await commitManifest(parts, draft.path, info, shards);
+  // The entry, a root itself, counts the manifest's bytes from here on.
+  space.release(draft.reserved());
+  catalogue.drafts.delete(draft);
+  return { digest, size };
+}
+
+/** Stores content that is more than one small file. */
+async function storeLarge(
+  parts: WriterParts,
+  pieces: AsyncIterable<Uint8Array>,
+  expected: Digest | undefined,
+): Promise<Stored> {
+  const draft = await createManifestDraft(parts, parts.temporary());
+  parts.catalogue.drafts.add(draft);
+  const whole = createWholeHash(parts, (i) => i < draft.count(), draft.refs), note = { added: false };
+  try {
+    await storeChunks(parts, pieces, draft, whole, note);
+    const digest = await whole.end(draft.count());
+    if (digest === undefined) throw new RealmError("disk", "a chunk that was just stored cannot be read");
+    refuseOther(expected, digest);
+    return await commitDraft(parts, draft, digest);
+  } catch (error) {
+    await discard(parts, draft, note.added);
+    throw error;
+  }
+}
+
 /** Drops a draft and the chunks that were stored for it alone. */
-async function discard(
+export async function discard(
   { catalogue, chunks }: WriterParts,
   draft: ManifestDraft,
   added: boolean,
@@ -164,10 +194,11 @@ async function discard(
   await draft.discard();
 }
 
-/** The pieces of a stream; cancels it when `signal` aborts or the consumer stops early. */
-async function* pieces(
+/** The pieces of a stream, `onMoved` told of each; cancels it when `signal` aborts or the consumer stops early. */
+export async function* pieces(
   content: ReadableStream<Uint8Array>,
   signal?: AbortSignal,
+  onMoved?: () => void,
 ): AsyncGenerator<Uint8Array> {
   const reader = content.getReader();
   const stop = () => void reader.cancel(signal?.reason).catch(() => {});
@@ -182,6 +213,7 @@ async function* pieces(
         ended = true;
         return;
       }
+      onMoved?.();
       yield value;
     }
   } finally {
@@ -192,12 +224,21 @@ async function* pieces(
 }
 
 /** Stores a stream; see {@link BlobSink}. */
-export async function writeBlob(
+export const writeBlob = (
   parts: WriterParts,
   content: ReadableStream<Uint8Array>,
-  options: Parameters<BlobSink["write"]>[1] = {},
+  { expected, signal }: Parameters<BlobSink["write"]>[1] = {},
+): Promise<Stored> =>
+  bySize(parts, pieces(content, signal), expected, (all) => storeLarge(parts, all, expected));
+
+/** Stores content up to `limits.blobInlineBytes` as one file; `large` takes what is more, from its first byte on. */
+export async function bySize(
+  parts: WriterParts,
+  source: AsyncGenerator<Uint8Array>,
+  expected: Digest | undefined,
+  large: (all: AsyncIterable<Uint8Array>) => Promise<Stored>,
 ): Promise<Stored> {
-  const source = pieces(content, options.signal), head: Uint8Array[] = [];
+  const head: Uint8Array[] = [];
   let size = 0;
   try {
     for (;;) {
@@ -205,14 +246,13 @@ export async function writeBlob(
       if (done) break;
       head.push(value);
       size += value.length;
-      if (size <= limits.blobInlineBytes) continue;
-      return await storeLarge(parts, resume(head, source), options.expected);
+      if (size > limits.blobInlineBytes) return await large(resume(head, source));
     }
   } finally {
     await source.return(undefined);
   }
   const bytes = concatBytes(...head), digest = hashOf(parts.hasher, bytes);
-  refuseOther(options.expected, digest);
+  refuseOther(expected, digest);
   await storeSmall(parts, digest, bytes);
   return { digest, size };
 }

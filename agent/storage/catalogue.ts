@@ -4,7 +4,14 @@ import { limits } from "../protocol/limits.ts";
 import { RealmError } from "../protocol/errors.ts";
 import type { Root } from "./chunk_files.ts";
 import type { StoreParts } from "./content_files.ts";
-import { type ChunkRef, manifestBytes, type ManifestInfo, readManifestInfo, readPages } from "./manifest.ts";
+import {
+  type ChunkRef,
+  ENTRY_BYTES,
+  manifestBytes,
+  type ManifestInfo,
+  readManifestInfo,
+  readPages,
+} from "./manifest.ts";
 
 /** A whole blob. */
 export interface Entry {
@@ -29,10 +36,21 @@ export interface PartialFile extends Root {
   readonly path: string;
 }
 
+/** An upload that stopped: the list of the chunks that arrived. */
+export interface UploadFile extends Root {
+  readonly digest: Digest;
+  readonly path: string;
+  /** Chunks that it lists. */
+  readonly count: number;
+  /** When it stopped, ms since 1970. */
+  readonly lastUse: number;
+}
+
 /** See the module's description. */
 export interface Catalogue {
   readonly entries: Map<Digest, Entry>;
   readonly partials: Map<Digest, PartialFile>;
+  readonly uploads: Map<Digest, UploadFile>;
   /** Manifests being made. */
   readonly drafts: Set<Root>;
   /** Removals of files under way, by blob. */
@@ -43,6 +61,8 @@ export interface Catalogue {
   adopt(digest: Digest, size: number, manifest: ManifestInfo | undefined, lastUse: number): Entry;
   /** Takes a partial in that is on disk; counts its bytes. */
   adoptPartial(info: ManifestInfo, path: string): PartialFile;
+  /** Takes an upload in that is on disk; counts its bytes. */
+  adoptUpload(digest: Digest, count: number, lastUse: number): void;
   /** Everything that keeps chunks. */
   roots(): Iterable<Root>;
   /** The catalogue lists everything on disk from now on. */
@@ -60,14 +80,14 @@ export const ownBytes = (size: number, manifest: ManifestInfo | undefined): numb
 export async function* chunksAt(
   parts: StoreParts,
   paths: readonly string[],
-  info: ManifestInfo,
+  { count }: { readonly count: number },
   gone: () => boolean,
 ): AsyncGenerator<readonly ChunkRef[]> {
   let missing: unknown;
   // The first path once more: the file may have been renamed to it after the first look.
   for (const path of [...paths, paths[0]]) {
     try {
-      return yield* readPages(parts.disk, path, 0, info.count);
+      return yield* readPages(parts.disk, path, 0, count);
     } catch (error) {
       if (!(error instanceof RealmError && error.code === "not_found")) throw error;
       missing = error;
@@ -80,6 +100,7 @@ export async function* chunksAt(
 export function createCatalogue(parts: StoreParts): Catalogue {
   const { disk, layout, space } = parts;
   const entries = new Map<Digest, Entry>(), partials = new Map<Digest, PartialFile>();
+  const uploads = new Map<Digest, UploadFile>();
   const drafts = new Set<Root>(), going = new Map<Digest, Promise<unknown>>();
   let complete = false;
 
@@ -106,6 +127,7 @@ export function createCatalogue(parts: StoreParts): Catalogue {
   return {
     entries,
     partials,
+    uploads,
     drafts,
     going,
     adopt,
@@ -129,6 +151,19 @@ export function createCatalogue(parts: StoreParts): Catalogue {
       space.add(manifestBytes(info.count));
       return file;
     },
+    adoptUpload(digest, count, lastUse) {
+      const path = layout.upload(digest);
+      const file: UploadFile = {
+        digest,
+        path,
+        count,
+        lastUse,
+        chunks: () =>
+          chunksAt(parts, [path, layout.manifest(digest)], { count }, () => uploads.get(digest) !== file),
+      };
+      uploads.set(digest, file);
+      space.add(count * ENTRY_BYTES);
+    },
     *roots() {
       for (const entry of entries.values()) {
         const { manifest, digest } = entry;
@@ -137,6 +172,7 @@ export function createCatalogue(parts: StoreParts): Catalogue {
         yield { chunks: () => chunksAt(parts, [layout.manifest(digest)], manifest, gone) };
       }
       yield* partials.values();
+      yield* uploads.values();
       yield* drafts;
     },
     complete: () => void (complete = true),

@@ -18,6 +18,8 @@ export interface Layout {
   chunk(digest: Digest): string;
   /** Manifest of an interrupted fetch. */
   partial(digest: Digest): string;
+  /** Chunks that arrived of an upload. */
+  upload(digest: Digest): string;
   /** A file being written; nothing in this directory outlives a start. */
   incoming(name: string): string;
   /** A file whose content did not match its name. */
@@ -38,6 +40,7 @@ export function layoutOf(root: string): Layout {
     chunkShard,
     chunk: (digest) => `${chunkShard(digest)}/${digest}`,
     partial: (digest) => `${root}/partial/${digest}`,
+    upload: (digest) => `${root}/uploads/${digest}`,
     incoming: (name) => `${root}/incoming/${name}`,
     damaged: (name) => `${root}/damaged/${name}`,
   };

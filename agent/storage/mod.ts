@@ -16,6 +16,7 @@ export {
 } from "./blob_store.ts";
 export type { PartialBlob } from "./partial.ts";
 export type { ChunkRef, ManifestInfo } from "./manifest.ts";
+export type { Uploads, UploadState } from "./upload.ts";
 export { defaultQuota } from "./space.ts";
 export {
   type BlobExchange,

@@ -2,7 +2,6 @@
  * Blobs that are being fetched: a manifest from a holder and the chunks so far. Both survive interruption; only when the
  * hash of the whole matches does the manifest become a blob.
  */
-import type { Sha256 } from "../ports.ts";
 import { RealmError } from "../protocol/errors.ts";
 import { limits } from "../protocol/limits.ts";
 import { commitManifest, type WriterParts } from "./blob_writer.ts";
@@ -17,6 +16,7 @@ import {
   type ManifestInfo,
   readEntryBytes,
 } from "./manifest.ts";
+import { createWholeHash } from "./whole_hash.ts";
 
 /** `claim`s at once while a partial is opened. */
 const CLAIMS_AT_ONCE = 32;
@@ -91,11 +91,10 @@ export async function openPartial(
   file: PartialFile,
   onEnd: () => void,
 ): Promise<PartialBlob> {
-  const { buffers, catalogue, chunks, disk, hasher, layout, space } = parts;
+  const { catalogue, chunks, disk, hasher, space } = parts;
   const { info, path } = file;
   const bits = new Uint8Array(Math.ceil(info.count / 8)), shards = new Set<string>();
   let held = 0, first = 0;
-  let whole: Sha256 = hasher.sha256(), hashed = 0, hashing: Promise<void> | undefined, unreadable = false;
 
   const has = (i: number) => (bits[i >> 3] & (1 << (i & 7))) !== 0;
   function mark(i: number, ref: ChunkRef): void {
@@ -124,43 +123,17 @@ export async function openPartial(
     }
   }
 
-  /** Hashes the whole along with the front of what is here, so that little is left to do at the end. */
-  async function hashOn(): Promise<void> {
-    let page: readonly ChunkRef[] = [], pageAt = 0;
-    while (!unreadable && hashed < info.count && has(hashed)) {
-      if (hashed >= pageAt + page.length) {
-        pageAt = hashed;
-        page = await refs(hashed, hashed + 64);
-      }
-      const ref = page[hashed - pageAt], { bytes, release } = buffers.take(ref.size);
-      try {
-        await disk.readInto(layout.chunk(ref.sha256), bytes);
-        whole.update(bytes);
-        hashed++;
-      } catch {
-        unreadable = true; // finish() finds out which
-      } finally {
-        release();
-      }
-    }
-  }
-  function hashAhead(): void {
-    hashing ??= hashOn().catch(() => void (unreadable = true)).finally(() => hashing = undefined);
-  }
-
   await eachRef(async (i, ref) => {
     if (await chunks.claim(ref)) mark(i, ref);
   });
-  hashAhead();
+  const hash = () => createWholeHash(parts, (i) => i < info.count && has(i), refs);
+  let whole = hash();
+  whole.ahead();
 
   async function finish(): Promise<"stored" | "missing" | "false_manifest"> {
     if (first < info.count) return "missing";
-    do {
-      hashAhead();
-      await hashing;
-    } while (!unreadable && hashed < info.count);
-    if (unreadable || whole.digest() !== info.sha256) {
-      [whole, hashed, unreadable] = [hasher.sha256(), 0, false];
+    if (await whole.end(info.count) !== info.sha256) {
+      whole = hash();
       await eachRef(async (i, ref) => {
         await chunks.read(ref).then((loan) => loan.release(), () => unmark(i, ref));
       });
@@ -193,11 +166,8 @@ export async function openPartial(
       }
       await chunks.store(ref, bytes);
       mark(i, ref);
-      if (i === hashed && !hashing && !unreadable) {
-        whole.update(bytes);
-        hashed++;
-      }
-      hashAhead();
+      whole.pass(i, bytes);
+      whole.ahead();
     },
     finish,
     async discard() {

@@ -8,6 +8,7 @@ import type { Catalogue } from "./catalogue.ts";
 import type { ChunkFiles } from "./chunk_files.ts";
 import { setAside, type StoreParts } from "./content_files.ts";
 import { parseName, SHARDS } from "./layout.ts";
+import { savedEntries } from "./manifest_draft.ts";
 import { checkManifest, type ChunkRef, readManifestInfo } from "./manifest.ts";
 
 /** Shards listed at once. */
@@ -15,7 +16,7 @@ const SHARDS_AT_ONCE = 8;
 
 /** Makes the directories and removes unfinished files; whether there were any (then chunks may be orphaned). */
 export async function prepare({ disk, layout }: StoreParts): Promise<boolean> {
-  for (const name of ["incoming", "partial", "damaged", "chunks"]) {
+  for (const name of ["incoming", "partial", "uploads", "damaged", "chunks"]) {
     await disk.makeDirectory(`${layout.root}/${name}`);
   }
   const left = await disk.list(`${layout.root}/incoming`);
@@ -70,6 +71,22 @@ async function scanPartials(parts: StoreParts, catalogue: Catalogue, now: number
   return dropped;
 }
 
+/** Uploads; whether chunks may be there that none of them lists: those that a killed agent had just stored. */
+async function scanUploads(parts: StoreParts, catalogue: Catalogue, now: number): Promise<boolean> {
+  const { disk, layout } = parts;
+  const files = await disk.entries(`${layout.root}/uploads`);
+  for (const { name, modifiedAt } of files) {
+    const path = layout.upload(name);
+    let count = 0;
+    if (isDigest(name) && modifiedAt > now - limits.uploadMs && !catalogue.entries.has(name)) {
+      for await (const page of savedEntries(parts, path)) count += page.length;
+    }
+    if (count > 0) catalogue.adoptUpload(name, count, modifiedAt);
+    else await disk.remove(path);
+  }
+  return files.length > 0;
+}
+
 /** Fills the catalogue; whether chunks may be orphaned. */
 export async function scan(
   parts: StoreParts,
@@ -87,8 +104,9 @@ export async function scan(
   }
   for (const file of await parts.disk.entries(`${parts.layout.root}/damaged`)) parts.space.add(file.size);
   const dropped = await scanPartials(parts, catalogue, now);
+  const stray = await scanUploads(parts, catalogue, now);
   catalogue.complete();
-  return dropped;
+  return dropped || stray;
 }
 
 /** Every chunk on disk, as candidates of a sweep for orphans. */

@@ -37,6 +37,17 @@ export function diskContract(
     }
   });
 
+  scenario("goes on with a file after its first bytes", async (disk, d) => {
+    await disk.writeAtomic(`${d}/log`, text("one two"));
+    const writer = await disk.extend(`${d}/log`, 4);
+    await writer.write(text("three "));
+    await writer.write(text("four"));
+    await writer.sync();
+    await writer.close();
+    assert.equal(await all(disk.readStream(`${d}/log`)), "one three four");
+    await assert.rejects(disk.extend(`${d}/nothing`, 0), { code: "not_found" });
+  });
+
   scenario("replaces atomically", async (disk, d) => {
     await disk.writeAtomic(`${d}/x`, text("old"));
     await disk.writeAtomic(`${d}/x`, text("newer"));

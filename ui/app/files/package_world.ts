@@ -95,6 +95,7 @@ export function worldOf(root: Local): PackageWorld {
       return { kind, size, modifiedAt };
     },
     create: refused,
+    extend: refused,
     writeAtomic: refused,
     rename: refused,
     remove: refused,

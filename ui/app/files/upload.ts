@@ -1,12 +1,10 @@
 /** Sending content to the node: only what the realm lacks, some files side by side, with the bytes counted as they leave. */
-import { type Digest, packageBlobs, type PackageReader, type RealmClient, RealmError } from "../../../mod.ts";
+import { type Digest, packageBlobs, type PackageReader, type RealmClient } from "../../../mod.ts";
 
 /** Files sent side by side: hides latency, and one slow disk is not swamped. */
 const SIDE_BY_SIDE = 4;
 /** Digests asked for at once; below the API's bound. */
 const ASKED = 10_000;
-/** Tries of one file when the node says that it is asked too often. */
-const TRIES = 5;
 
 /** How far it is. */
 export interface Progress {
@@ -15,7 +13,7 @@ export interface Progress {
   readonly bytes: number;
   readonly bytesOf: number;
 }
-/** Told of the bytes of each content as they leave, by the end of its address. */
+/** Told of the bytes of each content as they leave, by its digest. */
 const listeners = new Map<string, (sent: number) => void>();
 
 /** `fetch` of a PUT, by the one door of browsers that tells how far an upload is. */
@@ -26,7 +24,11 @@ export function putCounted(url: string, init: RequestInit): Promise<Response> {
     const fail = () => reject(new TypeError("the upload was cut off"));
     request.open("PUT", url);
     for (const [name, value] of new Headers(init.headers)) request.setRequestHeader(name, value);
-    request.upload.onprogress = (e) => listeners.get(url.slice(url.lastIndexOf("/") + 1))?.(e.loaded);
+    const { pathname, searchParams } = new URL(url);
+    // What goes on after an interruption begins at its offset.
+    const before = Number(searchParams.get("offset") ?? 0);
+    request.upload.onprogress = (e) =>
+      listeners.get(pathname.slice(pathname.lastIndexOf("/") + 1))?.(before + e.loaded);
     request.onerror = request.onabort = request.ontimeout = fail;
     request.onload = () => {
       if (request.responseURL !== url) return fail();
@@ -39,24 +41,18 @@ export function putCounted(url: string, init: RequestInit): Promise<Response> {
   });
 }
 
-/** Uploads one content; told of its bytes as they leave. */
+/** Uploads one content, over interruptions of the connection; told of its bytes as they leave. */
 export async function sendCounted(
   client: RealmClient,
   digest: Digest,
   content: Blob,
   sent: (bytes: number) => void,
+  signal?: AbortSignal,
 ): Promise<void> {
   listeners.set(digest, sent);
   try {
-    for (let left = TRIES;; left--) {
-      try {
-        await client.upload(digest, content);
-        return sent(content.size);
-      } catch (error) {
-        if (!(error instanceof RealmError && error.code === "rate_limited") || left <= 1) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 1_000));
-      }
-    }
+    await client.upload(digest, content, { signal });
+    sent(content.size);
   } finally {
     listeners.delete(digest);
   }
@@ -95,7 +91,7 @@ export async function uploadPackage(
       await sendCounted(client, blob.digest, content, (n) => {
         sent.set(blob.digest, Math.min(n, blob.size));
         report();
-      });
+      }, signal);
       files++;
       report();
     }
