@@ -16,7 +16,7 @@ import { AppCounters, type AppMetrics } from "./metrics.ts";
 import { type AccessLog, type AccessLogOptions, createAccessLog } from "./access_log.ts";
 import { Attempts } from "./attempts.ts";
 import { ReplicaBook } from "./replicas.ts";
-import { type Answer, AttemptError, type Exchange, notSent } from "./exchange.ts";
+import { type Answer, AttemptError, type Exchange, notSent, type UpgradeAnswer } from "./exchange.ts";
 import { type Target, targetOf, wantsUpgrade } from "./forwarding.ts";
 import { answerLocally, findStatic, upgradeLocally } from "./local_replica.ts";
 import { servePeers } from "./peer_server.ts";
@@ -116,11 +116,7 @@ export class Gateway implements AsyncDisposable {
     this.#listeners = open;
     servePeers(this.#options.streams, {
       answer: (replica, exchange) => this.#answerPeer(replica, exchange),
-      upgrade: async (id, exchange) => {
-        const replica = this.#localReplica(id, exchange.app, true);
-        this.#countersOf(exchange.app).forPeers++;
-        return await upgradeLocally(replica.local!, exchange);
-      },
+      upgrade: (id, exchange) => this.#upgradePeer(id, exchange),
     }, this.#options.log);
   }
 
@@ -172,9 +168,16 @@ export class Gateway implements AsyncDisposable {
     return this.#book.inFlight(replica);
   }
 
-  /** Resolves when no request is in work at a replica, or when the signal aborts. Take it from the table first. */
-  idle(replica: string, signal?: AbortSignal): Promise<void> {
-    return this.#book.idle(replica, signal);
+  /**
+   * Resolves when no request, stream or upgraded connection is in work at a replica, or after `withinMs`; whether it is
+   * idle then. Take it from the table first.
+   */
+  async idle(replica: string, withinMs: number): Promise<boolean> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), withinMs);
+    await this.#book.idle(replica, late.signal);
+    clearTimeout(timer);
+    return this.#book.inFlight(replica) === 0;
   }
 
   /** Stops accepting, lets requests finish for `graceMs`, then ends everything. Idempotent. */
@@ -322,15 +325,32 @@ export class Gateway implements AsyncDisposable {
     throw new AttemptError(notSent("The replica is not (or no longer) ready on that node."), false);
   }
 
+  /** Counts a request at a replica; returns what ends it, once. */
+  #enter(replica: string): () => void {
+    this.#book.enter(replica);
+    let over = false;
+    return () => {
+      if (!over) this.#book.leave(replica);
+      over = true;
+    };
+  }
+
+  async #upgradePeer(id: string, exchange: Exchange): Promise<{ answer: UpgradeAnswer; done: () => void }> {
+    const replica = this.#localReplica(id, exchange.app, true);
+    this.#countersOf(exchange.app).forPeers++;
+    const done = this.#enter(replica.id);
+    try {
+      return { answer: await upgradeLocally(replica.local!, exchange), done };
+    } catch (error) {
+      done();
+      throw error;
+    }
+  }
+
   async #answerPeer(id: string, exchange: Exchange): Promise<Answer> {
     const replica = this.#localReplica(id, exchange.app, false);
     this.#countersOf(exchange.app).forPeers++;
-    this.#book.enter(replica.id);
-    let over = false;
-    const leave = () => {
-      if (!over) this.#book.leave(replica.id);
-      over = true;
-    };
+    const leave = this.#enter(replica.id);
     try {
       const answer = await answerLocally(replica.local!, exchange, this.#files);
       if (answer.body instanceof ReadableStream) {

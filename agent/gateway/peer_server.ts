@@ -29,7 +29,11 @@ import { framedDuplex, splice } from "./framed_duplex.ts";
 export interface PeerService {
   /** Answers from `replica`, or from another local replica of the app when that one is gone. */
   answer(replica: string, exchange: Exchange): Promise<Answer>;
-  upgrade(replica: string, exchange: Exchange): Promise<UpgradeAnswer>;
+  /** `done` must be called when the connection has ended. */
+  upgrade(
+    replica: string,
+    exchange: Exchange,
+  ): Promise<{ readonly answer: UpgradeAnswer; readonly done: () => void }>;
 }
 
 type Writer = WritableStreamDefaultWriter<Uint8Array>;
@@ -173,11 +177,17 @@ async function tunnel(
   writer: Writer,
   stream: PeerStream,
 ): Promise<void> {
-  const answer = await service.upgrade(head.replica, exchange);
-  if (answer.kind === "response") return reply(writer, answerOf(answer.response)).catch(() => stream.reset());
-  const response: ResponseHead = { status: 101, fields: answer.fields, body: true };
-  await writer.write(jsonFrame(kinds.head, response));
-  await splice(answer.duplex, framedDuplex(reader, writer, () => stream.reset()));
+  const { answer, done } = await service.upgrade(head.replica, exchange);
+  try {
+    if (answer.kind === "response") {
+      return await reply(writer, answerOf(answer.response)).catch(() => stream.reset());
+    }
+    const response: ResponseHead = { status: 101, fields: answer.fields, body: true };
+    await writer.write(jsonFrame(kinds.head, response));
+    await splice(answer.duplex, framedDuplex(reader, writer, () => stream.reset()));
+  } finally {
+    done();
+  }
 }
 
 /** Starts answering members' exchanges. */

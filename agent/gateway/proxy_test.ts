@@ -309,10 +309,11 @@ Deno.test("idle resolves when the last request on a replica has ended, also one 
   const waiting = get(s.port, H, "/");
   await until("under way", () => s.nodes[0].inFlight("n1") === 1 && s.gateway.inFlight("n1") === 1);
   let idle = 0;
-  s.nodes[0].idle("n1").then(() => idle++);
-  s.gateway.idle("n1").then(() => idle++);
+  const never = s.gateway.idle("n1", 1);
+  s.nodes[0].idle("n1", 30_000).then(() => idle++);
+  s.gateway.idle("n1", 30_000).then(() => idle++);
   s.gateway.setRoutes({ routes: [] });
-  await new Promise((r) => setTimeout(r, 20));
+  assert.equal(await never, false, "it says so when the time is over");
   assert.equal(idle, 0);
   go.resolve();
   assert.equal((await waiting).body, "x");

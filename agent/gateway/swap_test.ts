@@ -115,7 +115,7 @@ for (const where of ["here", "on another node"] as const) {
         // The single writer: the old one ends before the new one may start; nothing is ready in between.
         old.stop();
         tell(`v${v}`, undefined);
-        await back.gateway.idle(`v${v - 1}`);
+        assert.ok(await back.gateway.idle(`v${v - 1}`, 30_000));
         assert.equal(old.active(), 0, "drained before it is replaced");
         await turn();
         tell(`v${v}`, next.local);

@@ -79,6 +79,10 @@ for (const where of ["on this node", "on another node"] as const) {
     assert.deepEqual(await messages(socket, 1), ["hello /chat"]);
     assert.equal(socket.protocol, "chat");
     assert.equal(front.gateway.metrics().app.tunnels, 1);
+    // The replica is busy at the node that runs it as well: who stops it there has to wait.
+    const serving = where === "on this node" ? front.gateway : back.gateway;
+    assert.equal(await serving.idle("r", 1), false);
+    const idle = serving.idle("r", 30_000);
     const big = crypto.getRandomValues(new Uint8Array(60_000));
     socket.send("one");
     socket.send(big);
@@ -88,6 +92,7 @@ for (const where of ["on this node", "on another node"] as const) {
     const closed = new Promise<CloseEvent>((resolve) => socket.onclose = resolve);
     socket.send("bye");
     assert.equal((await closed).code, 4001);
+    assert.equal(await idle, true);
     await until("the tunnel is gone", () => front.gateway.metrics().app.tunnels === 0);
     assert.equal(front.gateway.inFlight("r"), 0);
   });

@@ -35,6 +35,7 @@ import {
   decodeMessage,
   type Digest,
   encodeMessage,
+  gatewayLimits,
   type NodeId,
   nodeIdOf,
   type NodeInfo,
@@ -85,8 +86,6 @@ export interface AgentOptions {
 
 /** How often the audit chain's head is published when it grew. */
 const AUDIT_HEAD_MS = 60_000;
-/** Replicas get this long to finish requests when the agent stops. */
-const STOP_GRACE_MS = 5_000;
 
 /** Parts that a running agent is made of; {@link startAgent} returns them wired. */
 export interface Agent extends AsyncDisposable {
@@ -147,7 +146,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const accused = new Set<NodeId>();
   let orders: readonly RunOrder[] = [];
   let neighbours: readonly NodeId[] = [];
-  let routesQueued = false;
+  let routesQueued = false, leaving = false;
   let info: Omit<NodeInfo, "incarnation"> | undefined;
 
   const sinks = {
@@ -210,7 +209,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     return [...holders].filter((id) => nodeState(core, id) === "alive");
   }
   function localOf(id: string): LocalReplica | undefined {
-    const replica = late.replicas?.get(id);
+    const replica = leaving ? undefined : late.replicas?.get(id);
     return replica ? localReplica(replica) : undefined;
   }
   /** One table for many changes: built once at the end of the present turn. */
@@ -219,9 +218,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     routesQueued = true;
     queueMicrotask(() => {
       routesQueued = false;
-      const rtts = new Map(late.mesh?.peers().map((p) => [p.id, p.rttMs]) ?? []);
-      late.gateway?.setRoutes(routeTable(core, localOf, (node) => rtts.get(node)));
+      setRoutes();
     });
+  }
+  function setRoutes(): void {
+    const rtts = new Map(late.mesh?.peers().map((p) => [p.id, p.rttMs]) ?? []);
+    late.gateway?.setRoutes(routeTable(core, localOf, (node) => rtts.get(node)));
   }
   /** Volumes go only when their app was removed with them, by a person's explicit wish. */
   function dropVolumes(): void {
@@ -339,35 +341,44 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 
   const runtimes = new Map(options.runtimes.map((r) => [r.kind, r]));
   const preparing = new Map<string, Promise<unknown>>();
-  const replicas = late.replicas = new Replicas({
-    ensurePackage: (order, onProgress, signal) =>
-      contents.ensurePackage(order, holdersOf(order.revision.spec.package), onProgress, signal),
-    // Two starts of one app must not seed one volume at the same time.
-    prepareMounts(manifest, order, dir) {
-      const before = preparing.get(order.app) ?? Promise.resolve();
-      const mounts = before.then(() =>
-        prepareMounts(world, manifest, { dataDir, app: order.app, replica: order.replica, packageDir: dir })
-      );
-      preparing.set(order.app, mounts.catch(() => {}));
-      return mounts;
+  const replicas = late.replicas = new Replicas(
+    {
+      ensurePackage: (order, onProgress, signal) =>
+        contents.ensurePackage(order, holdersOf(order.revision.spec.package), onProgress, signal),
+      // Two starts of one app must not seed one volume at the same time.
+      prepareMounts(manifest, order, dir) {
+        const before = preparing.get(order.app) ?? Promise.resolve();
+        const mounts = before.then(() =>
+          prepareMounts(world, manifest, { dataDir, app: order.app, replica: order.replica, packageDir: dir })
+        );
+        preparing.set(order.app, mounts.catch(() => {}));
+        return mounts;
+      },
+      clearWork: (order) => clearWork(world, dataDir, order.app, order.replica),
+      startRun(spec, onLog, signal) {
+        const runtime = runtimes.get("wasm");
+        if (!runtime) throw new RealmError("unavailable", "this node has no wasm runtime");
+        return runtime.start(spec, onLog, signal);
+      },
+      cacheDir: `${dataDir}/cache/wasm`,
+      report: (status) => loop.feed({ t: "replica", status }),
+      log: (order, chunk) => logs.write(order.app, order.replica, chunk),
+      note: (order, text) => logs.note(order.app, order.replica, text),
+      lastLines: (order) => logs.tail(order.app, 20, order.replica).map((l) => l.text).join("\n"),
+      changed: queueRoutes,
+      drained(order, withinMs) {
+        // The table in force may still name it: nothing new must reach it from here on.
+        setRoutes();
+        return gateway.idle(order.replica, withinMs);
+      },
     },
-    clearWork: (order) => clearWork(world, dataDir, order.app, order.replica),
-    startRun(spec, onLog, signal) {
-      const runtime = runtimes.get("wasm");
-      if (!runtime) throw new RealmError("unavailable", "this node has no wasm runtime");
-      return runtime.start(spec, onLog, signal);
+    (app) => !core.apps.get(app)?.desired,
+    (replica) => {
+      loop.feed({ t: "gone", replica });
+      dropVolumes();
+      queueRoutes();
     },
-    cacheDir: `${dataDir}/cache/wasm`,
-    report: (status) => loop.feed({ t: "replica", status }),
-    log: (order, chunk) => logs.write(order.app, order.replica, chunk),
-    note: (order, text) => logs.note(order.app, order.replica, text),
-    lastLines: (order) => logs.tail(order.app, 20, order.replica).map((l) => l.text).join("\n"),
-    changed: queueRoutes,
-  }, (replica) => {
-    loop.feed({ t: "gone", replica });
-    dropVolumes();
-    queueRoutes();
-  });
+  );
 
   const probes = await Promise.all(options.runtimes.map((r) => r.probe()));
   const memory = Math.floor(Deno.systemMemoryInfo().total / 1024 / 1024 * 0.8);
@@ -449,8 +460,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       loop.feed({ t: "leave" });
       loop.feed({ t: "tick" });
       remember();
-      await parts.gateway.close(STOP_GRACE_MS);
-      await parts.replicas.stopAll(STOP_GRACE_MS);
+      // Others hear that this node leaves, and what reaches it meanwhile goes to them.
+      leaving = true;
+      setRoutes();
+      await Promise.all([
+        parts.replicas.stopAll(gatewayLimits.stopMs),
+        parts.gateway.close(gatewayLimits.stopMs),
+      ]);
       loop[Symbol.dispose]();
       watch[Symbol.dispose]();
       monitoring[Symbol.dispose]();

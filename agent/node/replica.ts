@@ -27,9 +27,6 @@ const HEALTH = {
  * milliseconds, and most packages are fetched, verified and started faster than a person looks.
  */
 const PASSING = { states: ["fetching", "verifying", "starting"] as readonly ReplicaState[], ms: 150 };
-/** Requests in flight get this long when a replica is stopped. */
-const STOP_GRACE_MS = 10_000;
-
 /** A package that is ready to run. */
 export interface ReadyPackage {
   readonly dir: string;
@@ -47,6 +44,8 @@ export interface ReplicaWorld {
   clearWork(order: RunOrder): Promise<void>;
   startRun(spec: RunSpec, onLog: (chunk: LogChunk) => void, signal: AbortSignal): Promise<RunHandle>;
   readonly cacheDir: string;
+  /** Gives it no new request; resolves when those in flight have ended, or after `withinMs`. */
+  drained(order: RunOrder, withinMs: number): Promise<boolean>;
   /** Resolves when no older replica on this node uses the same volumes any more. */
   volumesFree(order: RunOrder): Promise<void>;
   report(status: ReplicaStatus): void;
@@ -94,14 +93,24 @@ export class Replica {
     return this.#handle;
   }
 
-  /** Ends it: no new requests, those in flight finish, then it is gone and its work mounts are cleared. */
-  async stop(graceMs: number = STOP_GRACE_MS): Promise<void> {
+  /**
+   * Ends it: no new requests; those in flight, streams and upgraded connections get `graceMs` to finish; then it is gone
+   * and its work mounts are cleared.
+   */
+  async stop(graceMs: number): Promise<void> {
+    const until = performance.now() + graceMs;
     if (!this.#abort.signal.aborted) {
       if (this.#state !== "failed") this.#report("stopping");
       this.#abort.abort();
       this.#wakeBackoff?.();
     }
-    await this.#handle?.stop(graceMs);
+    if (!await this.#world.drained(this.order, graceMs)) {
+      this.#world.note(
+        this.order,
+        `stopped with requests in flight: they did not end within ${graceMs / 1000} s`,
+      );
+    }
+    await this.#handle?.stop(Math.max(0, until - performance.now()));
     await this.#done;
     await this.#world.clearWork(this.order);
     this.#report("stopped");

@@ -3,6 +3,7 @@
  * volumes is prepared while the old one still serves, and starts only after that has ended: one writer at a time.
  */
 import type { RunOrder } from "../core/mod.ts";
+import { gatewayLimits } from "../protocol/mod.ts";
 import { Replica, type ReplicaWorld } from "./replica.ts";
 
 /** See the module's text. */
@@ -10,10 +11,17 @@ export class Replicas {
   readonly #running = new Map<string, Replica>();
   readonly #stopping = new Map<string, { readonly replica: Replica; readonly ended: Promise<void> }>();
   readonly #world: ReplicaWorld;
+  readonly #isRemoved: (app: string) => boolean;
   readonly #gone: (replica: string) => void;
 
-  constructor(world: Omit<ReplicaWorld, "volumesFree">, gone: (replica: string) => void) {
+  /** `isRemoved`: whether an app is gone as such. `gone`: told of each replica that has ended. */
+  constructor(
+    world: Omit<ReplicaWorld, "volumesFree">,
+    isRemoved: (app: string) => boolean,
+    gone: (replica: string) => void,
+  ) {
     this.#world = { ...world, volumesFree: (order) => this.#volumesFree(order) };
+    this.#isRemoved = isRemoved;
     this.#gone = gone;
   }
 
@@ -40,13 +48,18 @@ export class Replicas {
       const successor = replica.order.revision.spec.volumes.length === 0
         ? undefined
         : fresh.find((f) => sharesVolumes(f.order, replica.order));
-      this.#end(replica, successor?.prepared ?? Promise.resolve());
+      const graceMs = successor
+        ? gatewayLimits.handOverMs
+        : this.#isRemoved(replica.order.app)
+        ? gatewayLimits.stopMs
+        : drainMsOf(replica);
+      this.#end(replica, successor?.prepared ?? Promise.resolve(), graceMs);
     }
   }
 
-  #end(replica: Replica, after: Promise<void>): void {
+  #end(replica: Replica, after: Promise<void>, graceMs: number): void {
     const id = replica.order.replica;
-    const ended = after.then(() => replica.stop()).catch(() => {}).finally(() => {
+    const ended = after.then(() => replica.stop(graceMs)).catch(() => {}).finally(() => {
       this.#stopping.delete(id);
       this.#gone(id);
     });
@@ -69,6 +82,13 @@ export class Replicas {
     await Promise.allSettled([...this.#stopping.values()].map((s) => s.ended));
   }
 }
+
+/** As long as a request of this app may take, within bounds. */
+const drainMsOf = (replica: Replica): number =>
+  Math.min(
+    gatewayLimits.drainMaxMs,
+    Math.max(gatewayLimits.drainMs, replica.package?.manifest.component?.timeoutMs ?? 0),
+  );
 
 const sharesVolumes = (a: RunOrder, b: RunOrder): boolean =>
   a.app === b.app && a.revision.spec.volumes.some((v) => b.revision.spec.volumes.includes(v));

@@ -8,8 +8,8 @@ import type { LocalReplica, ReplicaTarget, Route, RouteTable } from "../gateway/
 export type LocalOf = (replica: string) => LocalReplica | undefined;
 
 /**
- * One route per route of each app, with every replica that is decided and, on this node, those that still end. A
- * replica is ready when its node lives and says that it is healthy.
+ * One route per route of each app, with every replica that is decided. A replica is ready when its node lives and says
+ * that it is healthy, and here when it can be called.
  */
 export function routeTable(
   core: Core,
@@ -17,10 +17,12 @@ export function routeTable(
   rttOf: (node: NodeId) => number | undefined,
 ): RouteTable {
   const routes: Route[] = [];
-  const lost = new Set<NodeId>();
+  const lost = new Set<NodeId>(), left = new Set<NodeId>();
   for (const id of core.members.admitted.keys()) {
     const state = nodeState(core, id);
-    if (state === "unreachable" || state === "removed" || state === "left") lost.add(id);
+    if (state === "unreachable" || state === "removed") lost.add(id);
+    // One that was stopped still finishes what it has begun: it gets nothing new.
+    if (state === "left") left.add(id);
   }
   for (const app of core.apps.values()) {
     const decision = app.decision?.value;
@@ -39,7 +41,8 @@ export function routeTable(
         id: replica.id,
         revision: replica.revision,
         node: replica.node,
-        ready: healthy && !lost.has(replica.node) && (!here || local !== undefined),
+        ready: healthy && !lost.has(replica.node) && !left.has(replica.node) &&
+          (!here || local !== undefined),
         ...(rttMs === undefined ? {} : { rttMs }),
         ...(local ? { local } : {}),
       };

@@ -461,6 +461,17 @@ export const gatewayLimits = {
   tunnelsPerApp: 2_048,
   /** How long a request waits for a ready replica while its app has none (version swap, node lost). */
   holdMs: 10_000,
+  /**
+   * Requests, streams and upgraded connections at a replica that is replaced, moved or scaled away may go on this long;
+   * requests of an app whose own limit is longer until that.
+   */
+  drainMs: 60_000,
+  /** And no longer, whatever the app allows. */
+  drainMaxMs: 15 * 60_000,
+  /** The same when a successor waits for the replica's volumes: new requests wait meanwhile, at most `holdMs`. */
+  handOverMs: 6_000,
+  /** The same when the app is removed, or the node stops: somebody waits for it. */
+  stopMs: 10_000,
   /** Requests that wait so at once, over all apps. */
   held: 2_000,
   /**

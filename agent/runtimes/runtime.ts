@@ -95,7 +95,8 @@ export interface RunHandle {
   readonly exit: Promise<ExitReport>;
   /**
    * `http` mode: one request. Status, headers and body stream through. Rejects with `RealmError`: `unavailable` (queue
-   * full, or the guest ended before it answered: a safe request may be retried elsewhere), `timed_out`.
+   * full, or the guest ended before it answered: a safe request may be retried elsewhere; with `detail: { sent: false }`
+   * any request, for the guest has seen nothing of it), `timed_out`.
    */
   serve(call: HttpCall): Promise<HttpAnswer>;
   /** The same for whoever has a `Request`. */

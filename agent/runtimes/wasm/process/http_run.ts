@@ -16,6 +16,10 @@ interface Waiting {
   readonly refuse: (error: RealmError) => void;
 }
 
+/** Nothing of the request has reached the guest: any request may be tried elsewhere. */
+const notBegun = (message: string): RealmError =>
+  new RealmError("unavailable", message, { detail: { sent: false } });
+
 /** The handle of a run in `http` mode. */
 export class HttpRun implements RunHandle {
   readonly id: string;
@@ -68,7 +72,7 @@ export class HttpRun implements RunHandle {
   async serve(call: HttpCall): Promise<HttpAnswer> {
     this.#requests++;
     try {
-      if (this.#isOver || this.#stopping) throw new RealmError("unavailable", `Run ${this.id} has ended.`);
+      if (this.#isOver || this.#stopping) throw notBegun(`Run ${this.id} has ended.`);
       return await (this.#hasPlace() ? this.#begin(call) : this.#queue(call));
     } catch (error) {
       this.#errors++;
@@ -80,7 +84,7 @@ export class HttpRun implements RunHandle {
     if (!this.#stopping) {
       this.#stopping = true;
       for (const { refuse } of this.#waiting.splice(0)) {
-        refuse(new RealmError("unavailable", `Run ${this.id} is stopping.`));
+        refuse(notBegun(`Run ${this.id} is stopping.`));
       }
       await this.#untilIdle(graceMs);
       (this.#child ?? this.#starting)?.kill();
@@ -114,8 +118,7 @@ export class HttpRun implements RunHandle {
   #queue(call: HttpCall): Promise<HttpAnswer> {
     const { signal } = call;
     if (this.#waiting.length >= wasmLimits.requestQueue) {
-      throw new RealmError(
-        "unavailable",
+      throw notBegun(
         `Run ${this.id} has ${this.#spec.maxConcurrency} requests in work and ${wasmLimits.requestQueue} waiting.`,
       );
     }
@@ -133,7 +136,7 @@ export class HttpRun implements RunHandle {
       };
       const gone = () => waiting.refuse(new RealmError("unavailable", "The client has gone."));
       const timer = setTimeout(
-        () => waiting.refuse(new RealmError("unavailable", `Run ${this.id} had no free place in time.`)),
+        () => waiting.refuse(notBegun(`Run ${this.id} had no free place in time.`)),
         wasmLimits.queueWaitMs,
       );
       signal.addEventListener("abort", gone, { once: true });
@@ -263,7 +266,7 @@ export class HttpRun implements RunHandle {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#deadline);
-    for (const { refuse } of this.#waiting.splice(0)) refuse(new RealmError("unavailable", message));
+    for (const { refuse } of this.#waiting.splice(0)) refuse(notBegun(message));
     this.#log.line(`Run ended: ${message}`);
     this.#exited.resolve({
       reason,
