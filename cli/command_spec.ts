@@ -88,8 +88,16 @@ export const up: readonly OptionSpec[] = [
       "Port, host:port or multiaddress for other nodes (default: 7479 of all interfaces, or any free one)",
   },
   { name: "announce", value: "ADDR", many: true, summary: "Address that others should dial instead" },
-  { name: "gateway", value: "HOST:PORT", summary: "Where apps are served (default 127.0.0.1:7480)" },
-  { name: "api", value: "HOST:PORT", summary: "Where the API listens (default 127.0.0.1:7481)" },
+  {
+    name: "gateway",
+    value: "HOST:PORT",
+    summary: "Where apps are served (default 127.0.0.1:7480 and [::1]:7480)",
+  },
+  {
+    name: "api",
+    value: "HOST:PORT",
+    summary: "Where the API listens (default 127.0.0.1:7481 and [::1]:7481)",
+  },
   {
     name: "api-host",
     value: "NAME",

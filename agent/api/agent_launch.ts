@@ -1,12 +1,13 @@
 /** From the wish `realm up` to a running agent: reads keys and realm of the data directory, chooses the real parts. */
 import type { Log } from "../ports.ts";
 import { dataFiles, nodeIdOf, parseKeyFile, parseRealmFile, RealmError, unwrap } from "../protocol/mod.ts";
+import { onBothFamilies } from "../gateway/mod.ts";
 import type { ApiOptions } from "./server.ts";
 import type { Runtime } from "../runtimes/mod.ts";
 import { FATAL_EXIT } from "../node/mod.ts";
 import { signerFromSeed } from "./signing.ts";
 import { runAgentProcess } from "./agent_process.ts";
-import { type LaunchOptions, toMultiaddr } from "./launch_options.ts";
+import { type LaunchOptions, toMultiaddrs } from "./launch_options.ts";
 
 /** Port of the mesh unless it is taken: what a node is reached at should not change from start to start. */
 const MESH_PORT = 7479;
@@ -15,18 +16,24 @@ const MESH_PORT = 7479;
 async function usualListen(dataDir: string): Promise<readonly string[]> {
   const remembered = `${dataDir}/mesh.port`;
   const last = Number(await Deno.readTextFile(remembered).catch(() => ""));
-  const free = (port: number) => {
+  /** The port itself, or any for 0, when it is free in each address family that there is. */
+  const free = (wanted: number): number | undefined => {
     try {
-      Deno.listen({ hostname: "0.0.0.0", port }).close();
-      return true;
+      const listeners = onBothFamilies("0.0.0.0", wanted, (hostname, port) => {
+        const listener = Deno.listen({ hostname, port });
+        return { port: listener.addr.port, close: () => listener.close() };
+      }, (listener) => listener.close());
+      for (const listener of listeners) listener.close();
+      return listeners[0].port;
     } catch {
-      return false;
+      return undefined;
     }
   };
-  const probe = Deno.listen({ hostname: "0.0.0.0", port: 0 });
-  const any = probe.addr.port;
-  probe.close();
-  const port = [last, MESH_PORT].find((p) => p > 0 && p < 65_536 && free(p)) ?? any;
+  const usual = last > 0 && last < 65_536 ? free(last) : undefined;
+  const port = usual ?? free(MESH_PORT) ?? free(0);
+  if (port === undefined) {
+    throw new RealmError("unavailable", "no port is free for the mesh; name one with --listen HOST:PORT");
+  }
   await Deno.writeTextFile(remembered, `${port}\n`);
   return [`/ip4/0.0.0.0/tcp/${port}`, `/ip6/::/tcp/${port}`];
 }
@@ -90,7 +97,9 @@ export async function runAgent(launch: LaunchOptions, world: LaunchWorld): Promi
     const realmFile = unwrap(parseRealmFile(await readSetup(`${launch.dataDir}/${dataFiles.realm}`)));
     await runAgentProcess({
       ...launch,
-      listen: launch.listen.length > 0 ? launch.listen.map(toMultiaddr) : await usualListen(launch.dataDir),
+      listen: launch.listen.length > 0
+        ? launch.listen.flatMap(toMultiaddrs)
+        : await usualListen(launch.dataDir),
       seed: key.secret.seed,
       realmFile,
       ...world,

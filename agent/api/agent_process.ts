@@ -40,7 +40,7 @@ export async function startAgentProcess(options: AgentProcessOptions): Promise<A
     await agent[Symbol.asyncDispose]();
     throw error;
   }
-  agent.announceApi(api.url);
+  agent.announceApi(api.url, api.addresses);
   if (options.assets) {
     options.log.info("dashboard is up", { url: api.url, sign_in: "realm dashboard prints a link" });
   }

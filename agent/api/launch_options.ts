@@ -23,10 +23,11 @@ export interface LaunchOptions {
 /** See {@link LaunchOptions}. */
 export const LAUNCH_VARIABLE = "REALM_LAUNCH";
 
-/** `host:port` as a multiaddr; a multiaddr stays as it is. */
-export function toMultiaddr(listen: string): string {
-  if (listen.startsWith("/")) return listen;
-  const colon = listen.lastIndexOf(":");
+/** `host:port` as multiaddrs; a multiaddr stays as it is. The wildcard means both address families. */
+export function toMultiaddrs(listen: string): readonly string[] {
+  if (listen.startsWith("/")) return [listen];
+  const colon = listen.lastIndexOf(":"), port = listen.slice(colon + 1);
   const host = listen.slice(0, colon).replace(/^\[|\]$/g, "") || "0.0.0.0";
-  return `/${host.includes(":") ? "ip6" : "ip4"}/${host}/tcp/${listen.slice(colon + 1)}`;
+  if (host === "0.0.0.0") return [`/ip4/0.0.0.0/tcp/${port}`, `/ip6/::/tcp/${port}`];
+  return [`/${host.includes(":") ? "ip6" : "ip4"}/${host}/tcp/${port}`];
 }

@@ -1,11 +1,12 @@
 /** The API on a port. */
 import { RealmError } from "../protocol/mod.ts";
+import { onBothFamilies, urlHost } from "../gateway/mod.ts";
 import type { AgentService } from "../node/mod.ts";
 import { type ApiOptions, createApi } from "./server.ts";
 
 /** Where and how to listen. */
 export interface ListenOptions extends ApiOptions {
-  /** Default 127.0.0.1. Another address than loopback needs `tls`. */
+  /** Default 127.0.0.1, which means `::1` as well. Another address than loopback needs `tls`. */
   readonly host?: string;
   /** Default 0: any free port. */
   readonly port?: number;
@@ -18,6 +19,8 @@ export interface ApiServer extends AsyncDisposable {
   /** `http://127.0.0.1:PORT`. */
   readonly url: string;
   readonly port: number;
+  /** `host:port` of each socket. */
+  readonly addresses: readonly string[];
 }
 
 const loopback = (host: string) => host === "localhost" || host === "::1" || host.startsWith("127.");
@@ -32,12 +35,19 @@ export function serveApi(agent: AgentService, options: ListenOptions = {}): ApiS
     );
   }
   const app = createApi(agent, options);
-  const abort = new AbortController();
   const handler = (request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>) => app.fetch(request, info);
-  const common = { hostname: host, port, signal: abort.signal, onListen: () => {} };
-  let server: Deno.HttpServer<Deno.NetAddr>;
+  const open = (hostname: string, at: number) => {
+    const abort = new AbortController();
+    const common = { hostname, port: at, signal: abort.signal, onListen: () => {} };
+    const server: Deno.HttpServer<Deno.NetAddr> = Deno.serve(
+      tls ? { ...common, cert: tls.cert, key: tls.key } : common,
+      handler,
+    );
+    return { server, abort, hostname, port: server.addr.port };
+  };
+  let servers: readonly ReturnType<typeof open>[];
   try {
-    server = Deno.serve(tls ? { ...common, cert: tls.cert, key: tls.key } : common, handler);
+    servers = onBothFamilies(host, port, open, ({ abort }) => abort.abort());
   } catch (cause) {
     throw new RealmError(
       "unavailable",
@@ -45,15 +55,15 @@ export function serveApi(agent: AgentService, options: ListenOptions = {}): ApiS
       { cause },
     );
   }
-  const bound = server.addr.port;
-  const shown = host.includes(":") ? `[${host}]` : host;
+  const bound = servers[0].port;
   return {
-    url: `${tls ? "https" : "http"}://${shown}:${bound}`,
+    url: `${tls ? "https" : "http"}://${urlHost(host)}:${bound}`,
     port: bound,
+    addresses: servers.map((s) => `${urlHost(s.hostname)}:${s.port}`),
     async [Symbol.asyncDispose]() {
       // Streams never end by themselves: a graceful shutdown would wait for them for ever.
-      abort.abort();
-      await server.finished;
+      for (const { abort } of servers) abort.abort();
+      await Promise.all(servers.map(({ server }) => server.finished));
     },
   };
 }

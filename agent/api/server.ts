@@ -11,6 +11,7 @@ import {
   roleCovers,
   unwrap,
 } from "../protocol/mod.ts";
+import { plainAddress } from "../gateway/mod.ts";
 import type { AgentService } from "../node/mod.ts";
 import { type Answer, createAnswers, type Special } from "./answers.ts";
 import { checked, readJson } from "./body.ts";
@@ -155,7 +156,8 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
 
   const handle = async (name: QueryName, c: Context<Env>): Promise<Response> => {
     const query: Query = queries[name], request = c.req.raw;
-    const peer = c.env?.remoteAddr?.hostname;
+    const remote = c.env?.remoteAddr?.hostname;
+    const peer = remote === undefined ? undefined : plainAddress(remote);
     const address = peer ?? "local";
     const slow = name === "session.open" && !sessionRate.take(address, agent.now());
     if (slow || !rate.take(address, agent.now())) {

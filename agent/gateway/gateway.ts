@@ -17,6 +17,7 @@ import { type AccessLog, type AccessLogOptions, createAccessLog } from "./access
 import { Attempts } from "./attempts.ts";
 import { ReplicaBook } from "./replicas.ts";
 import { type Answer, AttemptError, type Exchange, notSent, type UpgradeAnswer } from "./exchange.ts";
+import { plainAddress } from "./families.ts";
 import { type Target, targetOf, wantsUpgrade } from "./forwarding.ts";
 import { answerLocally, findStatic, upgradeLocally } from "./local_replica.ts";
 import { servePeers } from "./peer_server.ts";
@@ -120,9 +121,9 @@ export class Gateway implements AsyncDisposable {
     }, this.#options.log);
   }
 
-  /** Where it listens, in the order of the options. */
+  /** Where it listens, in the order of the options, each family by itself. */
   get addresses(): readonly { readonly hostname: string; readonly port: number }[] {
-    return this.#listeners.map(({ hostname, port }) => ({ hostname, port }));
+    return this.#listeners.flatMap(({ addresses }) => addresses);
   }
 
   /**
@@ -284,7 +285,7 @@ export class Gateway implements AsyncDisposable {
     }
     const counters = this.#countersOf(route.app);
     if (method === "GET") this.#warm(url, target, route, counters);
-    const client = info.remoteAddr.hostname;
+    const client = plainAddress(info.remoteAddr.hostname);
     const upgrade = wantsUpgrade(headers) ? headers.get("upgrade")! : undefined;
     const trusted = this.#trusted.has(client);
     return answer({ request, target, route, counters, client, trusted, proto, upgrade }, this.#around);

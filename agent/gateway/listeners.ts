@@ -7,9 +7,11 @@ import {
   readCertificate,
   watchCertificate,
 } from "./certificate_files.ts";
+import { onBothFamilies } from "./families.ts";
 
 /** An address to listen at. */
 export interface Listen {
+  /** Loopback and the wildcard of IPv4 mean both address families: see `onBothFamilies`. */
   readonly hostname: string;
   /** 0: a free port. */
   readonly port: number;
@@ -24,10 +26,9 @@ export type Handler = (
   proto: "http" | "https",
 ) => Response | Promise<Response>;
 
-/** A listening address. */
+/** A listening address: one socket per family. */
 export interface Listener {
-  readonly hostname: string;
-  readonly port: number;
+  readonly addresses: readonly { readonly hostname: string; readonly port: number }[];
   /** Stops accepting and resolves when all requests in work have ended. */
   shutdown(): Promise<void>;
   /** Stops at once, connections included. Not after `shutdown`: the runtime cannot, requests must end by themselves. */
@@ -38,10 +39,10 @@ export interface Listener {
 export async function listen(address: Listen, handler: Handler, log: Log): Promise<Listener> {
   const tls = address.tls;
   const proto = tls ? "https" : "http";
-  const start = (certificate: Certificate | undefined, port: number) => {
+  const start = (certificate: Certificate | undefined, hostname: string, port: number) => {
     const aborted = new AbortController();
     const server = Deno.serve({
-      hostname: address.hostname,
+      hostname,
       port,
       ...certificate,
       signal: aborted.signal,
@@ -49,13 +50,18 @@ export async function listen(address: Listen, handler: Handler, log: Log): Promi
       // Only what was sent cut short comes here; the handler itself never throws.
       onError: () => new Response(null, { status: 500 }),
     }, (request, info) => handler(request, info, proto));
-    return { server, aborted };
+    return { server, aborted, hostname, port: server.addr.port };
   };
 
   const certificate = tls && await readCertificate(tls);
-  let current: ReturnType<typeof start>;
+  let current: readonly ReturnType<typeof start>[];
   try {
-    current = start(certificate, address.port);
+    current = onBothFamilies(
+      address.hostname,
+      address.port,
+      (hostname, port) => start(certificate, hostname, port),
+      ({ aborted }) => aborted.abort(),
+    );
   } catch (cause) {
     const where = `${address.hostname}:${address.port}`;
     const taken = cause instanceof Deno.errors.AddrInUse;
@@ -67,20 +73,20 @@ export async function listen(address: Listen, handler: Handler, log: Log): Promi
     );
   }
   let stopped = false;
-  const { port } = current.server.addr;
+  const addresses = current.map(({ hostname, port }) => ({ hostname, port }));
   const stopWatching = !tls || !certificate ? () => {} : watchCertificate(tls, certificate, async (next) => {
     // A pair that does not fit must not cost the running listener: try it on a port of its own first.
-    await start(next, 0).server.shutdown();
+    await start(next, addresses[0].hostname, 0).server.shutdown();
     if (stopped) return;
-    current.server.shutdown().catch(() => {});
-    current = await restart(next);
+    for (const { server } of current) server.shutdown().catch(() => {});
+    current = await Promise.all(addresses.map(({ hostname, port }) => restart(next, hostname, port)));
   }, log);
 
   /** The old socket closes within the next turns of the event loop; connections under way stay with the old server. */
-  async function restart(next: Certificate) {
+  async function restart(next: Certificate, hostname: string, port: number) {
     for (let attempt = 0;; attempt++) {
       try {
-        return start(next, port);
+        return start(next, hostname, port);
       } catch (error) {
         if (!(error instanceof Deno.errors.AddrInUse) || attempt >= 200) throw error;
         await new Promise((resolve) => setTimeout(resolve, 5));
@@ -89,16 +95,15 @@ export async function listen(address: Listen, handler: Handler, log: Log): Promi
   }
 
   return {
-    hostname: address.hostname,
-    port,
-    shutdown() {
+    addresses,
+    async shutdown() {
       stopWatching();
       stopped = true;
-      return current.server.shutdown();
+      await Promise.all(current.map(({ server }) => server.shutdown()));
     },
     abort() {
       stopWatching();
-      if (!stopped) current.aborted.abort();
+      if (!stopped) { for (const { aborted } of current) aborted.abort(); }
       stopped = true;
     },
   };

@@ -12,6 +12,7 @@ import { createLibp2p } from "libp2p";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { toHex, utf8 } from "../protocol/encoding.ts";
 import { limits, meshLimits } from "../protocol/limits.ts";
+import { pairFamilies } from "./families.ts";
 import { gated } from "./gate.ts";
 import { silentLogger } from "./libp2p_log.ts";
 import type { MeshOptions } from "./options.ts";
@@ -67,10 +68,15 @@ export async function createStranger(privateKey: Uint8Array) {
 export async function createMember(options: MeshOptions, admits: (id: NodeId) => boolean) {
   quietLocks();
   const denies = (peer: { toString(): string }) => !admits(peer.toString());
+  const { listen, announceToo } = pairFamilies(options.listen);
   return await createLibp2p({
     start: false,
     privateKey: await generateKeyPairFromSeed("Ed25519", options.privateKey),
-    addresses: { listen: [...options.listen], announce: [...options.announce ?? []] },
+    addresses: {
+      listen: [...listen],
+      announce: [...options.announce ?? []],
+      appendAnnounce: options.announce?.length ? [] : [...announceToo],
+    },
     transports: [
       tcp({
         inboundSocketInactivityTimeout: SOCKET_IDLE_MS,

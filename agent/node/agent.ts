@@ -15,7 +15,7 @@ import {
   type RunOrder,
   type Topic,
 } from "../core/mod.ts";
-import { createGateway, createStaticSite, type Gateway, type LocalReplica } from "../gateway/mod.ts";
+import { createGateway, createStaticSite, type Gateway, type LocalReplica, urlHost } from "../gateway/mod.ts";
 import { createMesh, type Mesh } from "../mesh/mod.ts";
 import { clearWork, prepareMounts, removeVolume } from "../packages/mod.ts";
 import {
@@ -105,8 +105,10 @@ export interface Agent extends AsyncDisposable {
   readonly monitoring: Monitoring;
   /** `http://host:port`. */
   readonly gatewayUrl: string;
-  /** The API's address, once it listens: published to the others. */
-  announceApi(address: string): void;
+  /** The API's address, once it listens: published to the others; and `host:port` of its sockets. */
+  announceApi(address: string, sockets: readonly string[]): void;
+  /** `host:port` of each socket of API and gateway. */
+  readonly sockets: { readonly api: readonly string[]; readonly gateway: readonly string[] };
 }
 
 /** Starts a node. Throws `RealmError` when it cannot: address in use, refused by the realm, database of a later version. */
@@ -334,10 +336,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     clock,
     log,
   });
-  const address = gateway.addresses[0];
-  const gatewayUrl = `http://${
-    address.hostname === "0.0.0.0" ? "127.0.0.1" : address.hostname
-  }:${address.port}`;
+  const { hostname } = options.gateway;
+  const reachedAt = hostname === "0.0.0.0" || hostname === "localhost" ? "127.0.0.1" : hostname;
+  const gatewayUrl = `http://${urlHost(reachedAt)}:${gateway.addresses[0].port}`;
+  const sockets = {
+    api: [] as readonly string[],
+    gateway: gateway.addresses.map((a) => `${urlHost(a.hostname)}:${a.port}`),
+  };
 
   const runtimes = new Map(options.runtimes.map((r) => [r.kind, r]));
   const preparing = new Map<string, Promise<unknown>>();
@@ -442,6 +447,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     database,
     loopDelay,
     gatewayUrl,
+    sockets,
   };
   const monitoring = startMonitoring(watched, world);
   const watch = late.happenings = watchHappenings(core, events);
@@ -449,7 +455,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   return {
     ...watched,
     monitoring,
-    announceApi(api) {
+    announceApi(api, listening) {
+      sockets.api = listening;
       info = { ...info!, api };
       loop.feed({ t: "info", info });
     },

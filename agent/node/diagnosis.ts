@@ -55,6 +55,16 @@ export async function examine(agent: Watched): Promise<FindingView[]> {
       agent.mesh.addresses().join(", ") || "no address"
     }`,
   });
+  const families = new Set(Deno.networkInterfaces().map((i) => i.family));
+  findings.push({
+    subject: "listening",
+    state: "ok",
+    detail: `API at ${agent.sockets.api.join(" and ") || "no address yet"}, apps at ${
+      agent.sockets.gateway.join(" and ")
+    }${families.has("IPv6") ? "" : "; IPv6 is off on this machine"}${
+      families.has("IPv4") ? "" : "; IPv4 is off on this machine"
+    }`,
+  });
   agent.loopDelay.longestMs();
   await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   const late = Math.round(agent.loopDelay.longestMs());
