@@ -10,6 +10,8 @@ export type Happening = Pick<EventView, "topic" | "what" | "target" | "severity"
 interface SeenApp {
   readonly phase: string;
   readonly revision: string;
+  /** Whether this revision stood already: what rolls then makes up for lost replicas. */
+  readonly stood: boolean;
   /** State by replica. */
   readonly replicas: ReadonlyMap<string, string>;
 }
@@ -33,7 +35,8 @@ export function look(core: Core): Seen {
     for (const statuses of app.statuses.values()) {
       for (const s of statuses.values()) replicas.set(s.replica, s.state);
     }
-    apps.set(app.name, { phase: decision.phase, revision: decision.revision, replicas });
+    const { phase, revision } = decision;
+    apps.set(app.name, { phase, revision, stood: decision.good === revision, replicas });
   }
   return { nodes, apps };
 }
@@ -77,7 +80,7 @@ function phaseText(
 ): readonly [string, EventView["severity"]] {
   const version = revisionOf(app, now.revision)?.spec.version ?? "";
   // The same version again: no new one comes, replicas that were lost are made up for.
-  const mending = before?.revision === now.revision;
+  const mending = before?.revision === now.revision && before.stood;
   switch (now.phase) {
     case "rolling":
       if (mending) return [`is short of replicas; others take their place`, "warning"];

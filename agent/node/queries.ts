@@ -21,6 +21,7 @@ import {
   type KeyView,
   type NodeId,
   type NodeView,
+  type ProblemFound,
   type RealmView,
   type ReplicaView,
   type RevisionView,
@@ -236,42 +237,67 @@ export function keyViews(core: Core): KeyView[] {
   return [owner, ...granted.sort((a, b) => (a.from ?? 0) - (b.from ?? 0))];
 }
 
+/** Free disk space below which a node is in trouble soon. */
+const LOW_DISK_MB = 1_024;
+/** Keys are told of this long before they end. */
+const KEY_WARNING_MS = 14 * 24 * 3_600_000;
+
+function nodeProblems(n: NodeView): ProblemFound[] {
+  const about = { what: `node ${n.name}`, target: { kind: "node", id: n.id } as const };
+  if (n.state === "unreachable") return [{ ...about, why: "is unreachable", fix: `realm why ${n.name}` }];
+  if (n.state === "alive" && n.info && n.info.disk_mb < LOW_DISK_MB) {
+    const why = `had ${n.info.disk_mb} MiB of disk left when it started; packages and blobs will not fit`;
+    return [{ ...about, why, fix: `realm node diagnose ${n.name}` }];
+  }
+  return [];
+}
+
+function appProblems(a: AppView): ProblemFound[] {
+  const about = { what: `app ${a.name}`, target: { kind: "app", id: a.name } as const };
+  const wanted = a.wanted === "all" ? a.replicas.length : a.wanted;
+  if (a.rejected) {
+    const why = `a new version was rolled back: ${a.rejected.reason.split("\n")[0]}`;
+    return [{ ...about, why, fix: `realm app logs ${a.name}` }];
+  }
+  if (a.healthy >= wanted) return [];
+  const ill = a.replicas.filter((r) => r.state !== "healthy");
+  const bad = ill.find((r) =>
+    r.state === "node unreachable" || r.state === "failed" || r.state === "unhealthy"
+  );
+  const cause = bad
+    ? `; on ${bad.node_name}: ${bad.state}${bad.reason ? `, ${bad.reason.split("\n")[0]}` : ""}`
+    : a.replicas.length < wanted
+    ? `; for ${wanted - a.replicas.length} no node is found`
+    : "";
+  return [{
+    ...about,
+    why: `${a.healthy} of ${wanted} replicas are healthy${cause}`,
+    fix: `realm why ${a.name}`,
+  }];
+}
+
+function keyProblems(key: KeyView, now: number): ProblemFound[] {
+  const left = (key.until ?? Infinity) - now;
+  if (key.revoked_at !== undefined || left <= 0 || left >= KEY_WARNING_MS) return [];
+  // Keys of a day or less are made to end: each sign-in to the dashboard is one.
+  if (key.until! - (key.from ?? 0) <= 24 * 3_600_000) return [];
+  return [{
+    what: `key ${key.name ?? shortId(key.key)}`,
+    why: `its grant ends in ${Math.ceil(left / 86_400_000)} days`,
+    fix: `realm key grant ${key.key} --role ${key.role}`,
+    target: { kind: "key", id: key.key },
+  }];
+}
+
 /** The realm at a glance, with what is wrong and what would mend it. */
 export function realmView(core: Core, around: Surroundings): RealmView {
   const nodes = nodeViews(core, around).filter((n) => n.state !== "removed");
   const apps = appViews(core, around);
-  const problems: { what: string; why: string; fix?: string }[] = [];
-  for (const n of nodes) {
-    if (n.state === "unreachable") {
-      problems.push({ what: `node ${n.name}`, why: "is unreachable", fix: `realm why ${n.name}` });
-    }
-  }
-  for (const a of apps) {
-    const wanted = a.wanted === "all" ? a.replicas.length : a.wanted;
-    if (a.rejected) {
-      problems.push({
-        what: `app ${a.name}`,
-        why: `a new version was rolled back: ${a.rejected.reason.split("\n")[0]}`,
-        fix: `realm app logs ${a.name}`,
-      });
-    } else if (a.healthy < wanted) {
-      problems.push({
-        what: `app ${a.name}`,
-        why: `${a.healthy} of ${wanted} replicas are healthy`,
-        fix: `realm why ${a.name}`,
-      });
-    }
-  }
-  for (const key of keyViews(core)) {
-    const left = (key.until ?? Infinity) - around.now();
-    if (key.revoked_at === undefined && left > 0 && left < 14 * 24 * 3_600_000) {
-      problems.push({
-        what: `key ${key.name ?? shortId(key.key)}`,
-        why: `its grant ends in ${Math.ceil(left / 86_400_000)} days`,
-        fix: `realm key grant ${key.key} --role ${key.role}`,
-      });
-    }
-  }
+  const problems = [
+    ...nodes.flatMap(nodeProblems),
+    ...apps.flatMap(appProblems),
+    ...keyViews(core).flatMap((key) => keyProblems(key, around.now())),
+  ];
   const steady =
     apps.filter((a) =>
       a.phase === "steady" && a.healthy >= (a.wanted === "all" ? a.replicas.length : a.wanted)

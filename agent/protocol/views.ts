@@ -196,6 +196,18 @@ export interface PlanView {
   readonly rejected_nodes: WhyView["nodes"];
 }
 
+/** Something that is wrong in the realm. */
+export interface ProblemFound {
+  /** For example `node n2`. */
+  readonly what: string;
+  /** Why it is thought wrong. */
+  readonly why: string;
+  /** The nearest fix, as a command line. */
+  readonly fix?: string;
+  /** What it is about, to look at more closely. */
+  readonly target?: { readonly kind: "node" | "app" | "key"; readonly id: string };
+}
+
 /** The realm at a glance. */
 export interface RealmView {
   /** The realm's id. */
@@ -220,7 +232,7 @@ export interface RealmView {
   /** Of the replicated state; equal on nodes that agree. */
   readonly digest: string;
   /** What is wrong, why, and what to do. */
-  readonly problems: readonly { readonly what: string; readonly why: string; readonly fix?: string }[];
+  readonly problems: readonly ProblemFound[];
 }
 
 /** One audit entry. */
