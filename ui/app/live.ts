@@ -1,15 +1,18 @@
 /** What the node knows, kept current by one event stream; says when it is not. */
-import { effect, signal } from "@preact/signals";
-import { type AppView, type AuditView, type NodeView, RealmError, type RealmView } from "../../mod.ts";
+import { effect, signal, untracked } from "@preact/signals";
+import { type AppView, type EventView, type NodeView, RealmError, type RealmView } from "../../mod.ts";
 import { heard, type Session, session, signOut } from "./session.ts";
 
 /** The realm; each `undefined` until first heard. */
 export const realm = signal<RealmView | undefined>(undefined);
 export const nodes = signal<readonly NodeView[] | undefined>(undefined);
 export const apps = signal<readonly AppView[] | undefined>(undefined);
-export const recent = signal<readonly AuditView[] | undefined>(undefined);
+/** What happened, oldest first; bounded. */
+export const events = signal<readonly EventView[] | undefined>(undefined);
 /** Rises with each refresh: what views fetch by themselves hangs on it. */
 export const version = signal(0);
+/** Rises with each entry of the audit. */
+export const audited = signal(0);
 /** Whether what is shown is current; `since`: from when on it is not. */
 export const link = signal<{ readonly live: boolean; readonly since: number }>({ live: true, since: 0 });
 /** Now, to the second. */
@@ -21,10 +24,18 @@ const THROTTLE_MS = 400, POLL_MS = 10_000;
 const SILENCE_MS = 35_000;
 const RETRY_MS = [300, 600, 1_200, 2_500, 5_000];
 const ENDED = ["unauthenticated", "grant_expired", "grant_revoked", "not_authorised", "wrong_realm"];
+/** Events kept, as many as the node remembers; and those fetched at first, for the overview. */
+const KEPT = 10_000, FIRST = 300;
 
-const set = <T>(to: { value: T }, value: T) => {
-  if (JSON.stringify(to.value) !== JSON.stringify(value)) to.value = value;
+/** What an event's topic makes old. */
+const READS: Readonly<Record<string, readonly ("nodes" | "apps")[]>> = {
+  nodes: ["nodes"],
+  node: ["nodes", "apps"],
+  members: ["nodes", "apps"],
+  apps: ["apps", "nodes"],
+  app: ["apps"],
 };
+
 const wait = (ms: number, signal: AbortSignal) =>
   new Promise<void>((resolve) => {
     const stop = () => {
@@ -38,32 +49,52 @@ const wait = (ms: number, signal: AbortSignal) =>
     addEventListener("online", stop);
   });
 
-async function refresh({ client }: Session): Promise<void> {
-  const [r, n, a, l] = await Promise.all([
+/** Takes in events, each once and in order. */
+export function remember(more: readonly EventView[]): void {
+  const old = events.value ?? [], last = old.at(-1)?.n ?? -1, first = old[0]?.n ?? Infinity;
+  const fresh = more.filter((e) => e.n > last && e.what !== "changed");
+  const past = more.filter((e) => e.n < first && e.what !== "changed");
+  if (old.length === 0) events.value = fresh;
+  else if (fresh.length > 0 || past.length > 0) events.value = [...past, ...old, ...fresh].slice(-KEPT);
+}
+
+/** Fetches all events that the node remembers. */
+export async function rememberAll(): Promise<void> {
+  const past = await session.value?.client.pastEvents(KEPT);
+  if (past) remember(past);
+}
+
+async function refresh({ client }: Session, what: ReadonlySet<string>): Promise<void> {
+  // The same answer is the same object (see `watched`), so that nothing is drawn anew for it.
+  const [r, n, a] = await Promise.all([
     client.realm(),
-    client.nodes(),
-    client.apps(),
-    client.audit({ limit: 14 }),
+    what.has("nodes") ? client.nodes() : nodes.value,
+    what.has("apps") ? client.apps() : apps.value,
   ]);
-  set(realm, r);
-  set(nodes, n);
-  set(apps, a);
-  set(recent, l);
+  realm.value = r;
+  nodes.value = n;
+  apps.value = a;
   version.value++;
 }
 
 async function follow(s: Session): Promise<void> {
   const attempt = new AbortController();
   const both = AbortSignal.any([attempt.signal, s.end.signal]);
-  let dirty = false, running = false, failure: unknown;
-  const again = async () => {
-    dirty = true;
+  const dirty = new Set<string>();
+  let pending: EventView[] = [];
+  let running = false, failure: unknown;
+  const again = async (...what: string[]) => {
+    for (const w of what) dirty.add(w);
     if (running) return;
     running = true;
     try {
-      while (dirty && !both.aborted) {
-        dirty = false;
-        await refresh(s);
+      while (dirty.size > 0 && !both.aborted) {
+        const now = new Set(dirty), told = pending;
+        dirty.clear();
+        pending = [];
+        if (told.length > 0) remember(told);
+        if (told.some((e) => e.topic === "audit")) audited.value++;
+        await refresh(s, now);
         link.value = { live: true, since: 0 };
         await wait(THROTTLE_MS, both);
       }
@@ -75,15 +106,24 @@ async function follow(s: Session): Promise<void> {
     }
   };
   heard.at = Date.now();
-  heard.opened = () => void again();
+  heard.opened = () => void again("realm", "nodes", "apps");
+  let polls = 0;
   const poll = setInterval(() => {
     if (Date.now() - heard.at > SILENCE_MS) attempt.abort();
-    else if (!document.hidden) void again();
+    else if (!document.hidden) void again("nodes", ...++polls % 3 === 0 ? ["apps"] : []);
   }, POLL_MS);
+  const shown = () => void (document.hidden || again("nodes", "apps"));
+  document.addEventListener("visibilitychange", shown);
   try {
-    for await (const _ of s.client.events(undefined, both)) void again();
+    void again("nodes", "apps");
+    if (!events.value) remember(await s.client.pastEvents(FIRST));
+    for await (const event of s.client.events(events.value?.at(-1)?.n, both)) {
+      pending.push(event);
+      void again("realm", ...READS[event.topic] ?? []);
+    }
   } finally {
     clearInterval(poll);
+    document.removeEventListener("visibilitychange", shown);
     attempt.abort();
   }
   if (failure) throw failure;
@@ -112,12 +152,12 @@ export function startLive(): void {
   setInterval(() => document.hidden || (now.value = Date.now()), 1_000);
   effect(() => {
     const s = session.value;
-    if (s) return void run(s);
-    realm.value =
-      nodes.value =
-      apps.value =
-      recent.value =
-        undefined;
+    // What following reads is no reason to follow once more.
+    if (s) return untracked(() => void run(s));
+    realm.value = undefined;
+    nodes.value = undefined;
+    apps.value = undefined;
+    events.value = undefined;
     link.value = { live: true, since: 0 };
   });
 }

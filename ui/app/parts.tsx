@@ -101,13 +101,14 @@ export const Table = (
 export const sentence = (error: unknown): string =>
   error instanceof RealmError ? error.message : error instanceof Error ? error.message : String(error);
 
-/** A value that a view fetches by itself, again with each change of the realm. */
+/** A value that a view fetches by itself, again with each change of the realm, or each time that `when` rises. */
 export function useFetched<T>(
   key: string,
   fetch: (client: NonNullable<typeof session.value>["client"]) => Promise<T>,
+  when: { readonly value: number } = version,
 ): { readonly value?: T; readonly error?: string } {
   const [state, setState] = useState<{ key: string; value?: T; error?: string }>({ key });
-  const tick = version.value, client = session.value?.client;
+  const tick = when.value, client = session.value?.client;
   const run = useRef(0);
   useEffect(() => {
     if (!client) return;

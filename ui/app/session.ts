@@ -38,11 +38,30 @@ export const heard = { at: 0, opened: () => {} };
 export const may = (needed: Role): boolean =>
   session.value !== undefined && roles.indexOf(session.value.role) >= roles.indexOf(needed);
 
-/** `fetch` that notes each sign of life of the event stream, and counts the bytes of uploads. */
+/** Lists that are asked for again and again: path → the last answer as text and as a value. */
+const LISTS = ["/api/realm", "/api/nodes", "/api/apps"];
+const answers = new Map<string, { readonly text: string; readonly value: unknown }>();
+
+/** The same text is the same object: what is shown of it need not be drawn, nor looked through, anew. */
+async function remembered(path: string, response: Response): Promise<Response> {
+  const text = await response.text();
+  const known = answers.get(path);
+  const value = known?.text === text ? known.value : JSON.parse(text);
+  answers.set(path, { text, value });
+  return Object.assign(new Response(null, response), { json: () => Promise.resolve(value) });
+}
+
+/**
+ * `fetch` that notes each sign of life of the event stream, counts the bytes of uploads, and gives the same objects for
+ * the same answers.
+ */
 async function watched(url: string, init?: RequestInit): Promise<Response> {
   if (init?.method === "PUT") return await putCounted(url, init);
   const response = await fetch(url, { ...init, credentials: "omit", cache: "no-store" });
-  if (!response.ok || !response.body || !new URL(url).pathname.endsWith("/api/events")) return response;
+  const path = new URL(url).pathname;
+  if (!response.ok || !response.body) return response;
+  if (LISTS.includes(path)) return await remembered(path, response);
+  if (!path.endsWith("/api/events")) return response;
   heard.at = Date.now();
   heard.opened();
   const tap = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
@@ -106,5 +125,6 @@ export async function signInByFiles(keyText: string, grantsText: string, passphr
 export function signOut(why = ""): void {
   session.value?.end.abort();
   session.value = undefined;
+  answers.clear();
   notice.value = why;
 }
