@@ -6,6 +6,7 @@ import type { Noun } from "./nouns.ts";
 import { App, Apps } from "./views/apps.tsx";
 import { Apply } from "./views/apply.tsx";
 import { Audit } from "./views/audit.tsx";
+import { Events } from "./views/events.tsx";
 import { granting } from "./views/grant.tsx";
 import { inviting } from "./invites.ts";
 import { Key, Keys } from "./views/keys.tsx";
@@ -77,6 +78,7 @@ export const places: readonly Place[] = [
     list: () => <Storage />,
     one: (name) => <Blob key={name} name={name} />,
   },
+  { noun: "events", name: "Events", icon: "pulse", group: "Machines", list: () => <Events /> },
   {
     noun: "keys",
     name: "Keys & invites",

@@ -1,22 +1,112 @@
-/** Nodes: the list, and one of them. */
+/** All nodes. */
 import { signal } from "@preact/signals";
-import { shortId } from "../../../mod.ts";
-import { nodeActions } from "../actions/node_actions.ts";
-import { Buttons } from "../confirm.tsx";
+import { useEffect, useMemo } from "preact/hooks";
+import type { NodeView } from "../../../mod.ts";
+import { Command } from "../copy.tsx";
 import { mebibytes } from "../format.ts";
-import { apps, nodes } from "../live.ts";
-import { Bar, Empty, Facts, Id, Name, Panel, State, Table, Tags, Time } from "../parts.tsx";
+import { nodes } from "../live.ts";
+import { Bar, Empty, Name, Panel, State, Tags, useFetched } from "../parts.tsx";
 import { to } from "../router.ts";
-import { Filter, Why } from "./why.tsx";
+import { type Column, having, type Order, Rows } from "../rows.tsx";
+import { Filter } from "./why.tsx";
+
+export { Node } from "./node.tsx";
 
 const filter = signal("");
+const order = signal<Order | undefined>(undefined);
+/** Round trips from the answering node, measured while somebody looks. */
+const measured = signal<ReadonlyMap<string, number>>(new Map());
+const roundTrip = (n: NodeView): number =>
+  n.self ? 0 : measured.value.get(n.id) ?? n.connection?.rtt_ms ?? Infinity;
 
-/** All nodes. */
+const columns: readonly Column<NodeView>[] = [
+  {
+    head: "Name",
+    size: "minmax(130px, 2fr)",
+    cell: (n) => (
+      <a href={to("nodes", n.id)}>
+        <Name text={n.name} />
+      </a>
+    ),
+    by: (n) => n.name,
+    phone: "lead",
+  },
+  {
+    head: "State",
+    size: "minmax(100px, 1fr)",
+    cell: (n) => <State is={n.state} />,
+    by: (n) => n.state,
+    phone: "side",
+  },
+  {
+    head: "Work",
+    size: "minmax(90px, 1fr)",
+    cell: (n) => <State is={n.scheduling} />,
+    by: (n) => n.scheduling,
+    phone: "sub",
+  },
+  { head: "Replicas", size: "70px", cell: (n) => n.replicas, by: (n) => n.replicas },
+  {
+    head: "Memory reserved",
+    size: "minmax(150px, 1.6fr)",
+    cell: (n) =>
+      n.info
+        ? (
+          <Bar
+            part={n.reserved_mb}
+            whole={n.info.memory_mb}
+            text={`${mebibytes(n.reserved_mb)} / ${mebibytes(n.info.memory_mb)}`}
+          />
+        )
+        : "–",
+    by: (n) => n.reserved_mb,
+  },
+  { head: "CPUs", size: "56px", cell: (n) => n.info?.cpu_cores ?? "–", by: (n) => n.info?.cpu_cores ?? 0 },
+  {
+    head: "Round trip",
+    size: "minmax(90px, 1fr)",
+    cell: (n) => n.self ? "this node" : roundTrip(n) < Infinity ? `${roundTrip(n).toFixed(1)} ms` : "–",
+    by: roundTrip,
+  },
+  {
+    head: "Platform",
+    size: "minmax(100px, 1fr)",
+    cell: (n) => n.info?.platform ?? "–",
+    by: (n) => n.info?.platform ?? "",
+    phone: "sub",
+  },
+  { head: "Version", size: "70px", cell: (n) => n.info?.version ?? "–", by: (n) => n.info?.version ?? "" },
+  {
+    head: "Tags",
+    size: "minmax(100px, 1.6fr)",
+    cell: (n) => n.tags.length === 0 ? "–" : <Tags tags={n.tags} />,
+    by: (n) => n.tags.join(" "),
+    phone: "sub",
+  },
+];
+
+/** See the module's text. */
 export function Nodes() {
-  const wanted = filter.value.toLowerCase();
   const all = nodes.value ?? [];
-  const shown = all.filter((n) =>
-    `${n.name} ${n.id} ${n.state} ${n.tags.join(" ")}`.toLowerCase().includes(wanted)
+  const self = all.find((n) => n.self);
+  const { value } = useFetched(
+    `connections ${self?.id}`,
+    async (c) => self ? await c.connections(self.id) : [],
+  );
+  useEffect(() => {
+    measured.value = new Map(value?.flatMap((c) => c.rtt_ms === undefined ? [] : [[c.node, c.rtt_ms]]));
+  }, [value]);
+  const shown = useMemo(
+    () =>
+      having(
+        all,
+        filter.value,
+        (n) =>
+          `${n.name} ${n.id} ${n.state} ${n.scheduling} ${
+            n.tags.join(" ")
+          } ${n.info?.platform} ${n.info?.version}`,
+      ),
+    [all, filter.value],
   );
   return (
     <>
@@ -24,161 +114,14 @@ export function Nodes() {
         <h1>Nodes</h1>
         <Filter of={filter} count={`${shown.length} of ${all.length}`} />
       </div>
-      <Panel title="Members">
-        <Table
-          label="Nodes"
-          head={[
-            "Name",
-            "State",
-            "Work",
-            "Replicas",
-            "Memory reserved",
-            "CPUs",
-            "Round trip",
-            "Platform",
-            "Version",
-            "Tags",
-          ]}
-          rows={shown.slice(0, 500).map((n) => ({
-            key: n.id,
-            cells: [
-              <a href={to("nodes", n.id)}>
-                <Name text={n.name} />
-              </a>,
-              <State is={n.state} />,
-              <State is={n.scheduling} />,
-              n.replicas,
-              n.info && (
-                <Bar
-                  part={n.reserved_mb}
-                  whole={n.info.memory_mb}
-                  text={`${mebibytes(n.reserved_mb)} / ${mebibytes(n.info.memory_mb)}`}
-                />
-              ),
-              n.info?.cpu_cores,
-              n.self
-                ? "this node"
-                : n.connection?.rtt_ms !== undefined
-                ? `${n.connection.rtt_ms.toFixed(1)} ms`
-                : "–",
-              n.info?.platform,
-              n.info?.version,
-              n.tags.length === 0 ? "–" : <Tags tags={n.tags} />,
-            ],
-          }))}
-        />
+      <Panel title="Members" aside={<Command line="realm node list" />}>
+        {shown.length === 0 && filter.value
+          ? <Empty text="No node has all these words." />
+          : <Rows label="Nodes" of={shown} columns={columns} id={(n) => n.id} order={order} />}
         {all.length === 1 && (
           <Empty text="This realm has one node. Let another machine join:" command="realm invite" />
         )}
       </Panel>
-    </>
-  );
-}
-
-/** One node, by id or name. */
-export function Node({ name }: { name: string }) {
-  const all = nodes.value;
-  if (!all) return <p class="muted">Loading …</p>;
-  const n = all.find((m) => m.id === name) ?? all.find((m) => m.name === name || shortId(m.id) === name);
-  if (!n) return <Empty text="There is no such node. All of them:" command="realm node list" />;
-  const replicas = (apps.value ?? []).flatMap((a) =>
-    a.replicas.filter((r) => r.node === n.id).map((r) => ({ a, r }))
-  );
-  return (
-    <>
-      <p class="crumbs">
-        <a href="/nodes">Nodes</a>
-      </p>
-      <div class="title">
-        <h1>
-          <Name text={n.name} />
-        </h1>
-        <State is={n.state} />
-        {n.scheduling !== "open" && <State is={n.scheduling} />}
-        <Buttons of={nodeActions(n)} />
-      </div>
-      <div class="columns even">
-        <Panel title="Machine">
-          <Facts
-            of={[
-              ["Id", <Id id={n.id} short={shortId(n.id)} />],
-              ["Platform", n.info?.platform],
-              ["Version", n.info?.version],
-              ["CPUs", n.info?.cpu_cores],
-              [
-                "Memory",
-                n.info && (
-                  <Bar
-                    part={n.reserved_mb}
-                    whole={n.info.memory_mb}
-                    text={`${mebibytes(n.reserved_mb)} reserved of ${mebibytes(n.info.memory_mb)}`}
-                  />
-                ),
-              ],
-              ["Disk free", n.info && mebibytes(n.info.disk_mb)],
-              ["Runtimes", n.info && (n.info.runtimes.join(", ") || "none")],
-              ["Tags", n.tags.length > 0 ? <Tags tags={n.tags} /> : "none"],
-              ["Started", n.info && <Time at={n.info.started_at} />],
-              ["Joined", <Time at={n.joined_at} />],
-            ]}
-          />
-        </Panel>
-        <Panel title="Connections">
-          <Facts
-            of={[
-              [
-                "From here",
-                n.self
-                  ? "this is the answering node"
-                  : n.connection
-                  ? <code>{n.connection.address}</code>
-                  : "not connected directly",
-              ],
-              [
-                "Round trip",
-                n.connection?.rtt_ms !== undefined ? `${n.connection.rtt_ms.toFixed(1)} ms` : undefined,
-              ],
-              ["Since", n.connection && <Time at={n.connection.since} />],
-              ["Gateway", n.info?.gateway],
-              ["API", n.info?.api],
-              [
-                "Addresses",
-                n.info && (
-                  <ul class="plain">
-                    {n.info.addresses.map((a) => (
-                      <li key={a}>
-                        <code>{a}</code>
-                      </li>
-                    ))}
-                  </ul>
-                ),
-              ],
-            ]}
-          />
-        </Panel>
-      </div>
-      <Panel title="Replicas here">
-        {replicas.length === 0 ? <Empty text="Nothing runs here." /> : (
-          <Table
-            label="Replicas"
-            head={["App", "Slot", "State", "Version", "Restarts", "Since"]}
-            rows={replicas.map(({ a, r }) => ({
-              key: r.id,
-              cells: [
-                <a href={to("apps", a.name)}>
-                  <Name text={a.name} />
-                </a>,
-                r.slot,
-                <State is={r.state} />,
-                r.version,
-                r.restarts,
-                <Time at={r.since} />,
-              ],
-            }))}
-          />
-        )}
-      </Panel>
-      <Why id={n.id} />
     </>
   );
 }

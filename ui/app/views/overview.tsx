@@ -1,11 +1,102 @@
 /** Is everything well? What runs, what is wrong and why, what happened. */
-import { shortId } from "../../../mod.ts";
-import { mebibytes, tone } from "../format.ts";
-import { apps, nodes, realm, recent } from "../live.ts";
+import type { AppView, NodeView, ProblemFound } from "../../../mod.ts";
 import { Command } from "../copy.tsx";
-import { Bar, Empty, Name, Panel, State, Table, Time } from "../parts.tsx";
+import { mebibytes, span } from "../format.ts";
+import { Icon } from "../icons.tsx";
+import { apps, events, nodes, now, realm } from "../live.ts";
+import { Empty, Name, Panel, State, Table } from "../parts.tsx";
 import { to } from "../router.ts";
-import { replicasText } from "./apps.tsx";
+import { Health, Open } from "./app_parts.tsx";
+import { Feed, told } from "./event_lines.tsx";
+import { FleetMap } from "./fleet_map.tsx";
+import { Why } from "./why.tsx";
+
+/** Problems and apps shown at once; the rest stand in their lists. */
+const SHOWN = 12, APPS = 14, EVENTS = 16;
+
+const addressOf = ({ target }: ProblemFound): string | undefined =>
+  target?.kind === "app"
+    ? to("apps", target.id)
+    : target?.kind === "node"
+    ? to("nodes", target.id)
+    : target
+    ? "/keys"
+    : undefined;
+
+const Problem = ({ of: p }: { of: ProblemFound }) => {
+  const address = addressOf(p);
+  return (
+    <li>
+      <Icon is="warn" />
+      <div>
+        <p>
+          <strong>
+            {address
+              ? (
+                <a href={address}>
+                  <Name text={p.what} />
+                </a>
+              )
+              : <Name text={p.what} />}
+          </strong>{" "}
+          {p.why}
+        </p>
+        {p.fix && <Command line={p.fix} />}
+        {p.target?.kind === "app" && (
+          <details>
+            <summary>Why, node by node</summary>
+            <Why id={p.target.id} bare />
+          </details>
+        )}
+      </div>
+    </li>
+  );
+};
+
+const Figure = ({ value, of, text }: { value: string | number; of?: string | number; text: string }) => (
+  <li>
+    <b>
+      {value}
+      {of !== undefined && <small>{` / ${of}`}</small>}
+    </b>{" "}
+    {text}
+  </li>
+);
+
+function Hero({ ns, as }: { ns: readonly NodeView[]; as: readonly AppView[] }) {
+  const r = realm.value!;
+  const memory = ns.reduce((sum, n) => sum + (n.info?.memory_mb ?? 0), 0);
+  const reserved = ns.reduce((sum, n) => sum + n.reserved_mb, 0);
+  const replicas = as.reduce((sum, a) => sum + a.replicas.length, 0);
+  const healthy = as.reduce((sum, a) => sum + a.healthy, 0);
+  const started = ns.find((n) => n.self)?.info?.started_at;
+  const count = r.problems.length;
+  return (
+    <div class={`hero ${count === 0 ? "good" : "bad"}`}>
+      <div>
+        <h1>
+          <Icon is={count === 0 ? "check" : "warn"} />
+          {count === 0 ? "All is well" : count === 1 ? "1 problem" : `${count} problems`}
+        </h1>
+        <p class="muted">
+          {started !== undefined && `as this node sees it, which is up for ${span(now.value - started)}`}
+        </p>
+      </div>
+      <ul class="figures">
+        <Figure value={r.nodes.alive} of={r.nodes.total} text="nodes alive" />
+        <Figure value={r.apps.steady} of={r.apps.total} text="apps steady" />
+        <Figure value={healthy} of={replicas} text="replicas healthy" />
+        <Figure value={mebibytes(reserved)} of={mebibytes(memory)} text="memory reserved" />
+      </ul>
+    </div>
+  );
+}
+
+/** What needs a look first: troubled, then changing, then by name. */
+const weight = (a: AppView): number => {
+  const wanted = a.wanted === "all" ? a.replicas.length : a.wanted;
+  return a.rejected || a.phase === "failed" || a.healthy < wanted ? 0 : a.phase === "rolling" ? 1 : 2;
+};
 
 /** See the module's text. */
 export function Overview() {
@@ -13,83 +104,30 @@ export function Overview() {
   if (!r || !ns || !as) return <p class="muted">Loading …</p>;
   const present = ns.filter((n) => n.state !== "removed" && n.state !== "left");
   const running = as.filter((a) => a.phase !== "removed");
-  const memory = present.reduce((sum, n) => sum + (n.info?.memory_mb ?? 0), 0);
-  const reserved = present.reduce((sum, n) => sum + n.reserved_mb, 0);
-  const healthy = running.reduce((sum, a) => sum + a.healthy, 0);
+  const first = running.toSorted((a, b) => weight(a) - weight(b)).slice(0, APPS);
+  const feed = (events.value ?? []).filter(told).slice(-EVENTS).reverse();
   return (
     <>
-      <div class={`hero ${r.problems.length === 0 ? "good" : "bad"}`}>
-        <h1>
-          {r.problems.length === 0
-            ? "All is well"
-            : r.problems.length === 1
-            ? "1 problem"
-            : `${r.problems.length} problems`}
-        </h1>
-        <ul class="figures">
-          <li>
-            <b>
-              {r.nodes.alive}
-              <small>{` / ${r.nodes.total}`}</small>
-            </b>{" "}
-            nodes alive
-          </li>
-          <li>
-            <b>
-              {r.apps.steady}
-              <small>{` / ${r.apps.total}`}</small>
-            </b>{" "}
-            apps steady
-          </li>
-          <li>
-            <b>{healthy}</b> replicas healthy
-          </li>
-          <li>
-            <b>
-              {mebibytes(reserved)}
-              <small>{` / ${mebibytes(memory)}`}</small>
-            </b>{" "}
-            memory reserved
-          </li>
-        </ul>
-      </div>
+      <Hero ns={present} as={running} />
       {r.problems.length > 0 && (
         <Panel title="What is wrong">
           <ul class="problems">
-            {r.problems.map((p) => (
-              <li key={p.what + p.why}>
-                <strong>
-                  <Name text={p.what} />
-                </strong>
-                <p>{p.why}</p>
-                {p.fix && <Command line={p.fix} />}
-              </li>
-            ))}
+            {r.problems.slice(0, SHOWN).map((p) => <Problem key={p.what + p.why} of={p} />)}
           </ul>
+          {r.problems.length > SHOWN && (
+            <p class="muted">
+              and {r.problems.length - SHOWN} more: <Command line="realm status" />
+            </p>
+          )}
         </Panel>
       )}
       <div class="columns">
         <div>
-          <Panel title="Nodes" aside={<a href="/nodes">all</a>}>
-            <ul class="fleet">
-              {present.slice(0, 120).map((n) => (
-                <li key={n.id}>
-                  <a href={to("nodes", n.id)} class={tone(n.state === "alive" ? n.scheduling : n.state)}>
-                    <Name text={n.name} />
-                    <State is={n.state === "alive" && n.scheduling !== "open" ? n.scheduling : n.state} />
-                    <Bar
-                      part={n.reserved_mb}
-                      whole={n.info?.memory_mb ?? 0}
-                      text={`${n.replicas} ${n.replicas === 1 ? "replica" : "replicas"}, ${
-                        mebibytes(n.reserved_mb)
-                      } reserved`}
-                    />
-                  </a>
-                </li>
-              ))}
-            </ul>
-          </Panel>
-          <Panel title="Apps" aside={<a href="/apps">all</a>}>
+          <FleetMap of={present} />
+          <Panel
+            title="Apps"
+            aside={<a href="/apps">{running.length > APPS ? `all ${running.length}` : "all"}</a>}
+          >
             {running.length === 0
               ? (
                 <Empty
@@ -100,48 +138,27 @@ export function Overview() {
               : (
                 <Table
                   label="Apps"
-                  head={["Name", "State", "Replicas", "Open"]}
-                  rows={running.slice(0, 30).map((a) => ({
+                  head={["Name", "State", "Replicas", "Version", "Open"]}
+                  rows={first.map((a) => ({
                     key: a.name,
                     cells: [
                       <a href={to("apps", a.name)}>
                         <Name text={a.name} />
                       </a>,
                       <State is={a.phase} />,
-                      replicasText(a),
-                      <Open links={a.links.slice(0, 1)} />,
+                      <Health of={a} />,
+                      a.version ? <Name text={a.version} /> : "–",
+                      a.links.length > 0 ? <Open links={a.links.slice(0, 1)} /> : "–",
                     ],
                   }))}
                 />
               )}
           </Panel>
         </div>
-        <Panel title="Recent activity" aside={<a href="/audit">audit</a>}>
-          <ul class="feed">
-            {(recent.value ?? []).map((e) => (
-              <li key={e.n} class={tone(e.result)}>
-                <b>{e.action}</b> <Name text={e.target.length > 40 ? shortId(e.target) : e.target} />
-                <small>
-                  {e.result !== "ok" && `${e.result} · `}
-                  <Time at={e.at} />
-                </small>
-              </li>
-            ))}
-          </ul>
-          {recent.value?.length === 0 && <Empty text="Nothing happened yet." />}
+        <Panel title="What happened" aside={<a href="/events">all</a>}>
+          {feed.length === 0 ? <Empty text="Nothing happened yet." /> : <Feed of={feed} />}
         </Panel>
       </div>
     </>
   );
 }
-
-/** Links to apps; only such as a browser opens as a page. */
-export const Open = ({ links }: { links: readonly string[] }) => (
-  <>
-    {links.filter((l) => /^https?:\/\//.test(l)).map((l) => (
-      <a key={l} class="out" href={l} target="_blank" rel="noopener noreferrer">
-        {l.replace(/^https?:\/\//, "").slice(0, 80)}
-      </a>
-    ))}
-  </>
-);

@@ -3,40 +3,42 @@ import type { Signal } from "@preact/signals";
 import { Command } from "../copy.tsx";
 import { Name, Panel, State, useFetched } from "../parts.tsx";
 
-/** The reasons of an app's or node's state, node by node, with the nearest fix. */
-export function Why({ id }: { id: string }) {
+/** Nodes told of one by one. */
+const NODES = 100;
+
+/** The reasons of an app's or node's state, node by node, with the nearest fix. `bare`: without a box around it. */
+export function Why({ id, bare = false }: { id: string; bare?: boolean }) {
   const { value, error } = useFetched(`why ${id}`, (c) => c.why(id));
-  if (!value) {
-    return error
-      ? (
-        <Panel title="Why">
-          <p class="muted">{error}</p>
-        </Panel>
-      )
-      : null;
-  }
-  const unable = value.nodes.filter((n) => n.reasons.length > 0);
-  return (
-    <Panel title="Why" aside={<State is={value.state} />}>
-      <ul class="reasons">{value.reasons.map((r) => <li key={r}>{r}</li>)}</ul>
-      {unable.length > 0 && (
-        <details>
-          <summary>Node by node</summary>
-          <ul class="reasons">
-            {unable.slice(0, 100).map((n) => (
-              <li key={n.id}>
-                <b>
-                  <Name text={n.name} />
-                </b>: {n.reasons.join("; ")}
-                {n.fix && <Command line={n.fix} />}
-              </li>
-            ))}
-          </ul>
-        </details>
-      )}
-      {value.fix && <Command line={value.fix} />}
-    </Panel>
-  );
+  if (!value && !error) return null;
+  const unable = value?.nodes.filter((n) => n.reasons.length > 0) ?? [];
+  const content = value
+    ? (
+      <>
+        <ul class="reasons">{value.reasons.map((r) => <li key={r}>{r}</li>)}</ul>
+        {unable.length > 0 && (
+          <details open={bare}>
+            <summary>Nodes that cannot take it, and why ({unable.length})</summary>
+            <ul class="reasons">
+              {unable.slice(0, NODES).map((n) => (
+                <li key={n.id}>
+                  <b>
+                    <Name text={n.name} />
+                  </b>: {n.reasons.join("; ")}
+                  {n.fix && <Command line={n.fix} />}
+                </li>
+              ))}
+            </ul>
+          </details>
+        )}
+        {value.fix && (
+          <p class="fix">
+            <span class="muted">nearest fix</span> <Command line={value.fix} />
+          </p>
+        )}
+      </>
+    )
+    : <p class="muted">{error}</p>;
+  return bare ? content : <Panel title="Why" aside={value && <State is={value.state} />}>{content}</Panel>;
 }
 
 /** A field that narrows a list. */
