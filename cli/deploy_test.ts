@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type AppView, type DeployWish, exitCodeOf } from "../mod.ts";
+import { type AppView, type DeployWish, exitCodeOf, type NodeView } from "../mod.ts";
 import { CliBed } from "../tests/cli_bed.ts";
 import { testApp } from "../tests/fake_agent.ts";
 
@@ -147,6 +147,32 @@ Deno.test("apply refuses a wrong manifest whole, and changes only what differs",
   assert.equal(applied.code, 0, applied.stderr);
   assert.deepEqual(bed.agent.commands.map((c) => c.kind), ["node.uncordon", "app.deploy"]);
   await Deno.remove(dir, { recursive: true });
+  await Deno.remove(file);
+});
+
+Deno.test("apply makes a node take work as wished, with no command where it does already", async () => {
+  const cases: readonly (readonly [NodeView["scheduling"], string, ...string[]])[] = [
+    ["open", "cordon = true", "node.cordon"],
+    ["draining", "cordon = true"],
+    ["cordoned", "cordon = false", "node.uncordon"],
+    ["open", "drain = true", "node.drain"],
+    ["cordoned", "drain = true", "node.drain"],
+    ["draining", "drain = true\ncordon = true"],
+    ["draining", "drain = false", "node.uncordon"],
+    ["draining", "drain = false\ncordon = true", "node.cordon"],
+    ["cordoned", "drain = false"],
+    ["open", "drain = false\ncordon = false"],
+  ];
+  const file = await Deno.makeTempFile({ suffix: ".toml" });
+  for (const [scheduling, wish, ...kinds] of cases) {
+    await using bed = await CliBed.open();
+    const [, node] = bed.agent.nodeViews;
+    bed.agent.nodeViews[1] = { ...node, scheduling };
+    await Deno.writeTextFile(file, `[node]\nnode = "${node.id}"\n${wish}\n`);
+    const applied = await bed.run("apply", file);
+    assert.equal(applied.code, 0, applied.stderr);
+    assert.deepEqual(bed.agent.commands.map((c) => c.kind), kinds, `${scheduling}: ${wish}`);
+  }
   await Deno.remove(file);
 });
 

@@ -9,7 +9,7 @@ import { sealGrant } from "../protocol/grant.ts";
 import { isDigest, shortId } from "../protocol/identity.ts";
 import { type AppManifest, appSpecOf } from "../protocol/package_manifest.ts";
 import type { AppWish, KeyWish, NodeWish, PinWish, RealmManifest } from "../protocol/realm_manifest.ts";
-import type { AppView, PlanView, SubmittedView } from "../protocol/views.ts";
+import type { AppView, NodeView, PlanView, SubmittedView } from "../protocol/views.ts";
 import type { Credentials, RealmClient } from "./client.ts";
 import { readRealmPackage } from "./realm_package.ts";
 
@@ -75,18 +75,29 @@ async function appStep(client: RealmClient, wish: AppWish, sources: StepSources)
   return [{ kind: "deploy", says, wish: body, plan, ...(reader && { reader }) }];
 }
 
+/** What makes a node take work as wished; `undefined` when it does already. What is not said stays as it is. */
+function schedulingStep(
+  now: NodeView["scheduling"],
+  { cordon, drain }: NodeWish,
+): "cordon" | "uncordon" | "drain" | undefined {
+  if (drain) return now === "draining" ? undefined : "drain";
+  if (drain === false && now === "draining") return cordon ? "cordon" : "uncordon";
+  if (cordon === undefined || cordon === (now !== "open")) return undefined;
+  return cordon ? "cordon" : "uncordon";
+}
+
 async function nodeSteps(client: RealmClient, wish: NodeWish): Promise<ManifestStep[]> {
   const node = await client.node(wish.node);
   const steps: ManifestStep[] = [];
-  const { tags, cordon } = wish;
+  const { tags } = wish;
   if (tags !== undefined && !sameWords(tags, node.tags)) {
     const says = `set the tags of ${node.name} to ${tags.join(" ") || "none"}`;
     steps.push(commandStep(client, says, "node.tag", () => ({ node: node.id, tags: [...tags] })));
   }
-  if (cordon !== undefined && cordon !== (node.scheduling !== "open")) {
-    const says = `${cordon ? "cordon" : "uncordon"} ${node.name}`;
+  const change = schedulingStep(node.scheduling, wish);
+  if (change) {
     steps.push(
-      commandStep(client, says, cordon ? "node.cordon" : "node.uncordon", () => ({ node: node.id })),
+      commandStep(client, `${change} ${node.name}`, `node.${change}` as const, () => ({ node: node.id })),
     );
   }
   return steps;

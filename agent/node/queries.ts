@@ -162,7 +162,14 @@ export function appView(core: Core, app: AppState, around: Surroundings): AppVie
   const rollout = rolloutOf(app, replicas);
   return {
     name: app.name,
-    ...(shown ? { version: shown.spec.version, kind: shown.spec.kind, revision: shown.id } : {}),
+    ...(shown
+      ? {
+        version: shown.spec.version,
+        kind: shown.spec.kind,
+        revision: shown.id,
+        package: shown.spec.package,
+      }
+      : {}),
     phase: decision?.phase ?? "pending",
     wanted: app.desired?.replicas ?? 0,
     healthy: replicas.filter((r) => r.state === "healthy").length,

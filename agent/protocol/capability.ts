@@ -372,7 +372,7 @@ export type QueryParams<N extends QueryName> = (typeof queries)[N]["params"] ext
 /** The command lines that offer each command kind. */
 export const commandLines: { readonly [K in CommandKind]: readonly string[] } = {
   "app.deploy": ["deploy", "apply"],
-  "app.scale": ["app scale"],
+  "app.scale": ["app scale", "apply"],
   "app.rollback": ["app rollback"],
   "app.remove": ["app remove"],
   "node.tag": ["node tag", "apply"],
@@ -381,7 +381,7 @@ export const commandLines: { readonly [K in CommandKind]: readonly string[] } = 
   "node.drain": ["node drain", "apply"],
   "node.remove": ["node remove"],
   "key.grant": ["key grant", "apply"],
-  "key.revoke": ["key revoke"],
+  "key.revoke": ["key revoke", "apply"],
   "invite.revoke": ["invite"],
   "blob.pin": ["storage pin", "storage put", "apply"],
   "blob.unpin": ["storage unpin"],

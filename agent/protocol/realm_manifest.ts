@@ -40,6 +40,8 @@ export interface NodeWish {
   readonly tags?: readonly string[] | undefined;
   /** Whether it takes no new work. */
   readonly cordon?: boolean | undefined;
+  /** Whether its present work moves away, too. */
+  readonly drain?: boolean | undefined;
 }
 /** Grant a role to a key until a time, or revoke the key. */
 export type KeyWish =
@@ -127,6 +129,7 @@ const Node = v.strictObject({
   node: NodeIdSchema,
   tags: v.optional(v.pipe(v.array(TagSchema, "a list of tags"), v.maxLength(64, "at most 64 tags"))),
   cordon: v.optional(v.boolean("true or false")),
+  drain: v.optional(v.boolean("true or false")),
 });
 const Key = v.strictObject({
   key: KeyIdSchema,
@@ -204,8 +207,15 @@ function problemsOf(m: Written): readonly DataProblem[] {
   eachTable("pin", m.pin, (pin, path) => once([...path, "digest"], "blob", pin.digest));
   eachTable("node", m.node, (node, path) => {
     once([...path, "node"], "node", node.node);
-    if (node.tags === undefined && node.cordon === undefined) {
-      report(path, "changes nothing", "set `tags` or `cordon`");
+    if (node.tags === undefined && node.cordon === undefined && node.drain === undefined) {
+      report(path, "changes nothing", "set `tags`, `cordon` or `drain`");
+    }
+    if (node.drain && node.cordon === false) {
+      report(
+        [...path, "cordon"],
+        "stands with `drain = true`, which takes no new work",
+        "remove one of the two",
+      );
     }
   });
   eachTable("key", m.key, (key, path) => {

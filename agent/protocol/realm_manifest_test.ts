@@ -94,7 +94,12 @@ const refused: readonly (readonly [name: string, text: string, expected: string]
   [
     "a node without a wish",
     `[node]\nnode = "${NODE}"\n`,
-    "realm.toml:1: `node`: changes nothing; set `tags` or `cordon`",
+    "realm.toml:1: `node`: changes nothing; set `tags`, `cordon` or `drain`",
+  ],
+  [
+    "a node that drains and takes new work",
+    `[node]\nnode = "${NODE}"\ndrain = true\ncordon = false\n`,
+    "realm.toml:4: `node.cordon`: stands with `drain = true`, which takes no new work; remove one of the two",
   ],
   [
     "something that is no node",

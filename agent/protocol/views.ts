@@ -97,6 +97,8 @@ export interface AppView {
   readonly kind?: AppSpec["kind"];
   /** The standing or rolling deploy. */
   readonly revision?: Digest;
+  /** Digest of its package. */
+  readonly package?: Digest;
   /** `pending`: no controller has decided yet. */
   readonly phase: "rolling" | "steady" | "rolled_back" | "failed" | "removed" | "pending";
   /** Replicas wished. */

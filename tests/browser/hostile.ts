@@ -75,7 +75,34 @@ export function hostileAgent(): { readonly agent: FakeAgent; readonly digest: st
       }),
       doctor: () => Promise.resolve(findings),
       diagnose: () => Promise.resolve(findings),
-      pastEvents: () => HOSTILE.map((what, i) => ({ n: i + 1, at, topic: "node", what, target: what })),
+      pastEvents: () =>
+        HOSTILE.map((what, i) => ({ n: i + 1, at, topic: "node", what, target: what, severity: "error" })),
+      connections: () =>
+        Promise.resolve(
+          agent.nodeViews.slice(1).map((n, i) => ({
+            node: n.id,
+            name: n.name,
+            address: HOSTILE[i],
+            direction: "inbound",
+            since: at,
+            rtt_ms: 1,
+          })),
+        ),
+      mounts: () =>
+        Promise.resolve({
+          mounts: HOSTILE.map((name, i) => ({
+            replica: name,
+            node: agent.self,
+            node_name: name,
+            guest: `/${name}`,
+            kind: "state" as const,
+            volume: name,
+            read_only: false,
+            used_bytes: i,
+            quota_bytes: 1,
+          })),
+          missing: HOSTILE.map((name) => ({ node: agent.self, name, why: text })),
+        }),
       audit: () =>
         HOSTILE.map((h, i) => ({
           n: i + 1,

@@ -120,6 +120,7 @@ Deno.test({
             await shot("packages");
             await page.getByLabel("A folder").setInputFiles(folder);
             await page.getByRole("heading", { name: "hostile 0.1.0" }).waitFor();
+            await accessible(page, "deploy");
             await page.getByText("<img src=x onerror=pwned=1>").waitFor();
             await page.getByRole("button", { name: "static", exact: true }).click();
             await page.getByRole("button", { name: "index.html" }).click();
@@ -140,6 +141,7 @@ Deno.test({
             await page.getByRole("button", { name: "deep", exact: true }).click();
             await page.getByRole("button", { name: "data.bin" }).click();
             await dialog.getByText("00000010").waitFor();
+            await accessible(page, "bytes");
             await shot("package-bytes", false);
             await page.keyboard.press("Escape");
             await page.getByRole("button", { name: "long.txt" }).click();

@@ -44,7 +44,7 @@ function draw(box: HTMLElement, view: MetricsView, of: ChartOf): UPlot {
     {
       width: Math.max(120, box.clientWidth),
       height: HEIGHT,
-      padding: [8, 8, 0, 0],
+      padding: [8, 20, 0, 0],
       cursor: {
         sync: { key: "figures" },
         points: { size: 6 },
@@ -56,7 +56,7 @@ function draw(box: HTMLElement, view: MetricsView, of: ChartOf): UPlot {
         { ...axis, size: 24, values: clock(long), grid: { show: false } },
         {
           ...axis,
-          size: 62,
+          size: 70,
           values: (_u, ticks) => ticks.map(of.say),
           splits: (_u, _i, min, max) => [min, max / 2.3, max / 1.15],
         },

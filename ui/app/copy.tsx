@@ -1,5 +1,6 @@
 /** Copying: a command line, a manifest, an id. */
 import { useEffect, useState } from "preact/hooks";
+import { plain } from "./format.ts";
 import { Icon } from "./icons.tsx";
 
 /** Puts a text on the clipboard. Pages that are not on a secure origin have no clipboard object: then by a selection. */
@@ -36,7 +37,7 @@ export function Copy({ text, what }: { text: string; what: string }) {
 /** A command line to copy. */
 export const Command = ({ line }: { line: string }) => (
   <span class="command">
-    <code>{line}</code>
+    <code>{plain(line)}</code>
     <Copy text={line} what="the command line" />
   </span>
 );

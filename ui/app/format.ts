@@ -26,6 +26,9 @@ const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e
 export const plain = (text: string): string =>
   text.replace(UNSEEN, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
+/** As {@link plain}, for a text of several lines. */
+export const plainLines = (text: string): string => text.split("\n").map(plain).join("\n");
+
 /** A word of a command line as a POSIX shell takes it, whatever is in it. */
 export const quote = (word: string): string =>
   /^[A-Za-z0-9._@%:/=+][A-Za-z0-9._@%:/=+-]*$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
@@ -34,15 +37,16 @@ export const quote = (word: string): string =>
 export function tone(state: string): "good" | "warn" | "bad" | "calm" {
   if (/^(alive|healthy|steady|ok|accepted|current|open)$/.test(state)) return "good";
   if (
-    /^(unreachable|failed|refused|unhealthy|rejected|missing|rolled_back|revoked|expired|lost|node unreachable)$/
+    /^(unreachable|failed|refused|unhealthy|rejected|missing|rolled_back|revoked|expired|lost|error|no answer|node unreachable)$/
       .test(state)
   ) {
     return "bad";
   }
   if (
-    /^(suspect|degraded.*|rolling|cordoned|draining|fetching|verifying|starting|stopping|pending)$/.test(
-      state,
-    )
+    /^(suspect|degraded.*|.*warnings?|rolling|cordoned|draining|fetching|verifying|starting|stopping|pending)$/
+      .test(
+        state,
+      )
   ) {
     return "warn";
   }

@@ -1,13 +1,16 @@
 /** What the command palette offers, and how a search ranks it. */
-import { type BlobView, type KeyView, shortId } from "../../mod.ts";
+import { type AppView, type BlobView, type KeyView, shortId } from "../../mod.ts";
 import { type Action, asking } from "./actions/action.ts";
-import { appActions } from "./actions/app_actions.ts";
+import { appActions, deployBefore, rollbackTo } from "./actions/app_actions.ts";
+import { blobActions } from "./actions/blob_actions.ts";
+import { keyActions } from "./actions/key_actions.ts";
 import { nodeActions } from "./actions/node_actions.ts";
 import type { IconName } from "./icons.tsx";
-import { apps, nodes } from "./live.ts";
+import { apps, nodes, now } from "./live.ts";
 import { addressOf, places } from "./places.tsx";
 import { go, to } from "./router.ts";
-import { may, signOut } from "./session.ts";
+import { say, sentence } from "./parts.tsx";
+import { may, session, signOut } from "./session.ts";
 
 /** One line of the palette. */
 export interface Item {
@@ -35,6 +38,17 @@ const action = (a: Action, name: string, key: string): Item => ({
   icon: a.icon ?? "right",
   run: () => asking.value = a,
 });
+
+/** Asks for an app's history first: which deploy stood before is told by nothing else. */
+async function rollBack(a: AppView): Promise<void> {
+  try {
+    const before = deployBefore(await session.value?.client.history(a.name));
+    if (before) asking.value = rollbackTo(a, before);
+    else say(`${a.name} has no earlier deploy to go back to.`, true);
+  } catch (error) {
+    say(sentence(error), true);
+  }
+}
 
 /** How well `text` answers the words searched for: 0 best; `undefined` when a word is not in it. */
 export function rank(text: string, words: readonly string[]): number | undefined {
@@ -101,9 +115,25 @@ function* candidates({ blobs = [], keys = [] }: Fetched): Generator<Item> {
   }
   for (const a of present) {
     for (const x of appActions(a)) if (may(x.role)) yield action(x, a.name, `app ${a.name}`);
+    if (!may("operator")) continue;
+    yield {
+      key: `do Roll back app ${a.name}`,
+      text: `Roll back ${a.name}`,
+      kind: "action",
+      icon: "back",
+      run: () => void rollBack(a),
+    };
   }
   for (const n of nodes.value ?? []) {
     for (const x of nodeActions(n)) if (may(x.role)) yield action(x, n.name.slice(0, 200), `node ${n.id}`);
+  }
+  for (const b of blobs) {
+    const name = b.name ? `${b.name} ${shortId(b.digest)}` : b.digest;
+    for (const x of blobActions(b)) if (may(x.role)) yield action(x, name, `blob ${b.digest}`);
+  }
+  for (const k of keys) {
+    const name = k.name ? `${k.name} ${k.key}` : k.key;
+    for (const x of keyActions(k, now.value)) if (may(x.role)) yield action(x, name, `key ${k.key}`);
   }
   yield {
     key: "sign out",

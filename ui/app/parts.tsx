@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { RealmError } from "../../mod.ts";
 import { Command } from "./copy.tsx";
-import { plain, span, tone } from "./format.ts";
+import { plain, plainLines, span, tone } from "./format.ts";
 import { now, version } from "./live.ts";
 import { session } from "./session.ts";
 
@@ -14,6 +14,20 @@ const SHOWN = 160, STATE_SHOWN = 40;
 export function Name({ text }: { text: string }) {
   const shown = plain(text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text);
   return <bdi class="name" title={text.length > 24 ? plain(text.slice(0, 600)) : undefined}>{shown}</bdi>;
+}
+/** Characters shown of an explanation, and those (or lines) from which on it has a scroll bar of its own. */
+const REASON = 4_000, LONG = 240, LINES = 5;
+/** Why something is so, in the words of a node. Long ones scroll, and are reached by keyboard. */
+export function Reason({ text }: { text: string }) {
+  const shown = plainLines(text.length > REASON ? `${text.slice(0, REASON)}…` : text);
+  const long = shown.length > LONG || shown.split("\n").length > LINES;
+  return long
+    ? (
+      <div class="reason long" tabIndex={0} role="group" aria-label="Reason">
+        <bdi>{shown}</bdi>
+      </div>
+    )
+    : <bdi class="reason">{shown}</bdi>;
 }
 /** A state as a word with a dot; never by colour alone. */
 export const State = ({ is }: { is: string }) => (

@@ -26,6 +26,8 @@ export interface Order {
 }
 
 const HEIGHT = { wide: 38, narrow: 62 } as const;
+/** What a cell without a value shows. */
+const NOTHING = "–";
 /** Rows above and below the window, and the step in which the range moves: a scroll draws seldom. */
 const OVER = 8, STEP = 8;
 const small = matchMedia("(max-width: 640px)");
@@ -124,8 +126,12 @@ export function Rows<T>({ label, of, columns, id, order }: {
             aria-rowindex={first + i + 2}
             style={{ ...tracks, height: `${height}px`, top: `${(first + i) * height}px` }}
           >
-            {shown.map((c) => <span role="cell" key={c.head} class={phone ? c.phone : ""}>{c.cell(row)}
-            </span>)}
+            {shown.map((c) => {
+              const content = c.cell(row);
+              // A dash says that a column is empty; a card has no columns.
+              const place = !phone ? "" : content === NOTHING ? "unseen" : `at-${c.phone}`;
+              return <span role="cell" key={c.head} class={place}>{content}</span>;
+            })}
           </div>
         ))}
       </div>

@@ -1,7 +1,17 @@
 /** What can be done with an app. */
 import type { AppView, RevisionView } from "../../../mod.ts";
-import { quote } from "../format.ts";
+import { quote, table } from "../format.ts";
 import { type Action, replicasIn, wrongReplicas } from "./action.ts";
+
+/** A manifest that wishes the app as it is but for package and replicas; empty while its package is unknown. */
+const appToml = (a: AppView, digest: string | undefined, replicas: number | "all"): string =>
+  digest === undefined ? "" : table("app", {
+    package: digest,
+    name: a.name,
+    replicas,
+    tags: a.tags.length > 0 ? a.tags : undefined,
+    strategy: a.strategy === "rolling" ? undefined : a.strategy,
+  });
 
 /** What can be done with an app in its present state. */
 export function appActions(a: AppView): Action[] {
@@ -22,6 +32,7 @@ export function appActions(a: AppView): Action[] {
       wrong: wrongReplicas,
     }],
     command: ({ replicas }) => `realm app scale ${quote(app)} ${quote(replicas.trim())}`,
+    toml: ({ replicas }) => appToml(a, a.package, replicasIn(replicas)),
     run: (c, { replicas }) => c.command("app.scale", { app, replicas: replicasIn(replicas) }),
   }, {
     label: "Remove",
@@ -39,13 +50,18 @@ export function appActions(a: AppView): Action[] {
   }];
 }
 
+/** The deploy to which an app goes back; `undefined` where none stood before. */
+export const deployBefore = (history: readonly RevisionView[] | undefined): RevisionView | undefined =>
+  history?.find((r) => r.state === "past");
+
 /** Back to an earlier deploy. */
-export const rollbackTo = (app: string, r: RevisionView): Action => ({
+export const rollbackTo = (a: AppView, r: RevisionView): Action => ({
   label: "Roll back",
   icon: "back",
   role: "operator",
-  title: `Roll ${app} back to deploy ${r.number}?`,
+  title: `Roll ${a.name} back to deploy ${r.number}?`,
   text: `Version ${r.version} replaces what runs now. Volumes keep their content.`,
-  command: () => `realm app rollback ${quote(app)} ${r.number}`,
-  run: (c) => c.command("app.rollback", { app, revision: r.id }),
+  command: () => `realm app rollback ${quote(a.name)} ${r.number}`,
+  toml: () => appToml(a, r.package, a.wanted),
+  run: (c) => c.command("app.rollback", { app: a.name, revision: r.id }),
 });

@@ -5,7 +5,7 @@ import { made } from "../invites.ts";
 import type { Action } from "./action.ts";
 
 /** A key is worth nothing from now on. */
-export const revokeKey = (k: KeyView): Action => ({
+const revokeKey = (k: KeyView): Action => ({
   label: "Revoke",
   icon: "stop",
   role: "admin",
@@ -16,6 +16,10 @@ export const revokeKey = (k: KeyView): Action => ({
   toml: () => table("key", { key: k.key, revoke: true }),
   run: (c) => c.command("key.revoke", { key: k.key }),
 });
+
+/** What can be done with a key in its present state. */
+export const keyActions = (k: KeyView, now: number): Action[] =>
+  k.role === "owner" || k.revoked_at !== undefined || (k.until ?? Infinity) <= now ? [] : [revokeKey(k)];
 
 /** An invite lets nobody in from now on; without an id it is asked for. */
 export function revokeInvite(id?: string): Action {

@@ -48,6 +48,7 @@ export function nodeActions(n: NodeView): Action[] {
       text:
         `It gets no new work, and its work (replicas: ${n.replicas}) moves to other nodes. Replicas with volumes stay.`,
       command: line("drain"),
+      toml: () => table("node", { node, drain: true }),
       run: (c) => c.command("node.drain", { node }),
     });
   }

@@ -1,11 +1,11 @@
 /** One app: how it is, why, where it runs, how it does, what it was. */
 import { type AppView, type RevisionView, shortId } from "../../../mod.ts";
-import { appActions, rollbackTo } from "../actions/app_actions.ts";
+import { appActions, deployBefore, rollbackTo } from "../actions/app_actions.ts";
 import { Buttons } from "../confirm.tsx";
 import { appCharts } from "../figures.ts";
 import { quote } from "../format.ts";
 import { apps, events, nodes } from "../live.ts";
-import { Empty, Facts, Id, Name, Panel, State, Table, Tags, Time, useFetched } from "../parts.tsx";
+import { Empty, Facts, Id, Name, Panel, Reason, State, Table, Tags, Time, useFetched } from "../parts.tsx";
 import { to } from "../router.ts";
 import { Health, Open } from "./app_parts.tsx";
 import { Feed, told } from "./event_lines.tsx";
@@ -20,8 +20,8 @@ const HISTORY = 50, EVENTS = 8;
 /** What can be done, going back to the deploy before included. */
 function actionsOf(a: AppView, history: readonly RevisionView[] | undefined) {
   const actions = appActions(a);
-  const before = a.phase === "removed" ? undefined : history?.find((r) => r.state === "past");
-  return before ? [actions[0], rollbackTo(a.name, before), ...actions.slice(1)] : actions;
+  const before = a.phase === "removed" ? undefined : deployBefore(history);
+  return before ? [actions[0], rollbackTo(a, before), ...actions.slice(1)] : actions;
 }
 
 const What = ({ a }: { a: AppView }) => {
@@ -84,11 +84,15 @@ const History = ({ a, value, error }: { a: AppView; value?: readonly RevisionVie
           <Name text={r.version} />,
           <>
             <State is={r.state} />
-            {r.reason && <small class="muted reason">{r.reason}</small>}
+            {r.reason && (
+              <small class="muted block">
+                <Reason text={r.reason} />
+              </small>
+            )}
           </>,
           <Time at={r.at} />,
           <Id id={r.by} short={shortId(r.by)} />,
-          r.state === "past" && a.phase !== "removed" ? <Buttons of={[rollbackTo(a.name, r)]} /> : "–",
+          r.state === "past" && a.phase !== "removed" ? <Buttons of={[rollbackTo(a, r)]} /> : "–",
         ],
       }))}
     />
@@ -131,9 +135,9 @@ export function App({ name }: { name: string }) {
         <Buttons of={actionsOf(a, history.value)} />
       </div>
       {a.rejected && (
-        <p class="error">
-          The last deploy was rejected and the old one stands: {a.rejected.reason}
-        </p>
+        <div class="error">
+          The last deploy was rejected and the old one stands: <Reason text={a.rejected.reason} />
+        </div>
       )}
       {a.rollout && <Rollout a={a} />}
       <Replicas a={a} />

@@ -1,6 +1,6 @@
 /** Keys that hold or held a role, what they did, and letting in other people and machines. */
 import { type KeyView, shortId } from "../../../mod.ts";
-import { revokeInvite, revokeKey } from "../actions/key_actions.ts";
+import { keyActions, revokeInvite } from "../actions/key_actions.ts";
 import { asking } from "../actions/action.ts";
 import { Buttons } from "../confirm.tsx";
 import { Copy } from "../copy.tsx";
@@ -54,8 +54,8 @@ export function Keys() {
               <State is={stateOf(k)} />,
               until(k),
               k.issuer ? <Id id={k.issuer} short={shortId(k.issuer)} /> : "–",
-              k.role !== "owner" && stateOf(k) === "ok" && may("admin")
-                ? <Buttons of={[revokeKey(k)]} />
+              may("admin") && keyActions(k, now.value).length > 0
+                ? <Buttons of={keyActions(k, now.value)} />
                 : "–",
             ],
           }))}
@@ -124,7 +124,7 @@ export function Key({ name }: { name: string }) {
       <div class="title">
         <h1>{k?.name ? <Name text={k.name} /> : <code>{shortId(name)}</code>}</h1>
         {k && <State is={stateOf(k)} />}
-        {k && k.role !== "owner" && stateOf(k) === "ok" && <Buttons of={[revokeKey(k)]} />}
+        {k && <Buttons of={keyActions(k, now.value)} />}
       </div>
       {keys.value && !k && <Empty text="No such key has or had a role here." command="realm key show" />}
       {k && (

@@ -6,7 +6,20 @@ import { Command } from "../copy.tsx";
 import { nodeCharts } from "../figures.ts";
 import { mebibytes } from "../format.ts";
 import { apps, events, nodes } from "../live.ts";
-import { Bar, Empty, Facts, Id, Name, Panel, State, Table, Tags, Time, useFetched } from "../parts.tsx";
+import {
+  Bar,
+  Empty,
+  Facts,
+  Id,
+  Name,
+  Panel,
+  Reason,
+  State,
+  Table,
+  Tags,
+  Time,
+  useFetched,
+} from "../parts.tsx";
 import { to } from "../router.ts";
 import { Feed, told } from "./event_lines.tsx";
 import { Figures } from "./figures_panel.tsx";
@@ -79,8 +92,15 @@ function Diagnosis({ n }: { n: NodeView }) {
           <li key={f.subject + f.detail}>
             <State is={f.state} />
             <div>
-              <b>{f.subject}</b> <Name text={f.detail} />
-              {f.fix && <small class="muted">{f.fix}</small>}
+              <b>
+                <Name text={f.subject} />
+              </b>{" "}
+              <Name text={f.detail} />
+              {f.fix && (
+                <small class="muted">
+                  <Name text={f.fix} />
+                </small>
+              )}
             </div>
           </li>
         ))}
@@ -149,7 +169,7 @@ function Replicas({ n }: { n: NodeView }) {
               <Name text={r.version} />,
               r.restarts,
               <Time at={r.since} />,
-              r.reason ? <span class="reason">{r.reason}</span> : "–",
+              r.reason ? <Reason text={r.reason} /> : "–",
             ],
           }))}
         />

@@ -4,7 +4,7 @@ import { Command } from "../copy.tsx";
 import { mebibytes, span } from "../format.ts";
 import { Icon } from "../icons.tsx";
 import { apps, events, nodes, now, realm } from "../live.ts";
-import { Empty, Name, Panel, State, Table } from "../parts.tsx";
+import { Empty, Name, Panel, Reason, State, Table } from "../parts.tsx";
 import { to } from "../router.ts";
 import { Health, Open } from "./app_parts.tsx";
 import { Feed, told } from "./event_lines.tsx";
@@ -29,7 +29,7 @@ const Problem = ({ of: p }: { of: ProblemFound }) => {
     <li>
       <Icon is="warn" />
       <div>
-        <p>
+        <div class="says">
           <strong>
             {address
               ? (
@@ -39,8 +39,8 @@ const Problem = ({ of: p }: { of: ProblemFound }) => {
               )
               : <Name text={p.what} />}
           </strong>{" "}
-          {p.why}
-        </p>
+          <Reason text={p.why} />
+        </div>
         {p.fix && <Command line={p.fix} />}
         {p.target?.kind === "app" && (
           <details>

@@ -1,10 +1,10 @@
 /** A rollout as it goes, and the replicas of an app on their nodes. */
 import type { AppView, ReplicaView } from "../../../mod.ts";
 import { Command } from "../copy.tsx";
-import { bytes, quote, span } from "../format.ts";
+import { bytes, plainLines, quote, span } from "../format.ts";
 import { Icon } from "../icons.tsx";
 import { now } from "../live.ts";
-import { Bar, Empty, Name, Panel, State, Table, Time } from "../parts.tsx";
+import { Bar, Empty, Name, Panel, Reason, State, Table, Time } from "../parts.tsx";
 import { to } from "../router.ts";
 
 /** Replicas drawn one by one. */
@@ -90,15 +90,15 @@ export const Replicas = ({ a }: { a: AppView }) => (
               <Name text={r.version} />,
               r.restarts === 0 ? "0" : <span class="warn-text">{r.restarts}</span>,
               <Time at={r.since} />,
-              <div class="reason">
-                {r.reason ?? MEANING[r.state] ?? "–"}
+              <div>
+                <Reason text={r.reason ?? MEANING[r.state] ?? "–"} />
                 <Progress r={r} />
                 {r.log && (
                   <details>
                     <summary>
                       <Icon is="log" /> last lines
                     </summary>
-                    <pre class="lines">{r.log}</pre>
+                    <pre class="lines" tabIndex={0} aria-label="Last lines">{plainLines(r.log)}</pre>
                   </details>
                 )}
               </div>,

@@ -1,7 +1,7 @@
 /** Why something is as it is, and the filter field of lists. */
 import type { Signal } from "@preact/signals";
 import { Command } from "../copy.tsx";
-import { Name, Panel, State, useFetched } from "../parts.tsx";
+import { Name, Panel, Reason, State, useFetched } from "../parts.tsx";
 
 /** Nodes told of one by one. */
 const NODES = 100;
@@ -14,7 +14,13 @@ export function Why({ id, bare = false }: { id: string; bare?: boolean }) {
   const content = value
     ? (
       <>
-        <ul class="reasons">{value.reasons.map((r) => <li key={r}>{r}</li>)}</ul>
+        <ul class="reasons">
+          {value.reasons.map((r) => (
+            <li key={r}>
+              <Reason text={r} />
+            </li>
+          ))}
+        </ul>
         {unable.length > 0 && (
           <details open={bare}>
             <summary>Nodes that cannot take it, and why ({unable.length})</summary>
@@ -23,7 +29,7 @@ export function Why({ id, bare = false }: { id: string; bare?: boolean }) {
                 <li key={n.id}>
                   <b>
                     <Name text={n.name} />
-                  </b>: {n.reasons.join("; ")}
+                  </b>: <Reason text={n.reasons.join("; ")} />
                   {n.fix && <Command line={n.fix} />}
                 </li>
               ))}
