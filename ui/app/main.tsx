@@ -1,12 +1,16 @@
 /** The page: signs in by the link it was opened with, then shows the view that the address names. */
+import { signal } from "@preact/signals";
 import { render } from "preact";
 import { startLive } from "./live.ts";
 import { sentence } from "./parts.tsx";
 import { placeAt } from "./places.tsx";
 import { decoded, path, startRouter } from "./router.ts";
-import { notice, session, signInByLink } from "./session.ts";
+import { holdsLink, notice, session, signInByLink } from "./session.ts";
 import { Shell } from "./shell.tsx";
 import { SignIn } from "./sign_in.tsx";
+
+/** Whether a link is being opened: something is seen before the node has answered. */
+const opening = signal(false);
 
 function View() {
   const place = placeAt(path.value);
@@ -21,12 +25,23 @@ function Page() {
         <View />
       </Shell>
     )
+    : opening.value
+    ? <p class="opening" role="status">Signing in …</p>
     : <SignIn />;
 }
 
 startRouter();
 startLive();
-const open = () => signInByLink().catch((error) => void (notice.value = sentence(error)));
+async function open(): Promise<void> {
+  if (!holdsLink()) return;
+  opening.value = true;
+  try {
+    await signInByLink();
+  } catch (error) {
+    notice.value = sentence(error);
+  }
+  opening.value = false;
+}
 addEventListener("hashchange", () => void open());
-await open();
+void open();
 render(<Page />, document.getElementById("app")!);

@@ -95,9 +95,12 @@ async function signIn(credentials: Credentials): Promise<void> {
   session.value = { client, role: view.role, key: view.key, credentials: own, end };
 }
 
+/** Whether the address holds a key. */
+export const holdsLink = (): boolean => location.hash.startsWith("#key=");
+
 /** Takes the key out of the address and out of the history, then signs in with it. */
 export async function signInByLink(): Promise<void> {
-  if (!location.hash.startsWith("#key=")) return;
+  if (!holdsLink()) return;
   const text = location.hash.slice(5);
   history.replaceState(null, "", location.pathname + location.search);
   const { realm, seed, grants } = unwrap(parseDelegation(text));

@@ -1,7 +1,7 @@
 /** Directories that an app's replicas see: what is in them, and what stays. */
 import type { AppView, MountView } from "../../../mod.ts";
 import { bytes } from "../format.ts";
-import { Bar, Empty, Name, Panel, Table, useFetched } from "../parts.tsx";
+import { Bar, Empty, Name, Panel, Reason, Table, useFetched } from "../parts.tsx";
 import { to } from "../router.ts";
 
 const SHOWN = 200;
@@ -40,10 +40,16 @@ export function Mounts({ a }: { a: AppView }) {
             key: `${m.replica} ${m.guest}`,
             cells: [
               <span title={m.replica}>
-                <code>{m.guest}</code>
+                <code>
+                  <Name text={m.guest} />
+                </code>
               </span>,
               <span>
-                {m.kind} {m.volume && <b>{m.volume}</b>}
+                {m.kind} {m.volume && (
+                  <b>
+                    <Name text={m.volume} />
+                  </b>
+                )}
                 {m.read_only && <small class="muted">read only</small>}
               </span>,
               <a href={to("nodes", m.node)}>
@@ -57,7 +63,11 @@ export function Mounts({ a }: { a: AppView }) {
       )}
       {away.map((v) => (
         <p key={`${v.name} ${v.slot} ${v.node}`} class="muted">
-          Volume <b>{v.name}</b> of slot {v.slot} is on{" "}
+          Volume{" "}
+          <b>
+            <Name text={v.name} />
+          </b>{" "}
+          of slot {v.slot} is on{" "}
           <a href={to("nodes", v.node)}>
             <Name text={v.node_name} />
           </a>, where no replica of it runs now.
@@ -65,7 +75,7 @@ export function Mounts({ a }: { a: AppView }) {
       ))}
       {value?.missing.map((m) => (
         <p key={m.node} class="muted">
-          <Name text={m.name} /> was not asked: {m.why}
+          <Name text={m.name} /> was not asked: <Reason text={m.why} />
         </p>
       ))}
     </Panel>

@@ -139,7 +139,9 @@ function Connections({ n }: { n: NodeView }) {
                 : <Bar part={Math.min(c.rtt_ms, FAR_MS)} whole={FAR_MS} text={`${c.rtt_ms.toFixed(1)} ms`} />,
               c.direction === "inbound" ? "the other" : "this node",
               <Time at={c.since} />,
-              <code class="address" title={c.address}>{c.address.replace(/\/p2p\/\w+$/, "")}</code>,
+              <code class="address" title={c.address}>
+                <Name text={c.address.replace(/\/p2p\/\w+$/, "")} />
+              </code>,
             ],
           }))}
         />
