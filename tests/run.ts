@@ -28,7 +28,7 @@ const suites: readonly Suite[] = [
   { name: "sim", args: test("tests/sim"), minutes: 20 },
   { name: "wasi", args: test("tests/wasi"), packages: "wasi", minutes: 10 },
   { name: "integration", args: test("tests/integration"), packages: "wasi", minutes: 20 },
-  { name: "browser", args: test("tests/browser"), packages: "browser", minutes: 10 },
+  { name: "browser", args: test("tests/browser"), packages: "browser", minutes: 20 },
   { name: "demo", args: ["run", "-A", "tests/demo.ts", "--check"], packages: "wasi", minutes: 10 },
 ];
 

@@ -16,6 +16,7 @@ const benches: Readonly<Record<string, Bench>> = {
   mesh: { file: "mesh_bench.ts", what: "forming, idle cost, fifty agents" },
   deploy: { file: "deploy_bench.ts", what: "a 1 MB component app to three nodes" },
   failover: { file: "failover_bench.ts", what: "kill -9 under load" },
+  dashboard: { file: "dashboard_bench.ts", what: "first paint, and a big realm in the page" },
   cli: { file: "cli_bench.ts", what: "start of the command line" },
   storage: { file: "storage_bench.ts", what: "blobs: writing, reading, between nodes" },
   sim: {

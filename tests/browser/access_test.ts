@@ -65,7 +65,8 @@ Deno.test({
           await accessible(page, "dialog");
           await shot("hostile-dialog", false);
           await page.keyboard.press("Escape");
-          await dialogs(page);
+          // Both sizes and both schemes, each once.
+          if ((size === "wide") !== dark) await dialogs(page);
           assert.equal(await page.evaluate("typeof pwned"), "undefined");
           assert.deepEqual(faults, []);
           await context.close();

@@ -1,0 +1,62 @@
+/**
+ * The dashboard by the clock: first paint from a real local agent with an empty cache, the longest task of the page's
+ * main thread while a realm of 500 nodes, 2,000 apps and 10,000 events is used, and what is loaded, gzip.
+ */
+import { Cluster } from "../cluster.ts";
+import { bigAgent, doings } from "../browser/big.ts";
+import { enter, fabricated, launch, linkOf, open } from "../browser/bed.ts";
+import { firstPaint, type LongestTask, longestTask } from "../browser/measure.ts";
+import { buildAssets } from "../../ui/mod.ts";
+import { atMost, type Figure, median } from "./figures.ts";
+
+const PAINT_MS = 300, TASK_MS = 100, GZIP_BYTES = 150_000;
+const VISITS = 9, ROUNDS = 5;
+const figures: Figure[] = [];
+/** The least counts: it is the one without other load. */
+const say = (name: string, times: readonly number[], most: number) =>
+  figures.push(atMost(name, Math.min(...times), most, "ms", `median ${median(times).toFixed(0)} ms`));
+
+const assets = await buildAssets(new URL("../../", import.meta.url).pathname.replace(/\/$/, ""));
+let size = 0;
+for (const text of Object.values(assets)) {
+  const zipped = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+  size += (await new Response(zipped).arrayBuffer()).byteLength;
+}
+figures.push(atMost("loaded at the first visit, gzip", size, GZIP_BYTES, "B"));
+
+const browser = await launch();
+{
+  await using cluster = await Cluster.start({ nodes: 1 });
+  const origin = cluster.nodes[0].api, link = await linkOf(cluster);
+  for (const [what, address] of [["sign-in page", origin], ["signed in by a link", link]]) {
+    const times: number[] = [];
+    for (let i = 0; i <= VISITS; i++) {
+      // A context of its own has an empty cache. The node makes the files ready at the first visit of all.
+      const { context, page } = await open(browser, origin, "wide", false);
+      if (address === link) await enter(page, link);
+      else await page.goto(address);
+      const at = await firstPaint(page);
+      if (i > 0) times.push(at);
+      await context.close();
+    }
+    say(`first paint, ${what}`, times, PAINT_MS);
+  }
+}
+{
+  const big = bigAgent();
+  await using bed = fabricated(big.agent);
+  const { context, page } = await open(browser, bed.url, "wide", false);
+  await enter(page, bed.link());
+  const taken = new Map<string, LongestTask[]>();
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, act] of Object.entries(doings(page, big))) {
+      taken.set(name, [...taken.get(name) ?? [], await longestTask(page, act)]);
+    }
+  }
+  for (const [name, tasks] of taken) {
+    say(`longest task, ${name}`, tasks.map((t) => t.wallMs), TASK_MS);
+  }
+  await context.close();
+}
+await browser.close();
+Deno.exit(figures.every((f) => f.holds !== false) ? 0 : 1);

@@ -1,0 +1,74 @@
+/**
+ * How quick the page is with a big realm, and at first. Bounds are on the processor's time, which other work on the
+ * machine does not lengthen; `deno task bench dashboard` holds the same by the clock.
+ */
+import assert from "node:assert/strict";
+import { canRun } from "../system_packages.ts";
+import { bigAgent, doings } from "./big.ts";
+import { enter, fabricated, goTo, launch, open } from "./bed.ts";
+import { firstPaint, longestTask, workOf } from "./measure.ts";
+
+const TASK_MS = 100, ROUNDS = 3;
+/** Of the page's main thread, until somebody is signed in and sees the realm. */
+const START_MS = 300;
+
+Deno.test({
+  name: "500 nodes, 2,000 apps and 10,000 events: no task of the page takes 100 ms, whatever is done there",
+  ignore: !canRun("browser"),
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    const big = bigAgent();
+    await using bed = fabricated(big.agent);
+    const browser = await launch();
+    try {
+      const { context, page, faults, shot } = await open(browser, bed.url, "wide", false);
+      await enter(page, bed.link());
+      const acts = doings(page, big);
+      const best = new Map<string, number>();
+      for (let round = 0; round < ROUNDS; round++) {
+        for (const [name, act] of Object.entries(acts)) {
+          // Once more what was too long: the first time code is compiled, and any may meet a collection of garbage.
+          if (best.has(name) && best.get(name)! <= TASK_MS) continue;
+          const { cpuMs, wallMs } = await longestTask(page, act);
+          console.log(`  ${name}: longest task ${cpuMs.toFixed(0)} ms, by the clock ${wallMs.toFixed(0)} ms`);
+          best.set(name, Math.min(cpuMs, best.get(name) ?? Infinity));
+        }
+      }
+      await goTo(page, "/");
+      await shot("big-overview", false);
+      await goTo(page, "/events");
+      await shot("big-events", false);
+      assert.deepEqual([...best].filter(([, ms]) => ms > TASK_MS), []);
+      assert.deepEqual(faults, []);
+      await context.close();
+    } finally {
+      await browser.close();
+    }
+  },
+});
+
+Deno.test({
+  name: "the page works less than 300 ms until somebody is signed in and sees the realm",
+  ignore: !canRun("browser"),
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    await using bed = fabricated();
+    const browser = await launch();
+    try {
+      const times: number[] = [];
+      do {
+        const { context, page } = await open(browser, bed.url, "wide", false);
+        const work = await workOf(page, () => enter(page, bed.link()));
+        const paint = await firstPaint(page);
+        console.log(`  signed in after ${work.toFixed(0)} ms of work; first paint at ${paint.toFixed(0)} ms`);
+        times.push(work);
+        await context.close();
+      } while (times.length < 3 && Math.min(...times) > START_MS);
+      assert.ok(Math.min(...times) <= START_MS);
+    } finally {
+      await browser.close();
+    }
+  },
+});
