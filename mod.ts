@@ -22,6 +22,8 @@ export {
   type LogQuery,
   type MetricsQuery,
   type RealmClient,
+  type RunLogQuery,
+  type RunQuery,
 } from "./agent/api/client.ts";
 export { makeKeyFile, signerOfKeyFile } from "./agent/api/key_seal.ts";
 export { type ManifestStep, manifestSteps, type StepSources } from "./agent/api/manifest_steps.ts";
@@ -48,6 +50,30 @@ export {
   parseRealmFile,
   type RealmFile,
 } from "./agent/protocol/data_dir.ts";
+export {
+  fileKey,
+  filesOf,
+  type FoundFile,
+  type JobFile,
+  type JobManifest,
+  submissionOf,
+} from "./agent/protocol/job_plan.ts";
+export {
+  type Artifact,
+  type AttemptReport,
+  type AttemptState,
+  type RunEnd,
+  type RunPhase,
+} from "./agent/protocol/job_record.ts";
+export {
+  type JobRunSpec,
+  runIdsOf,
+  type RunInput,
+  type RunOutput,
+  type SubmitWish,
+} from "./agent/protocol/job_spec.ts";
+export type { AttemptView, RunLogView, RunView } from "./agent/protocol/job_views.ts";
+export type * from "./agent/protocol/job_written.ts";
 export { type Delegation, formatDelegation, parseDelegation } from "./agent/protocol/delegation.ts";
 export { fromBase64Url, toBase64Url, toHex, utf8 } from "./agent/protocol/encoding.ts";
 export { type Envelope, envelopeId } from "./agent/protocol/envelope.ts";
@@ -129,6 +155,8 @@ export {
   type PackageListing,
   type PackageReader,
   type PackageWorld,
+  type PackedTree,
+  packTree,
   readPackage,
   type Verification,
   verifyPackage,

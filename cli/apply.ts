@@ -12,8 +12,17 @@ import { FOLLOW_MS } from "./app_change.ts";
 import { connect, signingCredentials } from "./connection.ts";
 import { carryOut, planText } from "./deploy.ts";
 import { followScale } from "./following.ts";
+import { carryOutJobs, jobsText, type PreparedJobs, prepareJobs } from "./job_submit.ts";
 import { duration, flag, type Handler, type Invocation } from "./invocation.ts";
 import { readNamed } from "./local_files.ts";
+
+/** Jobs to run, after everything else. */
+interface JobsStep {
+  readonly kind: "jobs";
+  readonly says: string;
+  readonly prepared: PreparedJobs;
+}
+type Step = ManifestStep | JobsStep;
 
 const directoryOf = (file: string): string => file.includes("/") ? file.replace(/\/[^/]*$/, "") : ".";
 
@@ -22,16 +31,21 @@ async function stepsOf(
   client: RealmClient,
   file: string,
   manifest: RealmManifest,
-): Promise<readonly ManifestStep[]> {
+): Promise<readonly Step[]> {
   const world = await i.host.packageWorld();
-  return await manifestSteps(client, manifest, {
+  const { jobs, ...others } = manifest;
+  const steps = await manifestSteps(client, { ...others, jobs: [] }, {
     open: (path) => readPackage(world, path.startsWith("/") ? path : `${directoryOf(file)}/${path}`),
     credentials: () => signingCredentials(i),
   });
+  if (jobs.length === 0) return steps;
+  const prepared = await prepareJobs(i, client, jobs, file);
+  return [...steps, { kind: "jobs", says: `run ${jobs.map((j) => j.job.name).join(", ")}`, prepared }];
 }
 
 /** Takes one step and follows it to its end; the exit code when it failed. */
-async function take(i: Invocation, client: RealmClient, step: ManifestStep): Promise<number | void> {
+async function take(i: Invocation, client: RealmClient, step: Step): Promise<number | void> {
+  if (step.kind === "jobs") return await carryOutJobs(i, client, step.prepared);
   if (step.kind === "deploy") return await carryOut(i, client, step.reader, step.wish);
   if (step.kind === "command") return void await step.run();
   const { app, replicas } = step;
@@ -48,15 +62,16 @@ export const apply: Handler = async (i) => {
   }
   const planning = flag(i, "plan");
   const client = await connect(i, planning ? "read" : "write");
-  const steps: ManifestStep[] = [];
+  const steps: Step[] = [];
   for (const [file, manifest] of manifests) steps.push(...await stepsOf(i, client, file, manifest));
   const json = flag(i, "json");
   if (planning) {
     const plans: unknown[] = [];
     for (const step of steps) {
       const plan = step.kind === "deploy" ? step.plan : undefined;
-      if (!json) i.terminal.out(`${step.says}\n${plan ? planText(i, plan) : ""}`);
-      plans.push({ change: step.says, plan });
+      const shown = plan ? planText(i, plan) : step.kind === "jobs" ? jobsText(i, step.prepared) : "";
+      if (!json) i.terminal.out(`${step.says}\n${shown}`);
+      plans.push({ change: step.says, plan: step.kind === "jobs" ? step.prepared.wish : plan });
     }
     if (json) i.terminal.out(JSON.stringify(plans, null, 2) + "\n");
   }

@@ -3,6 +3,7 @@
  * table. It is plain data and loads nothing, so that `realm --help` costs next to nothing.
  */
 import type { CommandSpec } from "./command_spec.ts";
+import { jobCommands } from "./job_commands.ts";
 import { realmCommands } from "./realm_commands.ts";
 import { trustCommands } from "./trust_commands.ts";
 import { workCommands } from "./work_commands.ts";
@@ -10,7 +11,12 @@ import { workCommands } from "./work_commands.ts";
 export { type CommandSpec, globalOptions, type OptionSpec } from "./command_spec.ts";
 
 /** All command lines, in the order of help. */
-export const commands: readonly CommandSpec[] = [...realmCommands, ...workCommands, ...trustCommands];
+export const commands: readonly CommandSpec[] = [
+  ...realmCommands,
+  ...jobCommands,
+  ...workCommands,
+  ...trustCommands,
+];
 
 /** The command line that `words` start with: the longest that fits. */
 export function findCommand(words: readonly string[]): CommandSpec | undefined {

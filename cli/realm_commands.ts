@@ -120,7 +120,7 @@ export const realmCommands: readonly CommandSpec[] = [
   {
     words: ["why"],
     args: [{ name: "ID" }],
-    summary: "Why an app, node, blob or command is in the state it is in, with the nearest fix",
+    summary: "Why an app, run, node, blob or command is in the state it is in, with the nearest fix",
     options: [],
     examples: [["realm why my-app", "for example why a replica is missing"]],
     load: async () => (await import("./status.ts")).why,

@@ -1,5 +1,5 @@
 /** `realm storage …`. */
-import { type BlobView, isDigest, RealmError, shortId } from "../mod.ts";
+import { type BlobView, type Digest, isDigest, type RealmClient, RealmError, shortId } from "../mod.ts";
 import { connect } from "./connection.ts";
 import { bytes, type Cell, facts, print, stateCell, table } from "./display.ts";
 import { type Handler, type Invocation, list as values, text, whole } from "./invocation.ts";
@@ -52,10 +52,20 @@ export const put: Handler = async (i) => {
 
 /** Fetches a blob, verified, to a file or stdout. */
 export const get: Handler = async (i) => {
-  const { disk, hasher } = await i.host.packageWorld();
   const client = await connect(i, "read");
   const wanted = i.args[0];
   const digest = isDigest(wanted) ? wanted : (await client.blob(wanted)).digest;
+  await fetchBlob(i, client, digest, wanted);
+};
+
+/** Writes a blob to `--out` or stdout and verifies it; `wanted` names it for people. */
+export async function fetchBlob(
+  i: Invocation,
+  client: RealmClient,
+  digest: Digest,
+  wanted: string,
+): Promise<void> {
+  const { disk, hasher } = await i.host.packageWorld();
   const hash = hasher.sha256();
   const content = await client.readBlob(digest);
   const wrong = () =>
@@ -87,7 +97,7 @@ export const get: Handler = async (i) => {
     throw error;
   }
   i.terminal.err(`${out}, verified\n`);
-};
+}
 
 const row = (b: BlobView): readonly Cell[] => [
   b.name ?? "",

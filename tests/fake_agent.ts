@@ -6,6 +6,7 @@ import {
   concatBytes,
   type Digest,
   digestOf,
+  type JobRunSpec,
   keyIdOf,
   limits,
   type LogLineView,
@@ -16,6 +17,8 @@ import {
   openCommand,
   RealmError,
   refuse,
+  type RunLogView,
+  type RunView,
   type Signer,
 } from "../agent/protocol/mod.ts";
 import type { AgentService } from "../agent/node/mod.ts";
@@ -36,6 +39,7 @@ export interface FakeAgent extends AgentService {
   readonly revoked: Map<string, number>;
   readonly appViews: Map<string, AppView>;
   readonly nodeViews: NodeView[];
+  readonly runViews: Map<string, RunView>;
   /** Milliseconds that the fake's clock is ahead. */
   skew: number;
   /** What happens on a command, after it was accepted. */
@@ -114,6 +118,53 @@ const noFigures = (kind: MetricsView["kind"], subject: string): MetricsView => (
   nodes: [{ id: self, name: "node-2" }],
 });
 
+/** A run for lists, which has succeeded. */
+export function testRun(id: string, job: string, change: Partial<RunView> = {}): RunView {
+  return {
+    id,
+    job,
+    matrix: {},
+    state: "succeeded",
+    submission: "a".repeat(64),
+    runs: [id],
+    by: realm,
+    priority: 50,
+    labels: {},
+    needs: [],
+    submitted_at: EPOCH,
+    ended_at: EPOCH + 100,
+    attempts: [],
+    artifacts: [],
+    ...change,
+  };
+}
+
+/** What a job of lists was asked to do. */
+const testSpec = (job: string): JobRunSpec => ({
+  job,
+  matrix: {},
+  priority: 50,
+  labels: {},
+  needs: [],
+  runtime: "wasm",
+  program: { digest: "0".repeat(64), bytes: 1, name: "x.wasm" },
+  memory_mb: 64,
+  disk_mb: 64,
+  args: [],
+  env: {},
+  working_dir: "/",
+  timeout_ms: 60_000,
+  platform: "any",
+  tags: [],
+  node_ids: [],
+  spread: false,
+  inputs: [],
+  outputs: [],
+  retry: { max: 0, on: [], backoff_ms: 0 },
+  fail_fast: false,
+  log: { retention_ms: 1, max_bytes: 1 },
+});
+
 /** Makes one with two nodes and one app, `site`. */
 export function createFakeAgent(): FakeAgent {
   const verifier = createVerifier();
@@ -124,6 +175,7 @@ export function createFakeAgent(): FakeAgent {
   const revoked = new Map<string, number>();
   const appViews = new Map([["site", testApp("site")]]);
   const nodeViews = [testNode(2), testNode(3, { tags: ["edge"], scheduling: "cordoned" })];
+  const runViews = new Map([["build-0", testRun("build-0", "build")]]);
   const seen = new Set<Digest>();
   const entry: AuditView = {
     n: 1,
@@ -148,6 +200,7 @@ export function createFakeAgent(): FakeAgent {
     revoked,
     appViews,
     nodeViews,
+    runViews,
     skew: 0,
     self,
     realm,
@@ -220,6 +273,24 @@ export function createFakeAgent(): FakeAgent {
         : nodeViews.some((n) => n.id === id)
         ? { id, kind: "node", state: "alive", reasons: ["it answers"], nodes: [] }
         : undefined,
+    runs: ({ state, job }) =>
+      [...runViews.values()].filter((r) => (!state || r.state === state) && (!job || r.job === job)),
+    run: (name) => runViews.get(name),
+    runSpec: (name) => runViews.has(name) ? testSpec(runViews.get(name)!.job) : undefined,
+    async *runLogs(run, { follow }, signal) {
+      const entry = (seq: number, text: string): RunLogView => ({
+        run,
+        attempt: 1,
+        seq,
+        at: EPOCH + seq,
+        stream: "stdout",
+        node: "node-2",
+        text,
+      });
+      yield entry(1, "hello");
+      yield entry(2, "from a job");
+      if (follow && !runViews.get(run)?.ended_at) await untilAborted(signal);
+    },
     keys: () => [{ key: realm, role: "owner" }],
     doctor: () => Promise.resolve([{ subject: "clock", state: "ok", detail: "in step with its peers" }]),
     connections: () => Promise.resolve([]),

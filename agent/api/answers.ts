@@ -69,6 +69,7 @@ export function createAnswers(
   sessions: SessionTable,
 ): { readonly [N in QueryName]: Answer } {
   const nodeFound = <T>(value: T | undefined, name: string) => found(value, "node", name, "realm node list");
+  const runOf = (name: string) => found(agent.run(name), "run", name, "realm job list");
   const appOf = (name: string) => found(agent.app(name), "app", name, "realm app list");
   return {
     "session.challenge": () => sessions.challenge(),
@@ -100,8 +101,16 @@ export function createAnswers(
       return { lines: agent.appLogs(call.path.app, { follow, tail, since, grep }, call.signal) };
     },
     "app.plan": ({ body }) => agent.plan(body as CommandBody<"app.deploy">),
+    "job.list": (call) => agent.runs(params<"job.list">(call)),
+    "job.show": ({ path }) => runOf(path.run),
+    "job.spec": ({ path }) => found(agent.runSpec(path.run), "run", path.run, "realm job list"),
+    "job.logs": (call) => {
+      const { follow = false, after, attempt } = params<"job.logs">(call);
+      const { id } = runOf(call.path.run);
+      return { lines: agent.runLogs(id, { follow, after, attempt }, call.signal) };
+    },
     "why.show": ({ path }) =>
-      found(agent.why(path.id), "app, node, blob or command", path.id, "realm status"),
+      found(agent.why(path.id), "app, run, node, blob or command", path.id, "realm status"),
     "key.list": () => agent.keys(),
     "audit.list": (call) =>
       agent.audit({ limit: 100, ...params<"audit.list">(call) }).toSorted((a, b) => b.n - a.n),
@@ -112,8 +121,9 @@ export function createAnswers(
       found(await agent.blob(path.blob), "blob", path.blob, "realm storage list"),
     "blob.read": async ({ path, signal }) => {
       const digest = digestIn(path.digest);
-      const blob = await agent.blob(digest);
-      return { bytes: await agent.readBlob(digest, signal), size: blob?.size, name: digest };
+      const bytes = await agent.readBlob(digest, signal);
+      // Only now is it here: before, its size may not be known.
+      return { bytes, size: (await agent.blob(digest))?.size, name: digest };
     },
     "upload.missing": async ({ body }) => ({
       missing: await agent.missing((body as { digests: readonly Digest[] }).digests),

@@ -91,7 +91,8 @@ const withToken = (token: string, init: RequestInit = {}): RequestInit => ({
 /** A request of each query, complete but for the session. */
 function sample(name: QueryName): { path: string; init: RequestInit } {
   const query: Query = queries[name];
-  const path = query.path.replace("{app}", "site").replace("{node}", "node-2").replace("{id}", "site")
+  const path = query.path.replace("{app}", "site").replace("{run}", "build-0").replace("{node}", "node-2")
+    .replace("{id}", "site")
     .replace(/\{(blob|digest)\}/, "0".repeat(64));
   if (query.method === "GET") return { path, init: {} };
   if (query.method === "PUT") return { path, init: { method: "PUT", body: "x" } };

@@ -4,6 +4,8 @@ import { sealCommand } from "../protocol/command.ts";
 import type { Envelope } from "../protocol/envelope.ts";
 import { type ErrorCode, errorTable, RealmError } from "../protocol/errors.ts";
 import type { Digest, NodeId, RealmId, Signer } from "../protocol/identity.ts";
+import type { JobRunSpec } from "../protocol/job_spec.ts";
+import type { RunLogView, RunView } from "../protocol/job_views.ts";
 import { sealSession } from "../protocol/session.ts";
 import type { SessionChallengeView, SessionView } from "../protocol/session.ts";
 import type {
@@ -95,6 +97,26 @@ export interface MetricsQuery {
   readonly points?: number;
 }
 
+/** Which runs. */
+export interface RunQuery {
+  /** A state, or `open` for all that have not ended. */
+  readonly state?: string;
+  /** Name of a job. */
+  readonly job?: string;
+  /** Runs at most. */
+  readonly limit?: number;
+}
+
+/** Which entries of a run's log. */
+export interface RunLogQuery {
+  /** Also the entries to come, to the run's end. */
+  readonly follow?: boolean;
+  /** Only entries after this one, `ATTEMPT:SEQ`. */
+  readonly after?: string;
+  /** Only this attempt, from 1. */
+  readonly attempt?: number;
+}
+
 /** A node of a realm as a client sees it. Every call throws {@link RealmError}. */
 export interface RealmClient {
   /** Signs a wish and submits it; the answer means accepted, not done. */
@@ -117,6 +139,14 @@ export interface RealmClient {
   logs(app: string, query?: LogQuery, signal?: AbortSignal): AsyncIterable<LogLineView>;
   /** What a deploy would do. */
   plan(deploy: CommandBody<"app.deploy">): Promise<PlanView>;
+  /** Runs of jobs, newest first. */
+  runs(query?: RunQuery): Promise<readonly RunView[]>;
+  /** One run by id, by a unique beginning of it, or the newest run of a job. */
+  run(name: string): Promise<RunView>;
+  /** What a run was asked to do. */
+  runSpec(name: string): Promise<JobRunSpec>;
+  /** The log of a run, from whichever node has it. */
+  runLogs(run: string, query?: RunLogQuery, signal?: AbortSignal): AsyncIterable<RunLogView>;
   /** Why something is as it is. */
   why(id: string): Promise<WhyView>;
   /** Keys with a role. */
@@ -280,6 +310,10 @@ export function createClient(options: ClientOptions): RealmClient {
     history: (app) => get(`/api/apps/${segment(app)}/history`),
     logs: (app, query = {}, until) => lines(q(`/api/apps/${segment(app)}/logs`, { ...query }), until),
     plan: (deploy) => postJson("/api/plan", deploy),
+    runs: (query = {}) => get(q("/api/jobs", { ...query })),
+    run: (name) => get(`/api/runs/${segment(name)}`),
+    runSpec: (name) => get(`/api/runs/${segment(name)}/spec`),
+    runLogs: (run, query = {}, until) => lines(q(`/api/runs/${segment(run)}/logs`, { ...query }), until),
     why: (id) => get(`/api/why/${segment(id)}`),
     keys: () => get("/api/keys"),
     audit: (query = {}) => get(q("/api/audit", { ...query })),

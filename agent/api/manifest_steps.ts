@@ -146,6 +146,12 @@ export async function manifestSteps(
   manifest: RealmManifest,
   sources: StepSources,
 ): Promise<readonly ManifestStep[]> {
+  if (manifest.jobs.length > 0) {
+    throw new RealmError(
+      "bad_manifest",
+      "jobs name files of your machine; run them with 'realm job submit FILE'",
+    );
+  }
   const steps: ManifestStep[] = [];
   for (const wish of manifest.nodes) steps.push(...await nodeSteps(client, wish));
   for (const wish of manifest.keys) steps.push(keyStep(client, wish, sources));

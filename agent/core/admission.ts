@@ -6,6 +6,7 @@ import { open, payloadTypes } from "../protocol/envelope.ts";
 import type { Digest, KeyId, NodeId } from "../protocol/identity.ts";
 import { type Admission, inviteId, openAdmission, openJoinRequest } from "../protocol/invite.ts";
 import { limits } from "../protocol/limits.ts";
+import { jobMakesSense } from "./jobs/admission.ts";
 import { inviteUses, isMember } from "./members.ts";
 import type { Core } from "./state.ts";
 
@@ -92,6 +93,9 @@ function makesSense(core: Core, command: Command): Result<string> {
       }
       return ok(app.name);
     }
+    case "job.submit":
+    case "job.cancel":
+      return jobMakesSense(core.jobs, command);
     case "node.tag":
     case "node.cordon":
     case "node.uncordon":

@@ -12,12 +12,13 @@ import { type AppState, createApp, settleApp } from "./apps.ts";
 import { chainOf, settleRevocations } from "./authority.ts";
 import { isPlausible, settleDecision } from "./decisions.ts";
 import { claim, endedAt, isMember, removeMember, settleMembers } from "./members.ts";
+import { applyAttempts, applyCancel, applyRunDecision, applySubmit, clearJobs } from "./jobs/runs.ts";
 import { allRecords, insert, recordOf, withdraw } from "./record_store.ts";
 import { forgetBefore, retireBefore } from "./retirement.ts";
 import type { Core } from "./state.ts";
 
 /** Parts of the realm's state that a record changed. */
-export type Topic = "members" | "nodes" | "apps" | "keys" | "pins" | "commands";
+export type Topic = "members" | "nodes" | "apps" | "jobs" | "keys" | "pins" | "commands";
 
 /** What became of a record. */
 export interface Applied {
@@ -229,6 +230,22 @@ function project(core: Core, record: RealmRecord, topics: Set<Topic>): Result<un
       settle(core, app, topics);
       return;
     }
+    case "run": {
+      const value = record.body as RecordBody<"run">;
+      if (record.key !== `run/${value.run}` || !isPlausible(value, record.at)) return;
+      if (!applyRunDecision(core.jobs, value, record.author)) return;
+      core.reserved = undefined;
+      topics.add("jobs");
+      return;
+    }
+    case "attempts": {
+      const { run, list } = record.body as RecordBody<"attempts">;
+      if (record.key !== `attempts/${run}`) return;
+      applyAttempts(core.jobs, run, record.author, list);
+      core.reserved = undefined;
+      topics.add("jobs");
+      return;
+    }
     case "replicas": {
       const { app: name, list } = record.body as RecordBody<"replicas">;
       if (record.key !== `replicas/${name}`) return;
@@ -344,6 +361,14 @@ function projectCommand(core: Core, record: RealmRecord, topics: Set<Topic>): Re
       topics.add("apps");
       return;
     }
+    case "job.submit":
+      applySubmit(core.jobs, command);
+      topics.add("jobs");
+      return;
+    case "job.cancel":
+      applyCancel(core.jobs, command);
+      topics.add("jobs");
+      return;
     case "node.tag":
       if (later(core.tags.get(command.body.node))) {
         core.tags.set(command.body.node, { ...stamp, tags: command.body.tags });
@@ -398,17 +423,18 @@ function projectCommand(core: Core, record: RealmRecord, topics: Set<Topic>): Re
 
 /** Derives every projection anew from the records: after a revocation, and for `realm doctor --rebuild`. */
 export function rebuild(core: Core): ReadonlySet<Topic> {
-  const topics = new Set<Topic>(["members", "nodes", "apps", "keys", "pins", "commands"]);
+  const topics = new Set<Topic>(["members", "nodes", "apps", "jobs", "keys", "pins", "commands"]);
   for (
     const map of [core.infos, core.verdicts, core.commands, core.tags, core.scheduling, core.apps, core.pins]
   ) map.clear();
   const { claims, admitted, removed, revokedInvites, usedBy } = core.members;
   for (const map of [claims, admitted, removed, revokedInvites, usedBy]) map.clear();
   core.authority.grants.clear();
+  clearJobs(core.jobs);
   core.alive = core.reserved = undefined;
   const records = [...allRecords(core.store)];
   const first = (kind: string) => records.filter((r) => r.kind === kind);
-  for (const kind of ["member", "command", "node", "liveness", "decision", "replicas"]) {
+  for (const kind of ["member", "command", "node", "liveness", "decision", "replicas", "run", "attempts"]) {
     for (const record of first(kind)) project(core, record, topics);
   }
   for (const app of core.apps.values()) settle(core, app, topics);

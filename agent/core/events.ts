@@ -3,6 +3,8 @@ import type { Admission } from "../protocol/invite.ts";
 import type { SignedCommand } from "../protocol/command.ts";
 import type { ErrorCode, Result } from "../protocol/errors.ts";
 import type { Digest, NodeId } from "../protocol/identity.ts";
+import type { AttemptStatus } from "../protocol/job_record.ts";
+import type { JobRunSpec } from "../protocol/job_spec.ts";
 import type { Heads, Message } from "../protocol/message.ts";
 import type { NodeInfo, RealmRecord, ReplicaStatus, WireRecord } from "../protocol/record.ts";
 import type { Revision } from "./apps.ts";
@@ -25,6 +27,8 @@ export type Event =
   | { readonly t: "replica"; readonly status: ReplicaStatus }
   /** A replica on this node has ended and left nothing behind. */
   | { readonly t: "gone"; readonly replica: string }
+  /** State of an attempt of a run on this node. */
+  | { readonly t: "attempt"; readonly run: string; readonly status: AttemptStatus }
   /** Verified records from disk at start, or (`fresh`: not on disk yet) from the member that let us join. */
   | {
     readonly t: "load";
@@ -47,6 +51,34 @@ export interface RunOrder {
   readonly slot: number;
   readonly epoch: number;
   readonly revision: Revision;
+}
+
+/** Content that an attempt finds as a file or directory, or the name of what it should find and is not there. */
+export type OrderedInput =
+  | {
+    readonly digest: Digest;
+    readonly bytes: number;
+    readonly form: "file" | "tar";
+    readonly mount: string;
+    readonly readOnly: boolean;
+    /** Who surely has it. */
+    readonly holder?: NodeId;
+  }
+  | { readonly missing: string; readonly mount: string };
+
+/** An attempt of a run that this node is to execute. */
+export interface AttemptOrder {
+  readonly attempt: string;
+  readonly run: string;
+  /** From 1. */
+  readonly number: number;
+  readonly epoch: number;
+  readonly spec: JobRunSpec;
+  /** The member that accepted the submission, and with it took the uploads. */
+  readonly via: NodeId;
+  readonly inputs: readonly OrderedInput[];
+  /** Set when the run is to end. */
+  readonly cancelledBy?: string;
 }
 
 /** An entry for the audit chain. */
@@ -74,6 +106,10 @@ export type Effect =
   | { readonly t: "connect"; readonly neighbours: readonly NodeId[] }
   /** Run exactly these replicas (level-triggered: the whole list each time). */
   | { readonly t: "run"; readonly orders: readonly RunOrder[] }
+  /** Execute exactly these attempts (level-triggered: the whole list each time). */
+  | { readonly t: "attempts"; readonly orders: readonly AttemptOrder[] }
+  /** These blobs will likely be needed here soon. */
+  | { readonly t: "prefetch_blobs"; readonly blobs: readonly Digest[] }
   /** These packages will likely be needed here soon. */
   | { readonly t: "prefetch"; readonly packages: readonly Digest[] }
   | { readonly t: "changed"; readonly topics: ReadonlySet<Topic> }

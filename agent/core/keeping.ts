@@ -4,7 +4,9 @@
  * back in when it returns. Packages in use are kept likewise without anyone pinning them.
  */
 import type { Digest, NodeId } from "../protocol/identity.ts";
+import { jobLimits } from "../protocol/job_limits.ts";
 import { keptRevisions } from "./apps.ts";
+import { keptByJobs } from "./jobs/keeping.ts";
 import { matchesTags } from "./placement.ts";
 import { rendezvousRank } from "./rendezvous.ts";
 import { aliveNodes, type Core, tagsOf } from "./state.ts";
@@ -44,6 +46,7 @@ export function keepingOf(core: Core): Keeping {
     );
     if (chosen(digest, matching, pin.copies)) blobs.push(digest);
   }
+  for (const digest of keptByJobs(core.jobs)) if (chosen(digest, alive, jobLimits.copies)) blobs.push(digest);
   const packages = [...packagesInUse(core)].filter((digest) => chosen(digest, alive, PACKAGE_COPIES));
   return { blobs: blobs.sort(), packages: packages.sort() };
 }

@@ -13,6 +13,8 @@ import type { Command, SignedCommand } from "../protocol/command.ts";
 import type { DecidedReplica, NodeInfo, RealmRecord, WireRecord } from "../protocol/record.ts";
 import type { AppState } from "./apps.ts";
 import { type Authority, createAuthority } from "./authority.ts";
+import { takenBy } from "./jobs/queue.ts";
+import { createJobs, type Jobs } from "./jobs/runs.ts";
 import { createLiveness, type Liveness } from "./liveness.ts";
 import { createMembers, isMember, type Member, type Members } from "./members.ts";
 import type { Candidate } from "./placement.ts";
@@ -82,6 +84,7 @@ export interface Core {
   >;
   readonly apps: Map<string, AppState>;
   readonly pins: Map<Digest, { readonly at: number; readonly id: Digest; readonly pin?: Pin }>;
+  readonly jobs: Jobs;
   readonly liveness: Liveness;
   /** When a refusal was audited last, by author and rule; bounded. */
   readonly refusals: Map<string, number>;
@@ -134,6 +137,7 @@ export function createCore(config: CoreConfig): Core {
     scheduling: new Map(),
     apps: new Map(),
     pins: new Map(),
+    jobs: createJobs(),
     liveness: createLiveness(),
     refusals: new Map(),
     orphans: [],
@@ -202,7 +206,7 @@ export function tagsOf(core: Core, member: Member): readonly string[] {
 export const schedulingOf = (core: Core, id: NodeId): "open" | "cordoned" | "draining" =>
   core.scheduling.get(id)?.state ?? "open";
 
-/** Memory that decided replicas take on each node, in MiB. */
+/** Memory that decided replicas and attempts take on each node, in MiB. */
 export function reservedMb(core: Core): ReadonlyMap<NodeId, number> {
   if (core.reserved) return core.reserved;
   const reserved = new Map<NodeId, number>();
@@ -211,6 +215,9 @@ export function reservedMb(core: Core): ReadonlyMap<NodeId, number> {
       const memory = revisionOf(app, replica.revision)?.spec.memory_mb ?? 0;
       reserved.set(replica.node, (reserved.get(replica.node) ?? 0) + memory);
     }
+  }
+  for (const [node, { memoryMb }] of takenBy(core.jobs)) {
+    reserved.set(node, (reserved.get(node) ?? 0) + memoryMb);
   }
   return core.reserved = reserved;
 }

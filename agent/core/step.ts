@@ -11,6 +11,14 @@ import { openRecord, type RealmRecord, sealRecord, type WireRecord } from "../pr
 import { applyRecord, rebuild, type Refused, type Topic } from "./apply.ts";
 import { checkAdmission, checkCommand } from "./admission.ts";
 import { answerReceived, consider, control, order } from "./control.ts";
+import {
+  considerJob,
+  controlJobs,
+  forgetAttempts,
+  jobAnswered,
+  orderAttempts,
+  writeAttempt,
+} from "./jobs/control.ts";
 import type { Effect, Event } from "./events.ts";
 import {
   answered,
@@ -53,7 +61,8 @@ export function wakeAt(core: Core): number {
   let at = Math.min(livenessWake(core.liveness), core.nextSyncAt, core.nextReconcileAt, core.retireAt);
   if (core.outbox.length > 0) at = Math.min(at, core.outboxSince + timing.gossipBatchMs);
   for (const deadline of core.lookAgain.values()) at = Math.min(at, deadline);
-  if (core.dirtyApps.size > 0) at = 0;
+  at = Math.min(at, core.jobs.lookAgainAt);
+  if (core.dirtyApps.size > 0 || core.jobs.dirty) at = 0;
   return at;
 }
 
@@ -93,13 +102,19 @@ class Step {
         const known = recordOf(core.store, core.config.self, "node")?.body as
           | { incarnation?: number }
           | undefined;
-        if (!core.info) forgetStatuses(core, this.#write);
+        if (!core.info) {
+          forgetStatuses(core, this.#write);
+          forgetAttempts(core, this.#now, this.#write);
+        }
         core.info = { ...event.info, incarnation: core.info?.incarnation ?? (known?.incarnation ?? 0) + 1 };
         this.#write("node", core.info);
         return;
       }
       case "replica":
         writeStatus(core, event.status.app, event.status.replica, event.status, this.#write);
+        return;
+      case "attempt":
+        writeAttempt(core, event.run, event.status, this.#write);
         return;
       case "gone":
         for (const app of core.apps.values()) {
@@ -279,6 +294,12 @@ class Step {
         return;
       case "offer":
         this.#send(from, consider(core, message, this.#now, this.#effects));
+        return;
+      case "job_offer":
+        this.#send(from, considerJob(core, message, this.#now, this.#effects));
+        return;
+      case "job_offered":
+        jobAnswered(core, from, message, this.#now, this.#write);
         return;
       case "offered":
         answerReceived(core, from, message, this.#now, this.#write, this.#effects);
@@ -517,9 +538,14 @@ class Step {
     if (this.#topics.has("nodes") || this.#topics.has("members")) {
       for (const name of core.apps.keys()) core.dirtyApps.add(name);
     }
+    if (["nodes", "members", "apps"].some((t) => this.#topics.has(t as Topic))) core.jobs.dirty = true;
+    controlJobs(core, this.#now, this.#write, this.#effects);
     control(core, this.#now, this.#write, this.#effects);
     if (this.#topics.has("nodes") || this.#topics.has("members")) this.#reconnect();
-    if (this.#topics.size > 0) order(core, this.#effects);
+    if (this.#topics.size > 0) {
+      order(core, this.#effects);
+      orderAttempts(core, this.#effects);
+    }
     this.#effects.push(...flushOutbox(core, this.#now));
     const first: Effect[] = this.#persist.length > 0 ? [{ t: "persist", records: this.#persist }] : [];
     if (this.#forget.length > 0) first.push({ t: "forget", records: this.#forget });

@@ -4,6 +4,7 @@
  */
 import {
   admits,
+  type AttemptOrder,
   type Core,
   createCore,
   type Effect,
@@ -14,6 +15,7 @@ import {
   packagesInUse,
   type RunOrder,
   type Topic,
+  usedByJobs,
 } from "../core/mod.ts";
 import { createGateway, createStaticSite, type Gateway, type LocalReplica, urlHost } from "../gateway/mod.ts";
 import { createMesh, type Mesh } from "../mesh/mod.ts";
@@ -51,6 +53,7 @@ import { Events } from "./event_stream.ts";
 import { type Happenings, watchHappenings } from "./happenings.ts";
 import { createLoopDelay, type LoopDelay } from "./loop_delay.ts";
 import { admissionOf, answerJoin, askToJoin, inviteOf, isFounder } from "./joining.ts";
+import { JobHost } from "./jobs/job_host.ts";
 import { Keeper } from "./keeper.ts";
 import { serveLogs } from "./log_stream.ts";
 import { type Monitoring, startMonitoring } from "./monitoring.ts";
@@ -97,6 +100,7 @@ export interface Agent extends AsyncDisposable {
   readonly contents: Contents;
   readonly gateway: Gateway;
   readonly replicas: Replicas;
+  readonly jobs: JobHost;
   readonly logs: ReplicaLogs;
   readonly audit: AuditLog;
   readonly events: Events;
@@ -143,10 +147,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     replicas?: Replicas;
     keeper?: Keeper;
     happenings?: Happenings;
+    jobs?: JobHost;
   } = {};
   /** Peers whose present message holds what no honest member sends. */
   const accused = new Set<NodeId>();
   let orders: readonly RunOrder[] = [];
+  let attempts: readonly AttemptOrder[] = [];
   let neighbours: readonly NodeId[] = [];
   let routesQueued = false, leaving = false;
   let info: Omit<NodeInfo, "incarnation"> | undefined;
@@ -168,6 +174,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     },
     prefetch: (effect: Extract<Effect, { t: "prefetch" }>) =>
       effect.packages.forEach((p) => late.contents?.prefetch(p, holdersOf(p))),
+    attempts: (effect: Extract<Effect, { t: "attempts" }>) => {
+      attempts = effect.orders;
+      late.jobs?.reconcile(attempts);
+    },
+    prefetchBlobs: (effect: Extract<Effect, { t: "prefetch_blobs" }>) => late.jobs?.prefetch(effect.blobs),
     audit: (entry: Parameters<AuditLog["append"]>[0]) => {
       audit.append(entry, clock.now());
       const refused = entry.result === "refused";
@@ -187,6 +198,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       if (["apps", "pins", "members", "nodes"].some((t) => topics.has(t as Topic))) late.keeper?.changed();
       for (const topic of topics) events.changed(topic);
       late.happenings?.changed();
+      const keeps = ["apps", "jobs", "pins", "members", "nodes"];
+      if (keeps.some((t) => topics.has(t as Topic))) late.keeper?.changed();
+      if (topics.has("jobs") || topics.has("nodes")) late.jobs?.changed();
+      for (const topic of topics) events.emit(topic, "changed");
     },
   };
   const loop = new CoreLoop(core, sinks, clock, log, options.onCrash);
@@ -321,7 +336,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     streams: mesh.streams,
     members: () => [...core.members.admitted.keys()].filter((id) => isMember(core.members, id)),
     inUse: () => ({
-      pins: new Set([...core.pins].filter(([, { pin }]) => pin).map(([digest]) => digest)),
+      pins: new Set([
+        ...[...core.pins].filter(([, { pin }]) => pin).map(([digest]) => digest),
+        ...usedByJobs(core.jobs),
+      ]),
       packages: packagesInUse(core),
     }),
     onDamaged: (digest) =>
@@ -385,6 +403,20 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     },
   );
 
+  const jobs = new JobHost({
+    dataDir,
+    disk,
+    core,
+    contents,
+    streams: mesh.streams,
+    log,
+    startRun(spec, onLog, signal) {
+      const runtime = runtimes.get("wasm");
+      if (!runtime) throw new RealmError("unavailable", "this node has no wasm runtime");
+      return runtime.start(spec, onLog, signal);
+    },
+    report: (run, status) => loop.feed({ t: "attempt", run, status }),
+  });
   const probes = await Promise.all(options.runtimes.map((r) => r.probe()));
   const memory = Math.floor(Deno.systemMemoryInfo().total / 1024 / 1024 * 0.8);
   const space = await disk.space(dataDir);
@@ -403,6 +435,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   };
   const keeper = late.keeper = new Keeper(core, contents, holdersOf, log);
   loop.feed({ t: "info", info });
+  await jobs.recover();
+  late.jobs = jobs;
+  jobs.reconcile(attempts);
   keeper.changed();
   mesh.setNeighbours(neighbours);
   replicas.reconcile(orders);
@@ -434,7 +469,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     addresses: mesh.addresses(),
   });
 
-  const parts = { mesh, contents, gateway, replicas };
+  const parts = { mesh, contents, gateway, replicas, jobs };
   const watched = {
     self,
     options,
@@ -464,6 +499,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       clearInterval(auditTimer);
       loopDelay[Symbol.dispose]();
       keeper[Symbol.dispose]();
+      await parts.jobs.stop();
       loop.feed({ t: "leave" });
       loop.feed({ t: "tick" });
       remember();

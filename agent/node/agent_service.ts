@@ -15,6 +15,8 @@ import { exposition } from "./exposition.ts";
 import { metricsView } from "./gateway_figures.ts";
 import { mergeLogs, readRemoteLogs } from "./log_stream.ts";
 import { planView, whyApp, whyNode } from "./explain.ts";
+import { findRun, runView, runViews, whyRun } from "./jobs/job_views.ts";
+import { parsePlace } from "./jobs/run_log.ts";
 import {
   appView,
   appViews,
@@ -81,6 +83,8 @@ export function serviceOf(agent: Agent): AgentService {
   function whyOf(id: string): WhyView | undefined {
     const app = core.apps.get(id);
     if (app) return whyApp(core, app, around);
+    const run = findRun(core, id);
+    if (run) return whyRun(core, run, Date.now());
     const node = findNode(core, id);
     if (node) return whyNode(core, node, around);
     const commands = [...core.commands.keys()].filter((c) => id.length >= 6 && c.startsWith(id));
@@ -141,6 +145,18 @@ export function serviceOf(agent: Agent): AgentService {
       return app && app.revisions.length > 0 ? historyView(app) : undefined;
     },
     plan: (deploy) => planView(core, deploy, Date.now()),
+    runs: (filter) => runViews(core, filter),
+    run(name) {
+      const run = findRun(core, name);
+      return run && runView(core, run);
+    },
+    runSpec: (name) => findRun(core, name)?.spec,
+    runLogs: (run, { follow, after, attempt }, signal) =>
+      agent.jobs.readLog(run, {
+        follow,
+        ...(after === undefined ? {} : { after: parsePlace(after) }),
+        ...(attempt === undefined ? {} : { attempt }),
+      }, signal),
     why: whyOf,
     keys: () => keyViews(core),
     doctor: () => agent.monitoring.diagnose(self),

@@ -20,6 +20,8 @@ export interface EffectSinks {
   connect(effect: Extract<Effect, { t: "connect" }>): void;
   run(effect: Extract<Effect, { t: "run" }>): void;
   prefetch(effect: Extract<Effect, { t: "prefetch" }>): void;
+  attempts(effect: Extract<Effect, { t: "attempts" }>): void;
+  prefetchBlobs(effect: Extract<Effect, { t: "prefetch_blobs" }>): void;
   audit(entry: AuditEntry): void;
   misbehaved(effect: Extract<Effect, { t: "misbehaved" }>): void;
   changed(topics: ReadonlySet<Topic>): void;
@@ -98,6 +100,10 @@ export class CoreLoop implements Disposable {
         return this.#sinks.run(effect);
       case "prefetch":
         return this.#sinks.prefetch(effect);
+      case "attempts":
+        return this.#sinks.attempts(effect);
+      case "prefetch_blobs":
+        return this.#sinks.prefetchBlobs(effect);
       case "audit":
         return this.#sinks.audit(effect.entry);
       case "misbehaved":

@@ -8,6 +8,7 @@ import type {
   Digest,
   EventView,
   FindingView,
+  JobRunSpec,
   KeyId,
   KeyView,
   LogLineView,
@@ -20,11 +21,22 @@ import type {
   RealmView,
   Result,
   RevisionView,
+  RunLogView,
+  RunView,
   SignedCommand,
   UploadStateView,
   Verifier,
   WhyView,
 } from "../protocol/mod.ts";
+
+/** Filters of the list of runs. */
+export interface RunFilter {
+  /** A state, or `open` for all that have not ended. */
+  readonly state?: string;
+  /** Name of a job. */
+  readonly job?: string;
+  readonly limit?: number;
+}
 
 /** Filters of the audit list. */
 export interface AuditFilter {
@@ -55,6 +67,18 @@ export interface AgentService {
   app(name: string): AppView | undefined;
   history(name: string): readonly RevisionView[] | undefined;
   plan(deploy: CommandBody<"app.deploy">): PlanView;
+  /** Runs of jobs, newest first. */
+  runs(filter: RunFilter): readonly RunView[];
+  /** By id, unique beginning of it, or name of a job (its newest run). */
+  run(name: string): RunView | undefined;
+  /** What a run was asked to do. */
+  runSpec(name: string): JobRunSpec | undefined;
+  /** The log of a run, from whichever node has it. `run` is a full id. Ends when aborted. */
+  runLogs(
+    run: string,
+    options: { follow: boolean; after?: string; attempt?: number },
+    signal: AbortSignal,
+  ): AsyncIterable<RunLogView>;
   why(id: string): WhyView | undefined;
   keys(): readonly KeyView[];
   doctor(): Promise<readonly FindingView[]>;

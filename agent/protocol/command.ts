@@ -27,6 +27,7 @@ import {
   type Signer,
   type Verifier,
 } from "./identity.ts";
+import { SubmitSchema, type SubmitWish } from "./job_spec.ts";
 import { limits } from "./limits.ts";
 import { parseRoute } from "./routes.ts";
 
@@ -138,6 +139,12 @@ export const commandKinds = {
     "operator",
     "Stop and forget an app; its volumes only when asked",
   ),
+  "job.submit": kind(SubmitSchema, "operator", "Run a job, or the jobs of a pipeline"),
+  "job.cancel": kind(
+    v.strictObject({ run: v.pipe(v.string(), v.minLength(1), v.maxLength(100)) }),
+    "operator",
+    "End a run, wherever in its life it is",
+  ),
   "node.tag": kind(v.strictObject({ node: NodeIdSchema, tags: TagsSchema }), "operator", "Set a node's tags"),
   "node.cordon": kind(v.strictObject({ node: NodeIdSchema }), "operator", "No new work on a node"),
   "node.uncordon": kind(v.strictObject({ node: NodeIdSchema }), "operator", "Work again on a node"),
@@ -190,6 +197,10 @@ export interface CommandBodies {
   "app.rollback": { app: string; revision: Digest };
   /** Stop and forget an app; its volumes only when asked. */
   "app.remove": { app: string; volumes: boolean };
+  /** Run a job, or the jobs of a pipeline. */
+  "job.submit": SubmitWish;
+  /** End a run, wherever in its life it is. */
+  "job.cancel": { run: string };
   /** Set a node's tags. */
   "node.tag": { node: NodeId; tags: string[] };
   /** No new work on a node. */

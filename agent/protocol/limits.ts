@@ -363,6 +363,8 @@ export const apiLimits = {
   socketBufferBytes: 1024 * 1024,
   /** Log lines sent from the past at most. */
   logTail: 10_000,
+  /** Runs in one answer. */
+  runs: 10_000,
   /** Audit entries in one answer. */
   auditEntries: 10_000,
   /** One line of a stream as a client reads it. */

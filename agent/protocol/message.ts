@@ -62,6 +62,24 @@ export const MessageSchema = v.variant("t", [
     accepted: v.boolean(),
     reason: v.optional(v.pipe(v.string(), v.maxLength(500))),
   }),
+  /** Would you run this attempt? Nothing is decided yet. */
+  v.strictObject({
+    t: v.literal("job_offer"),
+    id: v.pipe(v.string(), v.maxLength(120)),
+    run: v.pipe(v.string(), v.maxLength(100)),
+    epoch: count,
+    memory_mb: count,
+    runtime: v.pipe(v.string(), v.maxLength(16)),
+    /** Content that it will need. */
+    program: DigestSchema,
+  }),
+  v.strictObject({
+    t: v.literal("job_offered"),
+    id: v.pipe(v.string(), v.maxLength(120)),
+    run: v.pipe(v.string(), v.maxLength(100)),
+    accepted: v.boolean(),
+    reason: v.optional(v.pipe(v.string(), v.maxLength(500))),
+  }),
   /** Gossip: new records. */
   v.strictObject({ t: v.literal("records"), records }),
   /** Gossip: I suspect a node; it may refute with a higher incarnation. */
@@ -77,6 +95,8 @@ export function channelOf(message: Message): Channel {
   switch (message.t) {
     case "offer":
     case "offered":
+    case "job_offer":
+    case "job_offered":
       return "offer";
     case "heads":
     case "have":

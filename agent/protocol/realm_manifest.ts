@@ -14,6 +14,11 @@ import {
 } from "./command.ts";
 import { KeyIdSchema, LabelSchema, type Role } from "./grant.ts";
 import type { Digest, KeyId, NodeId } from "./identity.ts";
+import { jobProblems } from "./job_checks.ts";
+import type { JobManifest } from "./job_plan.ts";
+import { jobTableNames, jobTables, PipelineSchema } from "./job_schema.ts";
+import { unsupportedKeys } from "./job_support.ts";
+import type { WrittenJob } from "./job_written.ts";
 import { limits } from "./limits.ts";
 import { type DataProblem, keysAt, type KnownKey } from "./schema_problems.ts";
 import { parseToml, type TomlResult } from "./toml.ts";
@@ -74,6 +79,8 @@ export interface RealmManifest {
   readonly keys: readonly KeyWish[];
   /** Blobs to keep. */
   readonly pins: readonly PinWish[];
+  /** Jobs to run: one of [job], or a pipeline of [[jobs]]. */
+  readonly jobs: JobManifest;
 }
 
 /** One table, or a list of them. */
@@ -154,7 +161,7 @@ const Pin = v.strictObject({
 });
 
 /** Tables of the specification that this version does not take yet. */
-const RESERVED = ["job", "upgrade", "policy", "volume", "secret", "alert"] as const;
+const RESERVED = ["upgrade", "policy", "volume", "secret", "alert"] as const;
 
 /** A realm manifest as written. */
 export const RealmManifestSchema = v.strictObject({
@@ -162,7 +169,10 @@ export const RealmManifestSchema = v.strictObject({
   node: tables(Node),
   key: tables(Key),
   pin: tables(Pin),
-  job: v.optional(v.unknown()),
+  ...jobTables,
+  job: v.optional(jobTables.job),
+  runtime: v.optional(jobTables.runtime),
+  jobs: v.optional(PipelineSchema),
   upgrade: v.optional(v.unknown()),
   policy: v.optional(v.unknown()),
   volume: v.optional(v.unknown()),
@@ -183,6 +193,33 @@ function eachTable<T>(
   listOf(value).forEach((table, i) => visit(table, Array.isArray(value) ? [name, i] : [name]));
 }
 
+/** The jobs of a manifest, each with its path: the tables beside [job], or the entries of [[jobs]]. */
+function jobsOf(m: Written): readonly { readonly job: WrittenJob; readonly path: KeyPath }[] {
+  const parts = Object.fromEntries(
+    jobTableNames.flatMap((name) => m[name] === undefined ? [] : [[name, m[name]]]),
+  ) as Partial<WrittenJob>;
+  const alone = m.job && m.runtime ? [{ job: { ...parts, job: m.job, runtime: m.runtime }, path: [] }] : [];
+  return [...alone, ...(m.jobs ?? []).map((job, i) => ({ job, path: ["jobs", i] }))];
+}
+
+function checkJobs(m: Written, report: (path: KeyPath, message: string, hint?: string) => void): void {
+  if (m.job && !m.runtime) report(["job"], "stands without [runtime]", "say in [runtime] what executes it");
+  if (!m.job) {
+    for (const name of jobTableNames) {
+      if (m[name] !== undefined) {
+        report(
+          [name],
+          "stands without [job]",
+          m.jobs ? "put it into an entry of [[jobs]]" : "add [job] with `name` and `type`",
+        );
+      }
+    }
+  }
+  if (m.job && m.jobs) {
+    report(["jobs"], "stands beside [job]", "make [job] an entry of [[jobs]], or two manifests");
+  }
+}
+
 function problemsOf(m: Written): readonly DataProblem[] {
   const problems: DataProblem[] = [];
   const report = (path: KeyPath, message: string, hint?: string) =>
@@ -191,8 +228,12 @@ function problemsOf(m: Written): readonly DataProblem[] {
     if (m[name] !== undefined) report([name], "is not supported by this version", "remove the table");
   }
   if (Object.values(m).every((table) => table === undefined || listOf(table).length === 0)) {
-    report([], "has no table", "write [app], [node], [key] or [pin]");
+    report([], "has no table", "write [app], [job], [node], [key] or [pin]");
   }
+  checkJobs(m, report);
+  const jobs = jobsOf(m);
+  problems.push(...jobProblems(jobs.map((j) => j.job), jobs.map((j) => j.path)));
+  for (const { job, path } of jobs) problems.push(...unsupportedKeys(job, path));
   const seen = new Set<string>();
   const once = (path: KeyPath, what: string, id: string) => {
     if (seen.has(`${what} ${id}`)) report(path, `is the second wish for this ${what}`, "keep one");
@@ -264,6 +305,7 @@ export function parseRealmManifest(
       nodes: listOf(m.node),
       keys: listOf(m.key).map(keyOf),
       pins: listOf(m.pin),
+      jobs: jobsOf(m).map((j) => j.job),
     },
   };
 }

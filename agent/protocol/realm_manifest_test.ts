@@ -43,6 +43,7 @@ digest = "${DIGEST}"
     nodes: [{ node: NODE, tags: ["production"] }],
     keys: [{ key: KEY, role: "operator", until: Date.UTC(2027, 0, 31) }],
     pins: [{ digest: DIGEST, copies: 2, tags: [] }],
+    jobs: [],
   });
 });
 
@@ -64,12 +65,12 @@ Deno.test("a key's end may be a date, a time with zone or without, or its text",
 });
 
 const refused: readonly (readonly [name: string, text: string, expected: string])[] = [
-  ["nothing", "# empty\n", "realm.toml:1: has no table; write [app], [node], [key] or [pin]"],
+  ["nothing", "# empty\n", "realm.toml:1: has no table; write [app], [job], [node], [key] or [pin]"],
   ["an unknown table", "[ap]\n", "realm.toml:1: `ap`: unknown key; did you mean `app`?"],
   [
     "a table of a later version",
-    "[job]\nrun = 1\n",
-    "realm.toml:1: `job`: is not supported by this version; remove the table",
+    "[policy]\nrun = 1\n",
+    "realm.toml:1: `policy`: is not supported by this version; remove the table",
   ],
   [
     "a misspelt key in one of many",

@@ -10,6 +10,7 @@ import { LabelSchema, TimeSchema } from "./grant.ts";
 import { type Digest, digestOf, type NodeId, publicKeyOf, type Signer, type Verifier } from "./identity.ts";
 import { DigestSchema, NameSchema, NodeIdSchema, SignedCommandSchema, TagSchema } from "./command.ts";
 import { AdmissionSchema } from "./invite.ts";
+import { AttemptsSchema, RunDecisionSchema } from "./job_record.ts";
 import { limits } from "./limits.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
@@ -165,6 +166,10 @@ export const recordKinds = {
     app: NameSchema,
     list: v.pipe(v.array(ReplicaStatusSchema), v.maxLength(limits.replicasPerNode)),
   }),
+  /** `run/<id>`: what the controller of a submission decided about one of its runs. */
+  run: RunDecisionSchema,
+  /** `attempts/<run>`: all attempts of a run on the author's node; one record per run, which supersedes itself. */
+  attempts: AttemptsSchema,
   /** `audit`: head of the author's audit chain, which others thereby witness. */
   audit: v.strictObject({ count, head: DigestSchema }),
 } as const;

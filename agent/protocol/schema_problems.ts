@@ -23,6 +23,8 @@ interface Walkable {
   readonly entries?: Readonly<Record<string, Walkable>>;
   readonly item?: Walkable;
   readonly value?: Walkable;
+  /** Of keys that are not among `entries`. */
+  readonly rest?: Walkable;
   readonly wrapped?: Walkable;
   readonly key?: unknown;
   readonly options?: readonly unknown[];
@@ -38,7 +40,7 @@ const FORBIDDEN_NAMES = ["__proto__", "prototype", "constructor"];
 /** Unknown keys that are looked for near ones: far more than anybody reads, and a bound on the work. */
 const MOST_UNKNOWN = 1_000;
 /** Schemas of tables. */
-const TABLES = ["strict_object", "record", "variant"];
+const TABLES = ["strict_object", "object_with_rest", "record", "variant"];
 /** Valid keys listed in a hint when none is near. */
 const LISTED_KEYS = 14;
 
@@ -157,6 +159,7 @@ function expectation(schema: Walkable | undefined): string {
       return `a table whose \`${String(schema.key)}\` is one of ${variantKinds(schema)}`;
     case "object":
     case "strict_object":
+    case "object_with_rest":
     case "record":
       return "a table";
     default:
@@ -190,7 +193,7 @@ function schemaAt(root: Walkable, input: unknown, path: KeyPath): Walkable | und
     const here: Walkable | undefined = at && resolve(at, value);
     if (!here) return undefined;
     if (here.type === "variant") at = (here.options as Walkable[])[0]?.entries?.[String(key)];
-    else at = typeof key === "number" ? here.item : here.entries?.[key] ?? here.value;
+    else at = typeof key === "number" ? here.item : here.entries?.[key] ?? here.rest ?? here.value;
     value = (value as Record<string | number, unknown> | undefined)?.[key];
   }
   return at;

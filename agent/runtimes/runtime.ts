@@ -54,6 +54,11 @@ export interface RunSpec {
   readonly outbound: readonly string[];
   /** Content of stdin for a command. */
   readonly stdin?: ReadableStream<Uint8Array>;
+  /**
+   * Every byte of output becomes log: a guest that writes faster than the log takes it is slowed down. Otherwise output
+   * above a rate is dropped and counted.
+   */
+  readonly wholeLog?: boolean;
   /** Fixed clock and random seed. */
   readonly deterministic?: boolean;
 }

@@ -15,6 +15,7 @@ const benches: Readonly<Record<string, Bench>> = {
   wasm: { file: "wasm_bench.ts", what: "components against jco serve" },
   mesh: { file: "mesh_bench.ts", what: "forming, idle cost, fifty agents" },
   deploy: { file: "deploy_bench.ts", what: "a 1 MB component app to three nodes" },
+  jobs: { file: "job_bench.ts", what: "submit to first log line, many short jobs" },
   failover: { file: "failover_bench.ts", what: "kill -9 under load" },
   dashboard: { file: "dashboard_bench.ts", what: "first paint, and a big realm in the page" },
   cli: { file: "cli_bench.ts", what: "start of the command line" },

@@ -40,6 +40,7 @@ import {
   wakeAt,
 } from "../../agent/core/mod.ts";
 import { createSigner, createVerifier } from "../../agent/platform/crypto.ts";
+import { type FakeAttempt, reconcileAttempts } from "./attempts.ts";
 
 /** mulberry32: a small, good generator; all randomness of a simulation comes from one. */
 export function createRandom(seed: number): () => number {
@@ -93,6 +94,8 @@ export interface SimNode {
   /** What survives a crash. */
   disk: Map<string, RealmRecord>;
   running: Map<string, Fake>;
+  /** Attempts of runs that execute here. */
+  attempts: Map<string, FakeAttempt>;
   /** State volumes on this disk: app/slot → writes so far. */
   volumes: Map<string, number>;
   timerAt: number;
@@ -129,6 +132,8 @@ export class World {
   /** Every command id that some node accepted from a person. */
   readonly accepted = new Set<Digest>();
   readonly replies = new Map<number, Reply>();
+  /** How attempts ended where they executed. */
+  readonly ended = new Map<string, string>();
   /** Whether gossip arrives at all. */
   gossip = true;
   messages = 0;
@@ -217,6 +222,7 @@ export class World {
       core: undefined,
       disk: new Map(),
       running: new Map(),
+      attempts: new Map(),
       volumes: new Map(),
       timerAt: Infinity,
       tags,
@@ -348,6 +354,7 @@ export class World {
     }
     node.core = undefined;
     node.running.clear();
+    node.attempts.clear();
     node.timerAt = Infinity;
     if (loseDisk) {
       node.disk.clear();
@@ -475,6 +482,9 @@ export class World {
           break;
         case "run":
           this.#reconcile(node, effect.orders);
+          break;
+        case "attempts":
+          reconcileAttempts(this, node, effect.orders);
           break;
         case "connect":
           for (const id of effect.neighbours) {

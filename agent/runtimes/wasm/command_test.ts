@@ -70,6 +70,19 @@ for (const kind of ["commandModule", "commandComponent"] as const) {
     assert.ok(passed > 100_000 && passed < 4 * MB, `${passed} bytes passed`);
   });
 
+  test("with wholeLog every line of a program that writes fast arrives, and the agent is not delayed", async () => {
+    const lines = 200_000;
+    const log = await responsive(async () => {
+      await using job = await command("lines", { args: ["guest", "lines", String(lines)], wholeLog: true });
+      assert.equal((await job.run.exit).code, 0);
+      return job.log;
+    });
+    const got = log.text("stdout").split("\n");
+    assert.equal(got.length, lines + 1);
+    assert.ok(got.slice(0, -1).every((line, i) => line.startsWith(`line ${i + 1} of`)));
+    assert.doesNotMatch(log.text("system"), /dropped/);
+  });
+
   test("memory without end meets its ceiling", async () => {
     await using job = await command("allocate", { memoryMb: 16 });
     assert.equal((await job.run.exit).reason, "out_of_memory");

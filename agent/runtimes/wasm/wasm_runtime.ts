@@ -37,7 +37,7 @@ export function createWasmRuntime(options: WasmRuntimeOptions): Runtime {
     },
     async start(spec: RunSpec, onLog: (chunk: LogChunk) => void, signal?: AbortSignal): Promise<RunHandle> {
       check(spec);
-      const log = new RunLog(onLog);
+      const log = new RunLog(onLog, spec.wholeLog);
       const startChild = childStarter(spec, options.spawnChild, workers);
       const run = spec.mode === "http"
         ? new HttpRun(spec, startChild, log)

@@ -82,6 +82,7 @@ export class GuestFs implements Disposable {
         case "regular":
           if (options.directory || found.mustBeDirectory) fail("ENOTDIR");
           if (found.mount.readOnly && (options.write || options.truncate)) fail("EROFS");
+          if (!found.leaf.writable && (options.write || options.truncate)) fail("EACCES", "a read-only file");
           return this.#openFile(found, options, 0);
         default:
           // A device or FIFO that somebody put there: opening it could block the host or reach a driver.

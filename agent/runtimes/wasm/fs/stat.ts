@@ -32,6 +32,8 @@ export interface RawStat {
   readonly type: FileType;
   readonly nlink: number;
   readonly size: number;
+  /** Somebody may write it. What nobody may is not opened for writing, also where the host's user may do everything. */
+  readonly writable: boolean;
   readonly atimeMs: number;
   readonly mtimeMs: number;
   readonly ctimeMs: number;
@@ -58,6 +60,7 @@ function fromDeno(info: Deno.FileInfo): RawStat {
       : "unknown",
     nlink: info.nlink ?? 1,
     size: info.size,
+    writable: info.mode === null || (info.mode & 0o222) !== 0,
     atimeMs: info.atime?.getTime() ?? 0,
     mtimeMs: info.mtime?.getTime() ?? 0,
     ctimeMs: info.ctime?.getTime() ?? 0,
@@ -92,6 +95,7 @@ export function fstat(fd: number): RawStat {
     type: s.isFile() ? "regular" : s.isDirectory() ? "directory" : "unknown",
     nlink: s.nlink,
     size: s.size,
+    writable: (s.mode & 0o222) !== 0,
     atimeMs: Math.floor(s.atimeMs),
     mtimeMs: Math.floor(s.mtimeMs),
     ctimeMs: Math.floor(s.ctimeMs),

@@ -1,6 +1,7 @@
 /** One child process: frames in both directions, its resources, its end. */
 import { setPriority } from "node:os";
 import { setImmediate } from "node:timers";
+import { jobLimits } from "../../../protocol/job_limits.ts";
 import { wasmLimits } from "../../../protocol/limits.ts";
 import { concat, FrameParser, frameType, jsonFrame } from "./frames.ts";
 import type { ChildConfig, Frame } from "./frames.ts";
@@ -17,6 +18,9 @@ export interface ChildEnd {
   /** Its own last words on stderr. */
   readonly words: string;
 }
+
+/** Output may run ahead of its pace by this much. */
+const PACE_MS = 50;
 
 /** A running child. */
 export class ChildProcess {
@@ -54,7 +58,7 @@ export class ChildProcess {
     this.#writer = this.#process.stdin.getWriter();
     this.#writer.closed.catch(() => {});
     this.send(jsonFrame(frameType.init, 0, config));
-    const read = this.#read(onFrames);
+    const read = this.#read(onFrames, config.wholeLog ? jobLimits.logBytesPerSecond : Infinity);
     const words = lastWords(this.#process.stderr);
     const watch = setInterval(() => this.#watch(), wasmLimits.memoryPollMs);
     this.ended = this.#process.status.then(async (status) => {
@@ -106,11 +110,17 @@ export class ChildProcess {
     }
   }
 
-  async #read(onFrames: (frames: readonly Frame[]) => void): Promise<void> {
+  /** Reads at most at this pace on average: the child waits while nobody reads. */
+  async #read(onFrames: (frames: readonly Frame[]) => void, bytesPerSecond: number): Promise<void> {
     const parser = new FrameParser();
+    const started = performance.now();
+    let ahead = 0;
     try {
       for await (const chunk of this.#process.stdout) {
         onFrames(parser.push(chunk));
+        const passed = performance.now() - started;
+        ahead = Math.max(ahead, passed) + chunk.length * 1000 / bytesPerSecond;
+        if (ahead - passed > PACE_MS) await new Promise((resolve) => setTimeout(resolve, ahead - passed));
       }
     } catch {
       this.kill("died"); // It does not speak our language.

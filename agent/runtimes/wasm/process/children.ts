@@ -27,6 +27,7 @@ export function childStarter(spec: RunSpec, spawnChild: SpawnChild, workers: num
     instances: Math.min(spec.maxConcurrency, wasmLimits.keptInstances),
     outbound: spec.outbound,
     deterministic: spec.deterministic ?? false,
+    wholeLog: spec.wholeLog ?? false,
     workers: Math.min(workers, spec.maxConcurrency, wasmLimits.workersPerRun),
   };
   const instances = spec.mode === "http" ? spec.maxConcurrency : 1;

@@ -62,6 +62,8 @@ export interface ChildConfig {
   readonly instance: "per_request" | "reuse";
   readonly outbound: readonly string[];
   readonly deterministic: boolean;
+  /** Output waits for the log to take it, instead of being dropped above a rate. */
+  readonly wholeLog: boolean;
   /** Instances that one worker may keep for further requests. */
   readonly instances: number;
   /** Workers that serve requests. */

@@ -9,11 +9,12 @@ const CONTROL = /[\x00-\x1f\x7f]+/g;
 /** Where a run's log chunks go. */
 export class RunLog {
   readonly #onLog: (chunk: LogChunk) => void;
-  readonly #budget = new LogBudget();
+  readonly #budget: LogBudget | undefined;
 
-  /** To `onLog`. */
-  constructor(onLog: (chunk: LogChunk) => void) {
+  /** To `onLog`; with `whole` without a bound, for a run whose output waits until it is read. */
+  constructor(onLog: (chunk: LogChunk) => void, whole = false) {
     this.#onLog = onLog;
+    this.#budget = whole ? undefined : new LogBudget();
   }
   /** A line of Realm about the run. */
   line(text: string): void {
@@ -23,8 +24,8 @@ export class RunLog {
   /** A log frame's payload. */
   frame(payload: Uint8Array): void {
     const stream = logStreams[payload[0] ?? -1];
-    if (stream === undefined || !this.#budget.take(payload.length)) return;
-    const dropped = this.#budget.takeDropped();
+    if (stream === undefined || this.#budget?.take(payload.length) === false) return;
+    const dropped = this.#budget?.takeDropped() ?? 0;
     if (dropped > 0) this.line(droppedLine(dropped));
     this.#emit(stream, payload.subarray(1));
   }

@@ -41,7 +41,7 @@ function start(init: Init): void {
     write: (bytes) => output.write(bytes),
     over: () => void Atomics.sub(init.inWork, 0, 1),
     forget: (done) => scope.postMessage({ done }),
-  });
+  }, config.wholeLog);
   const ready = (message?: string) => tellReady(init, output, message);
   const fs = new GuestFs({
     mounts: config.mounts,

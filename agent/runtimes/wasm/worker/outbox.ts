@@ -24,7 +24,7 @@ export interface OutboxTarget {
 /** Gathers frames and sends them. */
 export class Outbox {
   readonly #target: OutboxTarget;
-  readonly #budget = new LogBudget();
+  readonly #budget: LogBudget | undefined;
   #frames: Uint8Array[] = [];
   #bytes = 0;
   #done: number[] = [];
@@ -32,9 +32,13 @@ export class Outbox {
   #reporting = false;
   readonly #later: (work: () => void) => void;
 
-  /** Sends to `target`. */
-  constructor(target: OutboxTarget) {
+  /**
+   * Sends to `target`. Output above a budget is dropped and counted; with `wholeLog` none is: who writes faster than
+   * `target` takes it waits.
+   */
+  constructor(target: OutboxTarget, wholeLog = false) {
     this.#target = target;
+    this.#budget = wholeLog ? undefined : new LogBudget();
     const { setTimeout } = globalThis;
     this.#later = (work) => void setTimeout(work, GATHER_MS);
   }
@@ -79,7 +83,7 @@ export class Outbox {
 
   #logPart(stream: typeof logStreams[number], bytes: Uint8Array): void {
     if (stream !== "system") {
-      if (!this.#budget.take(bytes.length)) return this.#reportLater();
+      if (this.#budget?.take(bytes.length) === false) return this.#reportLater();
       this.#reportDropped();
     }
     const payload = new Uint8Array(bytes.length + 1);
@@ -91,7 +95,7 @@ export class Outbox {
 
   /** A line of the host about something that a guest may do as often as it likes. */
   notice(text: string): void {
-    if (this.#budget.take(text.length)) this.line(text);
+    if (this.#budget?.take(text.length) !== false) this.line(text);
     else this.#reportLater();
   }
 
@@ -108,7 +112,7 @@ export class Outbox {
   }
 
   #reportDropped(): void {
-    const dropped = this.#budget.takeDropped();
+    const dropped = this.#budget?.takeDropped() ?? 0;
     if (dropped > 0) this.line(droppedLine(dropped));
   }
   #reportLater(): void {

@@ -1,0 +1,297 @@
+/** Runs under control of this node: decisions, offers, answers; and what this node itself is to execute. */
+import { canonicalJson } from "../../protocol/encoding.ts";
+import type { Digest, NodeId } from "../../protocol/identity.ts";
+import { jobLimits, jobTiming } from "../../protocol/job_limits.ts";
+import { type AttemptStatus, isEnd } from "../../protocol/job_record.ts";
+import { limits, timing } from "../../protocol/limits.ts";
+import type { Message } from "../../protocol/message.ts";
+import type { RecordBody } from "../../protocol/record.ts";
+import type { Write } from "../control.ts";
+import type { AttemptOrder, Effect, OrderedInput } from "../events.ts";
+import type { Placement } from "../placement.ts";
+import { recordOf } from "../record_store.ts";
+import { rendezvousRanker } from "../rendezvous.ts";
+import { aliveNodes, candidates, type Core, freshId, nodeState, schedulingOf } from "../state.ts";
+import { decideRun, type RunFacts, type RunVerdict, withAttempt } from "./decide.ts";
+import { type JobNode, placeRun, planQueue, takenBy } from "./queue.ts";
+import { activeAttempt, artifactsOf, attemptStatus, runsOfJob, type RunState } from "./runs.ts";
+
+type JobOffer = Extract<Message, { t: "job_offer" }>;
+type JobOffered = Extract<Message, { t: "job_offered" }>;
+
+/** Rounds of decisions in one step; each changes something or is the last. */
+const ROUNDS = 10;
+
+/** The controller of submissions, for many of them at once; the same as `controllerOf`. */
+function controllers(core: Core): (submission: Digest) => NodeId | undefined {
+  const alive = aliveNodes(core).filter((id) => core.infos.has(id));
+  const open = alive.filter((id) => schedulingOf(core, id) === "open");
+  const rank = rendezvousRanker(open.length > 0 ? open : alive);
+  const known = new Map<Digest, NodeId | undefined>();
+  return (submission) => {
+    if (!known.has(submission)) known.set(submission, rank(`job/${submission}`, 1)[0]);
+    return known.get(submission);
+  };
+}
+
+const factsOf = (core: Core, run: RunState, now: number): RunFacts => ({
+  jobs: core.jobs,
+  run,
+  self: core.config.self,
+  now,
+  lives: (node) => {
+    const state = nodeState(core, node);
+    return state === "alive" || state === "suspect";
+  },
+  nameOf: (node) => core.infos.get(node)?.name ?? node,
+});
+
+/** What this node would decide about a run now, and where it could go; to explain. */
+export function explainRun(
+  core: Core,
+  run: RunState,
+  now: number,
+): { verdict: RunVerdict; placement: Placement } {
+  const verdict = decideRun(factsOf(core, run, now));
+  return { verdict, placement: placeRun(core.jobs, run, jobNodes(core), takenBy(core.jobs), now) };
+}
+
+/** All members as the queue sees them; what attempts take is counted by the queue itself. */
+function jobNodes(core: Core): JobNode[] {
+  const attempts = takenBy(core.jobs);
+  return candidates(core).map((node) => {
+    const info = core.infos.get(node.id);
+    return {
+      ...node,
+      reservedMb: node.reservedMb - (attempts.get(node.id)?.memoryMb ?? 0),
+      platform: info?.platform ?? "",
+      places: placesOf(info?.cpu_cores ?? 0),
+    };
+  });
+}
+
+const placesOf = (cores: number): number => Math.max(1, cores * jobLimits.attemptsPerCore);
+
+/** Looks at every open run, when something changed or a deadline passed. */
+export function controlJobs(core: Core, now: number, write: Write, effects: Effect[]): void {
+  const { jobs } = core;
+  for (let round = 0; round < ROUNDS; round++) {
+    if (!jobs.dirty && now < jobs.lookAgainAt) return;
+    jobs.dirty = false;
+    jobs.lookAgainAt = Infinity;
+    if (jobs.open.size === 0) return;
+    decideAll(core, now, write, effects);
+  }
+}
+
+function decideAll(core: Core, now: number, write: Write, effects: Effect[]): void {
+  const { jobs } = core;
+  const { self } = core.config;
+  const controllerOf = controllers(core);
+  const waiting: RunState[] = [];
+  for (const id of [...jobs.open].sort()) {
+    const run = jobs.runs.get(id)!;
+    const mine = controllerOf(run.submission) === self;
+    const offer = jobs.offers.get(id);
+    if (offer && (!mine || now >= offer.expiresAt)) {
+      jobs.offers.delete(id);
+      if (mine) decline(core, id, offer.node, "did not answer the offer", now + timing.offerTimeoutMs);
+    }
+    const verdict = decideRun(factsOf(core, run, now));
+    if (mine && verdict.next) {
+      write(`run/${id}`, verdict.next);
+      continue;
+    }
+    if (!verdict.wants) jobs.offers.delete(id);
+    else waiting.push(run);
+    if (mine && verdict.lookAgainAt !== undefined) lookAgain(core, verdict.lookAgainAt);
+  }
+  // What was written may have made others ready: then the next round plans.
+  if (jobs.dirty || waiting.length === 0) return;
+  const plan = planQueue(jobs, waiting, jobNodes(core), now);
+  for (const run of waiting) {
+    if (controllerOf(run.submission) !== self) continue;
+    const pending = jobs.offers.get(run.id);
+    if (pending) lookAgain(core, pending.expiresAt);
+    for (const { until } of jobs.declines.get(run.id)?.values() ?? []) {
+      if (until > now) lookAgain(core, until);
+    }
+    const node = plan.get(run.id);
+    if (node !== undefined && !pending) offerRun(core, run, node, now, write, effects);
+  }
+}
+
+function lookAgain(core: Core, at: number): void {
+  core.jobs.lookAgainAt = Math.min(core.jobs.lookAgainAt, at);
+}
+
+function offerRun(
+  core: Core,
+  run: RunState,
+  node: NodeId,
+  now: number,
+  write: Write,
+  effects: Effect[],
+): void {
+  const attempts = run.decision?.value.attempts.length ?? 0;
+  const id = freshId(core, `${run.id}-${attempts + 1}`, now);
+  const expiresAt = now + timing.offerTimeoutMs;
+  core.jobs.offers.set(run.id, { id, run: run.id, node, expiresAt });
+  lookAgain(core, expiresAt);
+  const message: JobOffer = {
+    t: "job_offer",
+    id,
+    run: run.id,
+    epoch: (run.decision?.value.epoch ?? 0) + 1,
+    memory_mb: run.spec.memory_mb,
+    runtime: run.spec.runtime,
+    program: run.spec.program.digest,
+  };
+  if (node === core.config.self) {
+    jobAnswered(core, node, considerJob(core, message, now, effects), now, write);
+  } else effects.push({ t: "send", to: node, message });
+}
+
+function decline(core: Core, run: string, node: NodeId, reason: string, until: number): void {
+  const declined = core.jobs.declines.get(run) ?? new Map();
+  declined.set(node, { reason, until });
+  core.jobs.declines.set(run, declined);
+  lookAgain(core, until);
+}
+
+/** A node answered an offer of ours: decide, or go on to the next candidate. */
+export function jobAnswered(core: Core, from: NodeId, answer: JobOffered, now: number, write: Write): void {
+  const { jobs } = core;
+  const offer = jobs.offers.get(answer.run);
+  const run = jobs.runs.get(answer.run);
+  if (!run || offer?.id !== answer.id || offer.node !== from) return;
+  jobs.offers.delete(answer.run);
+  jobs.dirty = true;
+  if (!answer.accepted) {
+    decline(core, run.id, from, answer.reason ?? "declined", now + jobTiming.declineMs);
+    return;
+  }
+  jobs.declines.delete(run.id);
+  const decision = withAttempt(factsOf(core, run, now), answer.id, from);
+  if (decision) write(`run/${run.id}`, decision);
+}
+
+/** Would this node execute it? Accepting reserves memory and a place for a while. */
+export function considerJob(core: Core, offered: JobOffer, now: number, effects: Effect[]): JobOffered {
+  const answer = (reason?: string): JobOffered => ({
+    t: "job_offered",
+    id: offered.id,
+    run: offered.run,
+    accepted: reason === undefined,
+    ...(reason === undefined ? {} : { reason }),
+  });
+  const { self } = core.config;
+  const { info, jobs } = core;
+  if (!info) return answer("is still starting");
+  if (schedulingOf(core, self) !== "open") return answer(`is ${schedulingOf(core, self)}`);
+  if (nodeState(core, self) === "removed") return answer("is no member any more");
+  if (!info.runtimes.includes(offered.runtime)) return answer(`has no ${offered.runtime} runtime`);
+  for (const [id, r] of core.reservations) if (now >= r.until) core.reservations.delete(id);
+  for (const [id, until] of jobs.promised) if (now >= until) jobs.promised.delete(id);
+  const own = candidates(core).find((c) => c.id === self);
+  const promisedMb = [...core.reservations.values()].reduce((mb, r) => mb + r.memoryMb, 0);
+  const free = (own?.memoryMb ?? 0) - (own?.reservedMb ?? 0) - promisedMb;
+  if (offered.memory_mb > free) {
+    return answer(`has ${Math.max(0, free)} MiB of memory free, ${offered.memory_mb} needed`);
+  }
+  const busy = (takenBy(jobs).get(self)?.attempts ?? 0) + jobs.promised.size;
+  if (busy >= placesOf(info.cpu_cores)) return answer(`runs ${busy} jobs already, as many as it takes`);
+  if (core.reservations.size >= limits.replicas) return answer("has too many offers open");
+  const until = now + 2 * timing.offerTimeoutMs;
+  core.reservations.set(offered.id, { memoryMb: offered.memory_mb, until });
+  jobs.promised.set(offered.id, until);
+  effects.push({ t: "prefetch_blobs", blobs: [offered.program] });
+  return answer();
+}
+
+/** Everything that the decisions want executed on this node. */
+export function attemptOrders(core: Core): AttemptOrder[] {
+  const { jobs } = core;
+  const orders: AttemptOrder[] = [];
+  for (const id of [...jobs.open].sort()) {
+    const run = jobs.runs.get(id)!;
+    const attempt = activeAttempt(run);
+    if (!attempt || attempt.node !== core.config.self) continue;
+    const status = attemptStatus(run, attempt);
+    if (status && isEnd(status.state)) continue;
+    orders.push({
+      attempt: attempt.id,
+      run: id,
+      number: attempt.number,
+      epoch: attempt.epoch,
+      spec: run.spec,
+      via: core.commands.get(run.submission)?.via ?? core.config.self,
+      inputs: inputsFor(core, run),
+      ...(run.cancel ? { cancelledBy: run.cancel.by } : {}),
+    });
+  }
+  return orders;
+}
+
+/** The inputs of a run with everything resolved; an artifact that is not there is named by `missing`. */
+function inputsFor(core: Core, run: RunState): OrderedInput[] {
+  return run.spec.inputs.map((input): OrderedInput => {
+    if (input.from === "blob") {
+      const { digest, bytes, form, mount, read_only } = input;
+      return { digest, bytes, form, mount, readOnly: read_only };
+    }
+    const makers = runsOfJob(core.jobs, run.submission, input.job);
+    for (const maker of makers) {
+      const found = artifactsOf(maker).find((a) => a.name === input.output);
+      const holder = maker.decision?.value.attempts.at(-1)?.node;
+      if (found && maker.decision?.value.state === "succeeded") {
+        const { digest, bytes, form } = found;
+        return { digest, bytes, form, mount: input.mount, readOnly: false, ...(holder ? { holder } : {}) };
+      }
+    }
+    return { missing: `${input.output} of ${input.job}`, mount: input.mount };
+  });
+}
+
+/** Tells the shell when the list of what it is to execute has changed. */
+export function orderAttempts(core: Core, effects: Effect[]): void {
+  // Not before it is said that what ran before this start has ended.
+  if (!core.info) return;
+  const orders = attemptOrders(core);
+  for (const o of orders) {
+    core.reservations.delete(o.attempt);
+    core.jobs.promised.delete(o.attempt);
+  }
+  const text = canonicalJson(orders.map((o) => [o.attempt, o.cancelledBy ?? ""]));
+  if (text === core.jobs.lastOrders) return;
+  core.jobs.lastOrders = text;
+  effects.push({ t: "attempts", orders });
+}
+
+/** What this node says of one of its attempts. */
+export function writeAttempt(core: Core, run: string, status: AttemptStatus, write: Write): void {
+  const known = recordOf(core.store, core.config.self, `attempts/${run}`)?.body as
+    | RecordBody<"attempts">
+    | null
+    | undefined;
+  const before = known?.list.find((s) => s.attempt === status.attempt);
+  // What has ended stays ended, however late a word of its life arrives.
+  if (before && isEnd(before.state) && !isEnd(status.state)) return;
+  const others = (known?.list ?? []).filter((s) => s.attempt !== status.attempt);
+  write(`attempts/${run}`, { run, list: [...others, status].slice(-jobLimits.attemptsPerNode) });
+}
+
+/** What ran here before this start does not run any more. */
+export function forgetAttempts(core: Core, now: number, write: Write): void {
+  for (const record of [...core.store.authors.get(core.config.self)?.live.values() ?? []]) {
+    if (record.kind !== "attempts" || record.body === null) continue;
+    const { run, list } = record.body as RecordBody<"attempts">;
+    if (list.every((s) => isEnd(s.state))) continue;
+    write(record.key, {
+      run,
+      list: list.map((s) =>
+        isEnd(s.state) ? s : { ...s, state: "lost", reason: "the node ended while it ran", since: now }
+      ),
+    });
+  }
+}

@@ -1,0 +1,204 @@
+/** Projection of runs: what was submitted, what the controllers decided, what the executing nodes say. */
+import type { Command } from "../../protocol/command.ts";
+import type { Digest, KeyId, NodeId } from "../../protocol/identity.ts";
+import { jobLimits } from "../../protocol/job_limits.ts";
+import {
+  type Artifact,
+  type AttemptStatus,
+  type DecidedAttempt,
+  isEnd,
+  type RunDecision,
+  type RunPhase,
+} from "../../protocol/job_record.ts";
+import { type JobRunSpec, runIdsOf } from "../../protocol/job_spec.ts";
+
+/** One run. */
+export interface RunState {
+  readonly id: string;
+  /** Id of the command that submitted it. */
+  readonly submission: Digest;
+  readonly spec: JobRunSpec;
+  /** When it was signed, and by whom. */
+  readonly at: number;
+  readonly by: KeyId;
+  /** Run that it repeats. */
+  readonly of?: string;
+  /** The earliest wish to end it. */
+  cancel?: Cancel;
+  decision?: { readonly value: RunDecision; readonly author: NodeId };
+  /** Newest statuses by node, then by attempt: only what a node says of its own attempts counts. */
+  readonly statuses: Map<NodeId, ReadonlyMap<string, AttemptStatus>>;
+}
+
+/** A wish to end a run. */
+export interface Cancel {
+  readonly id: Digest;
+  readonly at: number;
+  readonly by: KeyId;
+}
+
+/** An offer that waits for its answer. */
+export interface JobOffer {
+  readonly id: string;
+  readonly run: string;
+  readonly node: NodeId;
+  readonly expiresAt: number;
+}
+
+/** All that a core knows of jobs. */
+export interface Jobs {
+  readonly runs: Map<string, RunState>;
+  /** Runs by submission, in its order. */
+  readonly submissions: Map<Digest, readonly string[]>;
+  /** Runs that have not ended. */
+  readonly open: Set<string>;
+  /** What came before the command that it is about. */
+  readonly early: Map<string, Pick<RunState, "cancel" | "decision" | "statuses">>;
+  /** By run; only of runs that this node controls. */
+  readonly offers: Map<string, JobOffer>;
+  /** By run: nodes that declined, until when. */
+  readonly declines: Map<string, Map<NodeId, { readonly reason: string; readonly until: number }>>;
+  /** Offers accepted by this node and not decided yet. */
+  readonly promised: Map<string, number>;
+  /** Something changed that may need a decision. */
+  dirty: boolean;
+  /** A deadline to look at. */
+  lookAgainAt: number;
+  /** Text of the last `attempts` effect. */
+  lastOrders: string;
+}
+
+/** Nothing known yet. */
+export const createJobs = (): Jobs => ({
+  runs: new Map(),
+  submissions: new Map(),
+  open: new Set(),
+  early: new Map(),
+  offers: new Map(),
+  declines: new Map(),
+  promised: new Map(),
+  dirty: false,
+  lookAgainAt: Infinity,
+  lastOrders: "[]",
+});
+
+/** Forgets what is derived from records, to derive it anew. */
+export function clearJobs(jobs: Jobs): void {
+  for (const map of [jobs.runs, jobs.submissions, jobs.early]) map.clear();
+  jobs.open.clear();
+  jobs.dirty = true;
+}
+
+/** The run, or the place where what came too early waits for it. */
+function placeOf(jobs: Jobs, run: string): Pick<RunState, "cancel" | "decision" | "statuses"> {
+  const known = jobs.runs.get(run) ?? jobs.early.get(run);
+  if (known) return known;
+  const early = { statuses: new Map() };
+  jobs.early.set(run, early);
+  return early;
+}
+
+/** Takes in a submission. */
+export function applySubmit(jobs: Jobs, command: Extract<Command, { kind: "job.submit" }>): void {
+  const { runs, of } = command.body;
+  const ids = runIdsOf(command.id, runs);
+  jobs.submissions.set(command.id, ids);
+  ids.forEach((id, i) => {
+    const early = jobs.early.get(id);
+    jobs.early.delete(id);
+    const run: RunState = {
+      id,
+      submission: command.id,
+      spec: runs[i],
+      at: command.at,
+      by: command.by,
+      ...(of === undefined ? {} : { of }),
+      statuses: new Map(),
+      ...early,
+    };
+    jobs.runs.set(id, run);
+    settle(jobs, run);
+  });
+}
+
+/** Takes in a wish to end a run. Of several the earliest is named. */
+export function applyCancel(jobs: Jobs, command: Extract<Command, { kind: "job.cancel" }>): void {
+  const place = placeOf(jobs, command.body.run);
+  const { id, at, by } = command;
+  const before = place.cancel;
+  if (!before || at < before.at || (at === before.at && id < before.id)) place.cancel = { id, at, by };
+  jobs.dirty = true;
+}
+
+/** Whether decision `a` outranks `b`: higher epoch, then later step, then author. */
+export function outranksRun(
+  a: { value: RunDecision; author: NodeId },
+  b: { value: RunDecision; author: NodeId } | undefined,
+): boolean {
+  if (!b) return true;
+  if (a.value.epoch !== b.value.epoch) return a.value.epoch > b.value.epoch;
+  if (a.value.step !== b.value.step) return a.value.step > b.value.step;
+  return a.author > b.author;
+}
+
+/** Takes in a controller's decision; returns whether it stands. */
+export function applyRunDecision(jobs: Jobs, value: RunDecision, author: NodeId): boolean {
+  const place = placeOf(jobs, value.run);
+  const mine = { value, author };
+  if (!outranksRun(mine, place.decision)) return false;
+  place.decision = mine;
+  const run = jobs.runs.get(value.run);
+  if (run) settle(jobs, run);
+  return true;
+}
+
+/** Takes in what a node says of its attempts of a run. */
+export function applyAttempts(jobs: Jobs, run: string, author: NodeId, list: readonly AttemptStatus[]): void {
+  placeOf(jobs, run).statuses.set(author, new Map(list.map((status) => [status.attempt, status])));
+  jobs.dirty = true;
+}
+
+function settle(jobs: Jobs, run: RunState): void {
+  if (run.decision && isEnd(run.decision.value.state)) jobs.open.delete(run.id);
+  else jobs.open.add(run.id);
+  jobs.dirty = true;
+}
+
+/** The attempt that is under way by the standing decision. */
+export function activeAttempt(run: RunState): DecidedAttempt | undefined {
+  const decision = run.decision?.value;
+  if (!decision || decision.state !== "open") return undefined;
+  const last = decision.attempts.at(-1);
+  return last && !last.end ? last : undefined;
+}
+
+/** What its node says of an attempt. */
+export const attemptStatus = (run: RunState, attempt: DecidedAttempt): AttemptStatus | undefined =>
+  run.statuses.get(attempt.node)?.get(attempt.id);
+
+/** State of a run as people see it. */
+export function runPhase(jobs: Jobs, run: RunState): RunPhase {
+  const state = run.decision?.value.state;
+  if (state !== undefined && state !== "open") return state;
+  const attempt = activeAttempt(run);
+  if (!attempt) return jobs.offers.has(run.id) ? "offered" : "pending";
+  const said = attemptStatus(run, attempt)?.state;
+  // An attempt that has ended is the run's end only when its controller says so: it may be tried again.
+  return said === undefined ? "offered" : isEnd(said) ? "running" : said;
+}
+
+/** The attempt by which a run ended, or the newest one. */
+export const lastAttempt = (run: RunState): DecidedAttempt | undefined => run.decision?.value.attempts.at(-1);
+
+/** What a run left: the artifacts of its last attempt. */
+export function artifactsOf(run: RunState): readonly Artifact[] {
+  const attempt = lastAttempt(run);
+  return attempt ? attemptStatus(run, attempt)?.artifacts ?? [] : [];
+}
+
+/** Runs of a job in a submission. */
+export const runsOfJob = (jobs: Jobs, submission: Digest, job: string): readonly RunState[] =>
+  (jobs.submissions.get(submission) ?? []).map((id) => jobs.runs.get(id)!).filter((r) => r.spec.job === job);
+
+/** Runs that nobody may submit any more of, until some have ended. */
+export const tooManyRuns = (jobs: Jobs, more: number): boolean => jobs.open.size + more > jobLimits.openRuns;

@@ -1,0 +1,119 @@
+/** Jobs on this node, put together: attempts, their logs for others, and readers' news of changes. */
+import type { AttemptOrder, Core } from "../../core/mod.ts";
+import type { Disk, Log, LogChunk, PeerStreams } from "../../ports.ts";
+import type { AttemptStatus, Digest, RunLogView } from "../../protocol/mod.ts";
+import type { RunHandle, RunSpec } from "../../runtimes/mod.ts";
+import type { Contents } from "../contents.ts";
+import { Attempts } from "./attempts.ts";
+import { serveJobLogs } from "./log_protocol.ts";
+import { readRunLog, type RunLogQuery } from "./run_log.ts";
+
+/** What jobs need of the agent. */
+export interface JobHostOptions {
+  readonly dataDir: string;
+  readonly disk: Disk;
+  readonly core: Core;
+  readonly contents: Contents;
+  readonly streams: PeerStreams;
+  readonly log: Log;
+  startRun(spec: RunSpec, onLog: (chunk: LogChunk) => void, signal: AbortSignal): Promise<RunHandle>;
+  report(run: string, status: AttemptStatus): void;
+}
+
+/** Blobs that are fetched ahead at once. */
+const PREFETCHES = 16;
+
+/** See the module's text. */
+export class JobHost {
+  readonly attempts: Attempts;
+  readonly #options: JobHostOptions;
+  readonly #wakes = new Set<() => void>();
+  readonly #prefetching = new Set<Digest>();
+
+  constructor(options: JobHostOptions) {
+    this.#options = options;
+    const { contents, disk, dataDir, log } = options;
+    this.attempts = new Attempts({
+      dataDir,
+      disk,
+      store: contents.store,
+      fetch: (digests, holders, onProgress, signal) =>
+        contents.exchange.fetchMany(digests, {
+          holders: holders.filter((id) => id !== options.core.config.self),
+          signal,
+          onProgress: (p) => onProgress(p.doneBytes),
+        }),
+      startRun: options.startRun,
+      report: options.report,
+      now: Date.now,
+    }, log);
+    serveJobLogs(options.streams, this.attempts);
+  }
+
+  /** Mends what a crash left; then {@link reconcile} may be called. */
+  async recover(): Promise<void> {
+    await this.attempts.recover();
+  }
+
+  /** Level-triggered: the whole list each time. */
+  reconcile(orders: readonly AttemptOrder[]): void {
+    this.attempts.reconcile(orders);
+  }
+
+  /** What is known of jobs or nodes changed: readers look again. */
+  changed(): void {
+    const wakes = [...this.#wakes];
+    this.#wakes.clear();
+    for (const wake of wakes) wake();
+  }
+
+  /** Begins to fetch what will likely be needed. Failures do not matter here. */
+  prefetch(blobs: readonly Digest[]): void {
+    const { contents } = this.#options;
+    for (const digest of blobs) {
+      if (this.#prefetching.has(digest) || this.#prefetching.size >= PREFETCHES) continue;
+      this.#prefetching.add(digest);
+      void (async () => {
+        if (!await contents.store.has(digest)) await contents.exchange.fetch(digest);
+      })().catch(() => {}).finally(() => this.#prefetching.delete(digest));
+    }
+  }
+
+  /** The log of a run that is known here. */
+  readLog(run: string, query: RunLogQuery, signal: AbortSignal): AsyncIterable<RunLogView> {
+    const { core, contents, streams } = this.#options;
+    return readRunLog(
+      {
+        core,
+        attempts: this.attempts,
+        streams,
+        store: contents.store,
+        fetch: (digest, holders, stop) => contents.exchange.fetch(digest, { holders, signal: stop }),
+        changed: (ms, stop) => this.#change(ms, stop),
+      },
+      run,
+      query,
+      signal,
+    );
+  }
+
+  #change(ms: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#wakes.delete(done);
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      this.#wakes.add(done);
+      signal.addEventListener("abort", done);
+    });
+  }
+
+  /** Ends everything, as the node goes down. */
+  async stop(): Promise<void> {
+    await this.attempts.stopAll();
+  }
+}

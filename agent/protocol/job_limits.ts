@@ -1,0 +1,93 @@
+/** Bounds of jobs, each with its reason: what a spec may ask for, and the deadlines of every state of a run. */
+
+/** Sizes and numbers. */
+export const jobLimits = {
+  /** Jobs of one pipeline: what a person can follow in a graph. */
+  pipelineJobs: 100,
+  /** Runs of one submission, matrix entries counted: with their specs they must fit into one command. */
+  submissionRuns: 256,
+  /** Runs of one realm that have not ended: the queue is walked with each change. */
+  openRuns: 5_000,
+  /** Values of all axes of one matrix. */
+  matrixAxes: 8,
+  /** Values of one axis. */
+  matrixValues: 64,
+  /** Entries of `exclude`. */
+  matrixExcludes: 256,
+  /** Jobs that one job may need. */
+  needs: 100,
+  /** Labels of one job. */
+  labels: 32,
+  /** Environment variables of one job. */
+  envNames: 256,
+  /** Text of one environment variable, in characters; all must fit into one command. */
+  envChars: 16 * 1024,
+  /** Words of a command line. */
+  arguments: 256,
+  /** Characters of one word. */
+  argumentChars: 8 * 1024,
+  /** Steps of one job. */
+  steps: 100,
+  /** Inputs and outputs of one job. */
+  inputs: 64,
+  /** See `inputs`. */
+  outputs: 64,
+  /** Files of a directory that is packed as an input or output. */
+  treeFiles: 100_000,
+  /** Memory of one job, MiB: more than any machine has; placement says what the nodes have. */
+  memoryMb: 16 * 1024 * 1024,
+  /** Disk space of one job's working directory, MiB. */
+  diskMb: 16 * 1024 * 1024,
+  /** Retries of one run: a job that fails this often does not fail by chance. */
+  retries: 10,
+  /** Attempts of one run in its record: all retries and the first. */
+  attempts: 11,
+  /** Attempts of one run on one node whose statuses share one record. */
+  attemptsPerNode: 12,
+  /** Longest time of one attempt, minutes: what a timer can hold. */
+  timeoutMinutes: 20 * 24 * 60,
+  /** Log of one attempt, MiB. */
+  logMb: 10_000,
+  /** Longest retention of logs and artifacts, days. */
+  retentionDays: 3_650,
+  /** Attempts that run at once on one node, per processor core: short jobs wait for disk and network too. */
+  attemptsPerCore: 2,
+  /** Runs looked at in one pass over the queue; those behind have to wait for these anyway. */
+  queueWalk: 300,
+  /** Bytes of one log entry's text; longer lines are parted, and marked so. */
+  logEntryBytes: 16 * 1024,
+  /** Log entries of one attempt kept in memory for readers that keep up. */
+  logMemoryEntries: 2_000,
+  /** Bytes of one segment of a log on disk: what is dropped at a time when the middle must go. */
+  logSegmentBytes: 256 * 1024,
+  /** Output of one attempt taken per second on average; a guest that writes faster is slowed down, never cut. */
+  logBytesPerSecond: 16 * 1024 * 1024,
+  /** A request for a log from another member. */
+  logRequestBytes: 4_096,
+  /** Copies of logs and artifacts in the realm. */
+  copies: 2,
+} as const;
+
+/** Deadlines: every state of a run ends. Milliseconds. */
+export const jobTiming = {
+  /** A run that no node could take for this long ends. */
+  pendingMs: 24 * 3_600_000,
+  /** An attempt that was decided must be heard of within this: a record travels in well under a second. */
+  startMs: 20_000,
+  /** Fetching inputs and starting the runtime; large inputs over slow links take long. */
+  prepareMs: 60 * 60_000,
+  /** Storing outputs and the log after the end of the program. */
+  finishMs: 30 * 60_000,
+  /** A node that was told to cancel must have answered by then. */
+  cancelMs: 60_000,
+  /** Time that a program has to end when it is cancelled. */
+  graceMs: 2_000,
+  /** A node that declined is not asked again for this long: what made it decline passes soon. */
+  declineMs: 500,
+  /** The log of a long attempt is stored and made known this often, so that others can keep it. */
+  logPublishMs: 30_000,
+  /** States on the way are told this late, and not at all when the next one comes first. */
+  passingMs: 150,
+  /** A reader of a log whose source broke off tries again this often. */
+  logRetryMs: 250,
+} as const;

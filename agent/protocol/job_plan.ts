@@ -1,0 +1,160 @@
+/** From jobs as written to the runs of a submission: defaults, matrix, files by digest. Pure; uploads are others' work. */
+import type { Digest } from "./identity.ts";
+import { type Combination, expandMatrix, fillIn } from "./job_matrix.ts";
+import type { JobRunSpec, RunInput, SubmitWish } from "./job_spec.ts";
+import type { WrittenJob } from "./job_written.ts";
+
+/** Something that a manifest names and that must be known by digest before the jobs can be submitted. */
+export interface JobFile {
+  /**
+   * `file`: a file of the submitter's machine; `tree`: a file or directory of it; `asset`: a blob of the realm by name
+   * or digest; `artifact`: what another run left.
+   */
+  readonly kind: "file" | "tree" | "asset" | "artifact";
+  /** Path as written, name of the blob, or id of the run. */
+  readonly name: string;
+  /** Name of the artifact. */
+  readonly output?: string;
+}
+/** What a {@link JobFile} turned out to be. */
+export interface FoundFile {
+  /** SHA-256 of the content. */
+  readonly digest: Digest;
+  /** Bytes of the content. */
+  readonly bytes: number;
+  /** `tar`: a directory, packed. */
+  readonly form: "file" | "tar";
+}
+
+const DAY_MS = 24 * 3_600_000;
+const DEFAULTS = {
+  priority: 50,
+  memoryMb: 256,
+  diskMb: 1_024,
+  timeoutMinutes: 60,
+  outputDays: 30,
+  logDays: 14,
+  logMb: 100,
+  backoffSeconds: 10,
+  retryOn: ["node_lost", "timeout", "failure"],
+} as const;
+
+/** The jobs of one manifest, checked. */
+export type JobManifest = readonly WrittenJob[];
+
+/** Key of a file in the map that {@link submissionOf} is given. */
+export const fileKey = (file: JobFile): string => JSON.stringify([file.kind, file.name, file.output ?? null]);
+
+/** The name of a file without its directories. */
+const baseName = (path: string): string => path.replace(/[\\/]+$/, "").replace(/^.*[\\/]/, "");
+
+function inputFile(
+  input: NonNullable<NonNullable<WrittenJob["data"]>["inputs"]>[number],
+  names: readonly string[],
+): JobFile | undefined {
+  if (input.path !== undefined) return { kind: "tree", name: input.path };
+  if (input.asset !== undefined) return { kind: "asset", name: input.asset };
+  if (input.run === undefined || names.includes(input.run)) return undefined;
+  return { kind: "artifact", name: input.run, output: input.output! };
+}
+
+/** Everything that must be resolved before {@link submissionOf}, once each, in the order of the text. */
+export function filesOf(jobs: readonly WrittenJob[]): readonly JobFile[] {
+  const names = jobs.map((j) => j.job.name);
+  const files = new Map<string, JobFile>();
+  const add = (file: JobFile | undefined) => file && files.set(fileKey(file), file);
+  for (const job of jobs) {
+    add(job.runtime.wasm === undefined ? undefined : { kind: "file", name: job.runtime.wasm });
+    const stdin = job.execution?.stdin;
+    if (stdin) add({ kind: "file", name: stdin });
+    for (const input of job.data?.inputs ?? []) add(inputFile(input, names));
+  }
+  return [...files.values()];
+}
+
+function inputsOf(
+  job: WrittenJob,
+  names: readonly string[],
+  found: (file: JobFile) => FoundFile,
+): RunInput[] {
+  return (job.data?.inputs ?? []).map((input): RunInput => {
+    const file = inputFile(input, names);
+    if (!file) return { from: "job", job: input.run!, output: input.output!, mount: input.mount };
+    const { digest, bytes, form } = found(file);
+    return { from: "blob", digest, bytes, form, mount: input.mount, read_only: file.kind === "asset" };
+  });
+}
+
+function runOf(
+  job: WrittenJob,
+  made: Combination,
+  names: readonly string[],
+  found: (file: JobFile) => FoundFile,
+): JobRunSpec {
+  const { execution = {}, runtime, targeting = {}, retry, matrix, logs = {} } = job;
+  const wasm: JobFile = { kind: "file", name: runtime.wasm! };
+  const program = found(wasm);
+  const stdin = execution.stdin ? found({ kind: "file", name: execution.stdin }) : undefined;
+  const platform = (made.platform ?? targeting.platform ?? "any") as JobRunSpec["platform"];
+  const env = Object.fromEntries(
+    Object.entries(job.env ?? {}).map(([name, value]) => [name, fillIn(value, made)]),
+  );
+  for (const [axis, value] of Object.entries(made)) env[`MATRIX_${axis.toUpperCase()}`] ??= value;
+  return {
+    job: job.job.name,
+    matrix: { ...made },
+    priority: job.job.priority ?? DEFAULTS.priority,
+    labels: job.job.labels ?? {},
+    needs: job.job.needs ?? [],
+    runtime: "wasm",
+    program: { digest: program.digest, bytes: program.bytes, name: baseName(runtime.wasm!).slice(0, 256) },
+    memory_mb: runtime.memory_mb ?? DEFAULTS.memoryMb,
+    disk_mb: runtime.disk_mb ?? DEFAULTS.diskMb,
+    args: (execution.command ?? []).map((word) => fillIn(word, made)),
+    env,
+    ...(stdin && { stdin: { digest: stdin.digest, bytes: stdin.bytes } }),
+    working_dir: execution.working_dir ?? "/",
+    timeout_ms: Math.max(1, Math.round((execution.timeout_minutes ?? DEFAULTS.timeoutMinutes) * 60_000)),
+    platform,
+    tags: targeting.tags ?? [],
+    node_ids: targeting.node_ids ?? [],
+    spread: targeting.spread === "node",
+    inputs: inputsOf(job, names, found),
+    outputs: (job.data?.outputs ?? []).map((output) => ({
+      path: output.path,
+      name: output.name,
+      retention_ms: (output.retention_days ?? DEFAULTS.outputDays) * DAY_MS,
+      when: output.if ?? "success",
+    })),
+    retry: {
+      max: retry?.max ?? 0,
+      on: retry?.on ?? [...DEFAULTS.retryOn],
+      backoff_ms: Math.round((retry?.backoff_seconds ?? DEFAULTS.backoffSeconds) * 1_000),
+    },
+    ...(matrix?.max_parallel !== undefined && { max_parallel: matrix.max_parallel }),
+    fail_fast: matrix?.fail_fast ?? false,
+    log: {
+      retention_ms: (logs.retention_days ?? DEFAULTS.logDays) * DAY_MS,
+      max_bytes: (logs.max_mb ?? DEFAULTS.logMb) * 1024 * 1024,
+    },
+  };
+}
+
+/**
+ * The submission of checked jobs. `found` holds every one of {@link filesOf} under its {@link fileKey}; the same jobs
+ * and files give the same submission.
+ */
+export function submissionOf(
+  jobs: readonly WrittenJob[],
+  found: ReadonlyMap<string, FoundFile>,
+): SubmitWish {
+  const names = jobs.map((j) => j.job.name);
+  const lookUp = (file: JobFile): FoundFile => {
+    const known = found.get(fileKey(file));
+    if (!known) throw new RangeError(`${file.name} was not resolved`);
+    return known;
+  };
+  return {
+    runs: jobs.flatMap((job) => expandMatrix(job.matrix).map((made) => runOf(job, made, names, lookUp))),
+  };
+}

@@ -1,0 +1,196 @@
+/**
+ * A run as it is submitted: everything that placement and execution need, with defaults filled in, a matrix expanded,
+ * and every file named by its digest. The same spec gives the same run on every node, and again when it is repeated.
+ */
+import * as v from "valibot";
+import { type Digest, isDigest, isNodeId, type NodeId } from "./identity.ts";
+import { jobLimits } from "./job_limits.ts";
+import { GUEST_PATH, jobPlatforms, RETRY_ON } from "./job_schema.ts";
+import type { JobPlatform } from "./job_written.ts";
+import { limits } from "./limits.ts";
+
+const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
+const size = whole(0, Number.MAX_SAFE_INTEGER);
+const text = (max: number) => v.pipe(v.string(), v.maxLength(max));
+const name = v.pipe(v.string(), v.regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/));
+const artifactName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/));
+const path = v.pipe(v.string(), v.maxLength(limits.pathBytes), v.regex(GUEST_PATH));
+const digest = v.pipe(v.string(), v.check(isDigest, "a SHA-256 in lower-case hex"));
+const list = <S extends v.GenericSchema>(item: S, max: number) => v.pipe(v.array(item), v.maxLength(max));
+const table = (key: RegExp, max: number, entries: number) =>
+  v.pipe(
+    v.record(v.pipe(v.string(), v.regex(key)), text(max)),
+    v.check((t) => Object.keys(t).length <= entries, `at most ${entries} entries`),
+  );
+const milliseconds = whole(0, 400 * 24 * 3_600_000 * 10);
+
+/** How content becomes files: as it is, or unpacked. */
+const form = v.picklist(["file", "tar"]);
+
+/** What a run finds in its file system. */
+export const RunInputSchema = v.variant("from", [
+  v.strictObject({
+    from: v.literal("blob"),
+    digest,
+    form,
+    mount: path,
+    bytes: size,
+    read_only: v.boolean(),
+  }),
+  v.strictObject({ from: v.literal("job"), job: name, output: artifactName, mount: path }),
+]);
+
+/** One run. See the module's text. */
+export const RunSpecSchema = v.strictObject({
+  job: name,
+  matrix: table(/^[a-z][a-z0-9_]{0,31}$/, 256, jobLimits.matrixAxes),
+  priority: whole(0, 100),
+  labels: table(/^[A-Za-z0-9_.-]{1,63}$/, 256, jobLimits.labels),
+  needs: list(name, jobLimits.needs),
+  runtime: v.literal("wasm"),
+  program: v.strictObject({ digest, bytes: size, name: text(256) }),
+  memory_mb: whole(1, 4_096),
+  disk_mb: whole(1, jobLimits.diskMb),
+  args: list(text(jobLimits.argumentChars), jobLimits.arguments),
+  env: table(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, jobLimits.envChars, jobLimits.envNames + 16),
+  stdin: v.optional(v.strictObject({ digest, bytes: size })),
+  working_dir: path,
+  timeout_ms: whole(1, jobLimits.timeoutMinutes * 60_000),
+  platform: v.picklist(jobPlatforms),
+  tags: list(v.pipe(v.string(), v.regex(/^!?[A-Za-z0-9_.-]{1,63}(=[A-Za-z0-9_.-]{0,63})?$/)), 64),
+  node_ids: list(v.pipe(v.string(), v.check(isNodeId, "a node id")), 1_000),
+  spread: v.boolean(),
+  inputs: list(RunInputSchema, jobLimits.inputs),
+  outputs: list(
+    v.strictObject({
+      path,
+      name: artifactName,
+      retention_ms: milliseconds,
+      when: v.picklist(["success", "failure", "always"]),
+    }),
+    jobLimits.outputs,
+  ),
+  retry: v.strictObject({
+    max: whole(0, jobLimits.retries),
+    on: list(v.pipe(v.string(), v.regex(RETRY_ON)), 32),
+    backoff_ms: milliseconds,
+  }),
+  max_parallel: v.optional(whole(1, jobLimits.submissionRuns)),
+  fail_fast: v.boolean(),
+  log: v.strictObject({ retention_ms: milliseconds, max_bytes: size }),
+});
+
+/** Content that a run finds as a file or a directory. */
+export type RunInput =
+  | {
+    from: "blob";
+    /** SHA-256 of the content. */
+    digest: Digest;
+    /** `tar`: unpacked at the mount. */
+    form: "file" | "tar";
+    /** Where it appears. */
+    mount: string;
+    /** Bytes of the content. */
+    bytes: number;
+    /** Whether the run may change its copy. */
+    read_only: boolean;
+  }
+  | {
+    from: "job";
+    /** Job of the same submission. */
+    job: string;
+    /** Name of its artifact. */
+    output: string;
+    /** Where it appears. */
+    mount: string;
+  };
+
+/** What is kept of a run's file system. */
+export interface RunOutput {
+  /** File or directory. */
+  path: string;
+  /** Name of the artifact. */
+  name: string;
+  /** How long it is kept. */
+  retention_ms: number;
+  /** When it is kept. */
+  when: "success" | "failure" | "always";
+}
+
+/** One run. See {@link RunSpecSchema}. */
+export interface JobRunSpec {
+  /** Name of its job. */
+  job: string;
+  /** Its combination of the matrix; empty without one. */
+  matrix: Record<string, string>;
+  /** 0 to 100, higher first. */
+  priority: number;
+  /** Words for people. */
+  labels: Record<string, string>;
+  /** Jobs of the submission whose runs must have succeeded. */
+  needs: string[];
+  /** Engine. */
+  runtime: "wasm";
+  /** The program: content, size, and its name as the program sees it. */
+  program: { digest: Digest; bytes: number; name: string };
+  /** Memory ceiling, MiB. */
+  memory_mb: number;
+  /** Space of its file system, MiB. */
+  disk_mb: number;
+  /** Arguments after the program's name. */
+  args: string[];
+  /** Environment. */
+  env: Record<string, string>;
+  /** Standard input. */
+  stdin?: { digest: Digest; bytes: number } | undefined;
+  /** Where it starts. */
+  working_dir: string;
+  /** Time of one attempt, ms. */
+  timeout_ms: number;
+  /** Platform of the node, or `any`. */
+  platform: JobPlatform;
+  /** Node tags; `!tag` excludes. */
+  tags: string[];
+  /** Only these nodes; empty: all. */
+  node_ids: NodeId[];
+  /** Runs of the job go to different nodes as far as possible. */
+  spread: boolean;
+  /** What it finds. */
+  inputs: RunInput[];
+  /** What is kept. */
+  outputs: RunOutput[];
+  /** When it is tried again. */
+  retry: { max: number; on: string[]; backoff_ms: number };
+  /** Runs of the job at once. */
+  max_parallel?: number | undefined;
+  /** Cancel the job's other runs when one fails. */
+  fail_fast: boolean;
+  /** How its log is kept. */
+  log: { retention_ms: number; max_bytes: number };
+}
+
+/** Body of `job.submit`. */
+export const SubmitSchema = v.strictObject({
+  runs: v.pipe(v.array(RunSpecSchema), v.minLength(1), v.maxLength(jobLimits.submissionRuns)),
+  /** Run that this repeats. */
+  of: v.optional(text(100)),
+});
+/** Body of `job.submit`: the runs of one pipeline. */
+export interface SubmitWish {
+  /** All runs, matrices expanded. */
+  runs: JobRunSpec[];
+  /** Run that this repeats. */
+  of?: string | undefined;
+}
+
+/** The ids of the runs of a submission, in its order: known to whoever signs it, and unique for ever. */
+export function runIdsOf(submission: Digest, runs: readonly { readonly job: string }[]): readonly string[] {
+  const counts = new Map<string, number>(), at = new Map<string, number>();
+  for (const { job } of runs) counts.set(job, (counts.get(job) ?? 0) + 1);
+  return runs.map(({ job }) => {
+    const n = (at.get(job) ?? 0) + 1;
+    at.set(job, n);
+    const id = `${job}-${submission.slice(0, 12)}`;
+    return counts.get(job) === 1 ? id : `${id}-${n}`;
+  });
+}

@@ -1,0 +1,78 @@
+/**
+ * Which keys of a job this version carries out. Everything else of the specification is refused when a job is
+ * submitted, in one sentence, and never passed over.
+ */
+import type { WrittenJob } from "./job_written.ts";
+import type { DataProblem } from "./schema_problems.ts";
+import type { KeyPath } from "./toml_positions.ts";
+
+/** What is not carried out yet: a path, and the value that makes it so where not every value does. */
+interface Gap {
+  readonly path: readonly string[];
+  readonly when?: (value: unknown) => boolean;
+  readonly hint?: string;
+}
+
+const GAPS: readonly Gap[] = [
+  { path: ["job", "type"], when: (t) => t !== "one-shot", hint: 'this version runs jobs of type "one-shot"' },
+  { path: ["job", "schedule"] },
+  { path: ["schedule"] },
+  { path: ["runtime", "type"], when: (t) => t !== "wasm", hint: 'this version runs jobs of runtime "wasm"' },
+  { path: ["runtime", "image"] },
+  { path: ["runtime", "binary"] },
+  { path: ["runtime", "cpu_cores"] },
+  { path: ["runtime", "pids"] },
+  { path: ["runtime", "gpu"], when: (n) => n !== 0 },
+  { path: ["runtime", "fallback"], when: (list) => (list as readonly unknown[]).length > 0 },
+  {
+    path: ["execution", "working_dir"],
+    when: (dir) => dir !== "/",
+    hint: "a wasm program starts in /: name its files by their whole path",
+  },
+  { path: ["step"], when: (list) => (list as readonly unknown[]).length > 0 },
+  { path: ["secrets"], when: (t) => Object.keys(t as object).length > 0 },
+  { path: ["targeting", "prefer_data"], when: (x) => x === true },
+  { path: ["cache"] },
+  { path: ["concurrency"] },
+  { path: ["sandbox", "network"], when: (x) => x !== "none" },
+  { path: ["sandbox", "read"], when: (list) => (list as readonly unknown[]).length > 0 },
+  { path: ["sandbox", "minimum"] },
+  { path: ["service"] },
+  { path: ["trigger"] },
+  { path: ["notify"] },
+];
+const MESSAGE = "is not supported by this version yet";
+
+const valueAt = (job: WrittenJob, path: readonly string[]): unknown =>
+  path.reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], job);
+
+/** Everything in a job that this version cannot carry out; `place` is the job's path in the manifest. */
+export function unsupportedKeys(job: WrittenJob, place: KeyPath): readonly DataProblem[] {
+  const problems: DataProblem[] = [];
+  for (const { path, when, hint } of GAPS) {
+    const value = valueAt(job, path);
+    if (value === undefined || (when && !when(value))) continue;
+    // Of a whole table the reader needs one sentence.
+    if (problems.some((p) => p.path.join() === [...place, path[0]].join())) continue;
+    problems.push({ path: [...place, ...path], message: MESSAGE, hint: hint ?? "remove it" });
+  }
+  (job.data?.inputs ?? []).forEach((input, i) => {
+    if (input.git !== undefined) {
+      problems.push({
+        path: [...place, "data", "inputs", i, "git"],
+        message: MESSAGE,
+        hint: "give the files by `path`, `asset` or `run`",
+      });
+    }
+  });
+  return problems;
+}
+
+/** What is not carried out yet, as lines of a reference. */
+export function jobSupport(): readonly string[] {
+  const lines = GAPS.map(({ path, when, hint }) => {
+    const key = path.length === 1 ? `\`[${path[0]}]\`` : `\`${path[1]}\` in \`[${path[0]}]\``;
+    return hint ? `${key}: ${hint}` : when ? `${key}, but for its default` : key;
+  });
+  return [...lines, "inputs by `git`"];
+}

@@ -1,0 +1,93 @@
+/** What queries about jobs answer. Times in ms since 1970. */
+import type { Digest, KeyId, NodeId } from "./identity.ts";
+import type { Artifact, AttemptReport, RunPhase } from "./job_record.ts";
+
+/** One attempt of a run. */
+export interface AttemptView {
+  /** Unique for ever. */
+  readonly id: string;
+  /** From 1. */
+  readonly number: number;
+  /** Where it executes. */
+  readonly node: NodeId;
+  /** That node's name. */
+  readonly node_name: string;
+  /** Fencing token. */
+  readonly epoch: number;
+  /** Where it is in its life. */
+  readonly state: RunPhase;
+  /** Why. */
+  readonly reason?: string;
+  /** When it was decided. */
+  readonly at: number;
+  /** When its program started. */
+  readonly started_at?: number;
+  /** When it had ended. */
+  readonly ended_at?: number;
+  /** Bytes of inputs fetched. */
+  readonly progress?: { readonly done: number; readonly total: number };
+  /** How it ended and what it cost. */
+  readonly report?: AttemptReport;
+  /** Its stored log. */
+  readonly log?: { readonly digest: Digest; readonly bytes: number; readonly entries: number };
+}
+
+/** One run. */
+export interface RunView {
+  /** Unique for ever. */
+  readonly id: string;
+  /** Name of its job. */
+  readonly job: string;
+  /** Its combination of the matrix; empty without one. */
+  readonly matrix: Readonly<Record<string, string>>;
+  /** Where it is in its life. */
+  readonly state: RunPhase;
+  /** Why. */
+  readonly reason?: string;
+  /** Id of the command that submitted it. */
+  readonly submission: Digest;
+  /** All runs of that submission, in its order. */
+  readonly runs: readonly string[];
+  /** Run that it repeats. */
+  readonly of?: string;
+  /** Who submitted it. */
+  readonly by: KeyId;
+  /** 0 to 100. */
+  readonly priority: number;
+  /** Words for people. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Jobs that must have succeeded before. */
+  readonly needs: readonly string[];
+  /** When it was submitted. */
+  readonly submitted_at: number;
+  /** When it had ended. */
+  readonly ended_at?: number;
+  /** Node that decides about it. */
+  readonly controller?: NodeId;
+  /** All attempts, the first first. */
+  readonly attempts: readonly AttemptView[];
+  /** What its last attempt left. */
+  readonly artifacts: readonly Artifact[];
+}
+
+/** One entry of a run's log. */
+export interface RunLogView {
+  /** The run. */
+  readonly run: string;
+  /** Its attempt, from 1. */
+  readonly attempt: number;
+  /** Rises by one within an attempt; with the attempt it is what `after` takes. */
+  readonly seq: number;
+  /** When it was written. */
+  readonly at: number;
+  /** `system` entries are by Realm. */
+  readonly stream: "stdout" | "stderr" | "system";
+  /** Name of the node. */
+  readonly node: string;
+  /** Without line end. */
+  readonly text: string;
+  /** The line goes on in the next entry of this stream. */
+  readonly more?: boolean;
+  /** Entries that are missing before this one, which says why. */
+  readonly gap?: number;
+}

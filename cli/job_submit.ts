@@ -1,0 +1,133 @@
+/** `realm job submit` and `rerun`: from a manifest, or a run, to runs that have ended. */
+import {
+  filesOf,
+  type JobManifest,
+  parseRealmManifest,
+  type RealmClient,
+  RealmError,
+  runIdsOf,
+  submissionOf,
+  type SubmitWish,
+  unwrap,
+} from "../mod.ts";
+import { FOLLOW_MS } from "./app_change.ts";
+import { connect } from "./connection.ts";
+import { bytes, type Cell, plain, print, table } from "./display.ts";
+import { duration, flag, type Handler, type Invocation } from "./invocation.ts";
+import { findFiles, uploadFiles } from "./job_files.ts";
+import { followRuns } from "./job_following.ts";
+import { readNamed } from "./local_files.ts";
+
+const directoryOf = (file: string): string => file.includes("/") ? file.replace(/\/[^/]*$/, "") || "/" : ".";
+
+/** A submission that is ready: its files found, nothing uploaded. */
+export interface PreparedJobs {
+  readonly wish: SubmitWish;
+  readonly files: Awaited<ReturnType<typeof findFiles>>;
+}
+
+/** Finds the files of jobs and makes the submission. */
+export async function prepareJobs(
+  i: Invocation,
+  client: RealmClient,
+  jobs: JobManifest,
+  file: string,
+): Promise<PreparedJobs> {
+  const files = await findFiles(await i.host.packageWorld(), client, filesOf(jobs), directoryOf(file));
+  return { wish: submissionOf(jobs, files.found), files };
+}
+
+/** What would run, as text. */
+export function jobsText(i: Invocation, { wish, files }: PreparedJobs): string {
+  const rows = wish.runs.map((run): readonly Cell[] => [
+    run.job,
+    Object.entries(run.matrix).map(([axis, value]) => `${axis}=${value}`).join(" "),
+    run.needs.join(" "),
+    run.platform,
+    run.tags.join(" "),
+    `${run.memory_mb} MiB`,
+    String(run.priority),
+  ]);
+  return table(i.terminal, ["JOB", "MATRIX", "NEEDS", "PLATFORM", "TAGS", "MEMORY", "PRIORITY"], rows) +
+    files.notes.map((n) => `note: ${plain(n)}\n`).join("");
+}
+
+/** Uploads, signs, submits and follows; the exit code. */
+export async function carryOutJobs(
+  i: Invocation,
+  client: RealmClient,
+  { wish, files }: PreparedJobs,
+): Promise<number> {
+  for (const note of files.notes) i.terminal.err(`note: ${plain(note)}\n`);
+  const uploaded = await uploadFiles(client, files.uploads);
+  return await submitWish(i, client, wish, uploaded);
+}
+
+async function submitWish(
+  i: Invocation,
+  client: RealmClient,
+  wish: SubmitWish,
+  uploaded: { files: number; bytes: number },
+): Promise<number> {
+  const { id } = await client.command("job.submit", wish);
+  const runs = runIdsOf(id, wish.runs);
+  const json = flag(i, "json");
+  if (flag(i, "detach")) {
+    print(i, { id, runs, uploaded }, () => runs.map((r) => `${r}\n`).join(""));
+    return 0;
+  }
+  if (!json) {
+    const moved = uploaded.files > 0 ? `, ${uploaded.files} files uploaded (${bytes(uploaded.bytes)})` : "";
+    i.terminal.err(`${runs.length === 1 ? runs[0] : `${runs.length} runs`} submitted${moved}\n`);
+  }
+  return await followRuns(i, client, runs, duration(i, "timeout", FOLLOW_MS));
+}
+
+/** See the module's text. */
+export const submit: Handler = async (i) => {
+  const file = i.args[0];
+  const manifest = unwrap(parseRealmManifest(await readNamed(file), { file }));
+  const others = [manifest.apps, manifest.nodes, manifest.keys, manifest.pins].some((list) =>
+    list.length > 0
+  );
+  if (manifest.jobs.length === 0 || others) {
+    throw new RealmError(
+      "bad_manifest",
+      manifest.jobs.length === 0
+        ? `${file} has no job: write [job], or [[jobs]] for a pipeline`
+        : `${file} has tables besides its jobs; use 'realm apply ${file}'`,
+    );
+  }
+  const planning = flag(i, "plan");
+  const client = await connect(i, planning ? "read" : "write");
+  const prepared = await prepareJobs(i, client, manifest.jobs, file);
+  if (planning) return print(i, prepared.wish, () => jobsText(i, prepared));
+  return await carryOutJobs(i, client, prepared);
+};
+
+/** Runs the same again. What it took from jobs of its pipeline it takes as it was then. */
+export const rerun: Handler = async (i) => {
+  const client = await connect(i, "write");
+  const run = await client.run(i.args[0]);
+  const spec = await client.runSpec(run.id);
+  const inputs: SubmitWish["runs"][number]["inputs"] = [];
+  for (const input of spec.inputs) {
+    if (input.from === "blob") {
+      inputs.push(input);
+      continue;
+    }
+    const makers = await Promise.all(run.runs.map((id) => client.run(id)));
+    const found = makers.find((r) => r.job === input.job)?.artifacts.find((a) => a.name === input.output);
+    if (!found) {
+      throw new RealmError(
+        "not_found",
+        `the artifact ${input.output} of ${input.job}, which ${run.id} takes, was not kept; submit the pipeline again`,
+      );
+    }
+    const { digest, bytes: size, form } = found;
+    inputs.push({ from: "blob", digest, bytes: size, form, mount: input.mount, read_only: false });
+  }
+  const { max_parallel: _, ...rest } = spec;
+  const wish: SubmitWish = { runs: [{ ...rest, needs: [], inputs, fail_fast: false }], of: run.id };
+  return await submitWish(i, client, wish, { files: 0, bytes: 0 });
+};

@@ -1,0 +1,164 @@
+/** Attempts of runs on simulated machines: what a program does is written in its digest. */
+import type { AttemptOrder } from "../../agent/core/mod.ts";
+import type { AttemptStatus, JobRunSpec } from "../../agent/protocol/mod.ts";
+import type { SimNode, World } from "./world.ts";
+
+/** An attempt that executes on a simulated machine. */
+export interface FakeAttempt {
+  readonly order: AttemptOrder;
+  readonly startedAt: number;
+  cancelled: boolean;
+}
+
+/** Programs: what they do once they run. */
+export const programs = {
+  good: "0".repeat(64),
+  /** Exits with 1. */
+  bad: "1".repeat(64),
+  /** Exits with 75. */
+  busy: "2".repeat(64),
+  /** Never ends. */
+  endless: "3".repeat(64),
+} as const;
+
+/** A spec with small defaults. */
+export const specOf = (job: string, more: Partial<JobRunSpec> = {}): JobRunSpec => ({
+  job,
+  matrix: {},
+  priority: 50,
+  labels: {},
+  needs: [],
+  runtime: "wasm",
+  program: { digest: programs.good, bytes: 1, name: "x.wasm" },
+  memory_mb: 64,
+  disk_mb: 64,
+  args: [],
+  env: {},
+  working_dir: "/",
+  timeout_ms: 60_000,
+  platform: "any",
+  tags: [],
+  node_ids: [],
+  spread: false,
+  inputs: [],
+  outputs: [],
+  retry: { max: 0, on: ["node_lost", "timeout", "failure"], backoff_ms: 100 },
+  fail_fast: false,
+  log: { retention_ms: 86_400_000, max_bytes: 1 << 20 },
+  ...more,
+});
+/** A spec with another program. */
+export const programOf = (digest: string) => ({ digest, bytes: 1, name: "x.wasm" });
+
+/** Makes what executes equal to what was ordered. */
+export function reconcileAttempts(world: World, node: SimNode, orders: readonly AttemptOrder[]): void {
+  const wanted = new Map(orders.map((o) => [o.attempt, o]));
+  for (const [id, fake] of node.attempts) {
+    if (wanted.has(id)) continue;
+    node.attempts.delete(id);
+    report(world, node, fake.order, "lost", "another attempt took its place");
+  }
+  for (const order of orders) {
+    const known = node.attempts.get(order.attempt);
+    if (!known) start(world, node, order);
+    else if (order.cancelledBy && !known.cancelled) {
+      known.cancelled = true;
+      later(world, node, known, 50, () => end(world, node, known, "cancelled", "cancelled"));
+    }
+  }
+}
+
+function later(world: World, node: SimNode, fake: FakeAttempt, ms: number, run: () => void): void {
+  const core = node.core;
+  world.at(world.now + ms, () => {
+    if (node.core === core && node.attempts.get(fake.order.attempt) === fake) run();
+  });
+}
+
+function start(world: World, node: SimNode, order: AttemptOrder): void {
+  const fake: FakeAttempt = { order, startedAt: world.now, cancelled: false };
+  node.attempts.set(order.attempt, fake);
+  const missing = order.inputs.find((i) => "missing" in i);
+  report(world, node, order, "preparing");
+  if (order.cancelledBy) fake.cancelled = true;
+  later(world, node, fake, 20 + world.random() * 200, () => {
+    if (fake.cancelled) return end(world, node, fake, "cancelled", "cancelled");
+    if (missing) return end(world, node, fake, "failed", "an input is not there");
+    report(world, node, order, "running");
+    const { digest } = order.spec.program;
+    const took = 50 + world.random() * 2_000;
+    if (digest === programs.endless) {
+      later(
+        world,
+        node,
+        fake,
+        order.spec.timeout_ms,
+        () => end(world, node, fake, "timed_out", "ran too long"),
+      );
+    } else {
+      const code = digest === programs.bad ? 1 : digest === programs.busy ? 75 : 0;
+      later(
+        world,
+        node,
+        fake,
+        took,
+        () => end(world, node, fake, code === 0 ? "succeeded" : "failed", `exited with code ${code}`, code),
+      );
+    }
+  });
+}
+
+function end(
+  world: World,
+  node: SimNode,
+  fake: FakeAttempt,
+  state: AttemptStatus["state"],
+  reason: string,
+  code?: number,
+): void {
+  node.attempts.delete(fake.order.attempt);
+  world.ended.set(fake.order.attempt, state);
+  report(world, node, fake.order, state, reason, code);
+}
+
+function report(
+  world: World,
+  node: SimNode,
+  order: AttemptOrder,
+  state: AttemptStatus["state"],
+  reason?: string,
+  code?: number,
+): void {
+  const status: AttemptStatus = {
+    attempt: order.attempt,
+    epoch: order.epoch,
+    state,
+    since: world.now,
+    artifacts: state === "succeeded"
+      ? order.spec.outputs.map((o) => ({
+        name: o.name,
+        digest: "a".repeat(64),
+        bytes: 1,
+        form: "file",
+        until: world.now + o.retention_ms,
+      }))
+      : [],
+    ...(reason === undefined ? {} : { reason }),
+    ...(state === "running" ? { started_at: world.now } : {}),
+    ...(code === undefined ? {} : {
+      report: {
+        code,
+        wall_ms: 1,
+        runtime: "wasm",
+        level: "sim",
+        fetched_bytes: 0,
+        stored_bytes: 0,
+        out_of_memory: false,
+      },
+    }),
+  };
+  const core = node.core;
+  world.at(world.now, () => {
+    if (node.core === core) world.event(node, { t: "attempt", run: order.run, status });
+  });
+}
