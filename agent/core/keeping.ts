@@ -33,7 +33,7 @@ export function packagesInUse(core: Core): ReadonlySet<Digest> {
 }
 
 /** See the module's text. */
-export function keepingOf(core: Core): Keeping {
+export function keepingOf(core: Core, now: number): Keeping {
   const { self } = core.config;
   const alive = aliveNodes(core).filter((id) => core.infos.has(id));
   const chosen = (digest: Digest, nodes: readonly NodeId[], copies: number) =>
@@ -46,7 +46,9 @@ export function keepingOf(core: Core): Keeping {
     );
     if (chosen(digest, matching, pin.copies)) blobs.push(digest);
   }
-  for (const digest of keptByJobs(core.jobs)) if (chosen(digest, alive, jobLimits.copies)) blobs.push(digest);
+  for (const digest of keptByJobs(core.jobs, now)) {
+    if (chosen(digest, alive, jobLimits.copies)) blobs.push(digest);
+  }
   const packages = [...packagesInUse(core)].filter((digest) => chosen(digest, alive, PACKAGE_COPIES));
   return { blobs: blobs.sort(), packages: packages.sort() };
 }

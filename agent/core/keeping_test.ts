@@ -10,7 +10,7 @@ Deno.test("as many live nodes keep a pinned blob as it has copies, and the next 
   const nodes = gather(world, 6);
   assert.ok(world.submit(nodes[0], world.command("blob.pin", { digest, copies: 2, tags: [], size: 1 })).ok);
   world.run(2_000);
-  const keepers = () => world.alive().filter((n) => keepingOf(n.core!).blobs.includes(digest));
+  const keepers = () => world.alive().filter((n) => keepingOf(n.core!, world.now).blobs.includes(digest));
   const before = keepers();
   assert.equal(before.length, 2);
   world.crash(before[0]);
@@ -32,10 +32,13 @@ Deno.test("a pin with a tag is kept by nodes that have it, and a package in use 
   );
   world.deploy(nodes[0], "web", { pkg: "c" });
   world.run(5_000);
-  const keepers = nodes.filter((n) => keepingOf(n.core!).blobs.length > 0);
+  const keepers = nodes.filter((n) => keepingOf(n.core!, world.now).blobs.length > 0);
   assert.deepEqual(
     keepers.map((n) => n.name).sort(),
     nodes.filter((n) => n.tags.includes("edge")).map((n) => n.name).sort(),
   );
-  assert.equal(nodes.filter((n) => keepingOf(n.core!).packages.includes("c".repeat(64))).length, 3);
+  assert.equal(
+    nodes.filter((n) => keepingOf(n.core!, world.now).packages.includes("c".repeat(64))).length,
+    3,
+  );
 });

@@ -4,7 +4,9 @@
  *
  * Superseded commands go after `tombstoneMs`. A last word whose subject is gone (a removed app, an unpinned blob) stays
  * for `lastWordMs`: as long as a node may come back with what it ended. After that, commands so old that a node does
- * not hold yet are refused, so that what has ended cannot be handed in once more.
+ * not hold yet are refused, so that what has ended cannot be handed in once more. Runs go with all that was said of them
+ * when their submission is older than `tombstoneMs` and the time for which they are to be kept is over; one that is
+ * handed in once more is past the deadline by which a run must have started.
  */
 import type { Command } from "../protocol/command.ts";
 import { open, payloadTypes } from "../protocol/envelope.ts";
@@ -14,6 +16,8 @@ import { limits } from "../protocol/limits.ts";
 import type { RealmRecord, RecordBody } from "../protocol/record.ts";
 import { type AppState, keptRevisions, settleApp } from "./apps.ts";
 import { settleDecision } from "./decisions.ts";
+import { isForgettable } from "./jobs/keeping.ts";
+import { forgetCancel, forgetSaid, forgetSubmission } from "./jobs/runs.ts";
 import { endedAt } from "./members.ts";
 import { drop } from "./record_store.ts";
 import type { Core } from "./state.ts";
@@ -81,6 +85,8 @@ function isSpare(core: Core, command: Command, retire: number, forget: number): 
       const known = core.pins.get(command.body.digest);
       return known?.id !== command.id ? command.at < retire : !known.pin && command.at < forget;
     }
+    case "job.cancel":
+      return command.at < retire && !core.jobs.runs.has(command.body.run);
     case "key.grant": {
       const bytes = open(command.body.grant, payloadTypes.grant, core.config.verifier);
       const grant = bytes.ok ? decodeJson(bytes.value, GrantSchema, "the grant") : undefined;
@@ -110,6 +116,12 @@ function unproject(core: Core, command: Command): void {
     case "blob.unpin":
       if (core.pins.get(command.body.digest)?.id === command.id) core.pins.delete(command.body.digest);
       return;
+    case "job.submit":
+      forgetSubmission(core.jobs, command.id);
+      return;
+    case "job.cancel":
+      forgetCancel(core.jobs, command.body.run, command.id);
+      return;
     case "key.grant":
       core.authority.grants.delete(command.id);
       return;
@@ -123,9 +135,10 @@ function unprojectRecord(core: Core, { author, key, kind }: RealmRecord): void {
   if (kind === "liveness") core.verdicts.get(name)?.delete(author);
   if (kind === "decision") core.apps.get(name)?.decisions.delete(author);
   if (kind === "replicas") core.apps.get(name)?.statuses.delete(author);
+  if (kind === "run" || kind === "attempts") forgetSaid(core.jobs, name, kind, author);
 }
 
-/** Records beside commands that nobody needs: of nodes long removed, about such nodes, and of apps that are forgotten. */
+/** Records beside commands that nobody needs: of nodes long removed, about such nodes, of apps and runs that are forgotten. */
 function isSpareRecord(
   core: Core,
   author: NodeId,
@@ -134,6 +147,10 @@ function isSpareRecord(
   forget: number,
 ): boolean {
   if (record.kind === "member" || record.kind === "command" || record.at >= retire) return false;
+  // What was decided about a run, and its end, count for as long as the run is known, whoever said it.
+  if (record.kind === "run" || record.kind === "attempts") {
+    return !core.jobs.runs.has(record.key.slice(record.key.indexOf("/") + 1));
+  }
   const isLongGone = (node: NodeId) => (endedAt(core.members, node) ?? Infinity) < forget;
   if (isLongGone(author)) return true;
   if (record.body === null) return record.at < forget;
@@ -150,11 +167,18 @@ function isSpareRecord(
 export function retire(core: Core, now: number): RealmRecord[] {
   const [before, forget] = [retireBefore(now), forgetBefore(now)];
   const spare = new Set<Digest>();
-  for (const app of core.apps.values()) for (const id of spareOf(app, before, forget)) spare.add(id);
-  for (const [id, { command }] of core.commands) {
-    if (command && command.at < before && isSpare(core, command, before, forget)) spare.add(id);
+  const end = (id: Digest) => {
+    spare.add(id);
+    unproject(core, core.commands.get(id)!.command!);
+  };
+  for (const app of core.apps.values()) for (const id of spareOf(app, before, forget)) end(id);
+  for (const id of [...core.jobs.submissions.keys()]) {
+    const at = core.commands.get(id)?.command?.at ?? now;
+    if (at < before && isForgettable(core.jobs, id, dayStart(now))) end(id);
   }
-  for (const id of spare) unproject(core, core.commands.get(id)!.command!);
+  for (const [id, { command }] of [...core.commands]) {
+    if (command && command.at < before && isSpare(core, command, before, forget)) end(id);
+  }
   for (const app of core.apps.values()) {
     const all = app.commands.size;
     for (const id of app.commands.keys()) if (spare.has(id)) app.commands.delete(id);

@@ -338,7 +338,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     inUse: () => ({
       pins: new Set([
         ...[...core.pins].filter(([, { pin }]) => pin).map(([digest]) => digest),
-        ...usedByJobs(core.jobs),
+        ...usedByJobs(core.jobs, clock.now()),
       ]),
       packages: packagesInUse(core),
     }),
@@ -433,7 +433,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     gateway: gatewayUrl,
     started_at: clock.now(),
   };
-  const keeper = late.keeper = new Keeper(core, contents, holdersOf, log);
+  const keeper = late.keeper = new Keeper(core, contents, holdersOf, clock, log);
   loop.feed({ t: "info", info });
   await jobs.recover();
   late.jobs = jobs;

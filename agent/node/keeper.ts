@@ -1,6 +1,6 @@
 /** Carries out what this node is to keep: fetches pinned blobs and packages in use that are not here. Level-triggered. */
 import { type Core, type Keeping, keepingOf } from "../core/mod.ts";
-import type { Log } from "../ports.ts";
+import type { Clock, Log } from "../ports.ts";
 import { type Digest, type NodeId, shortId } from "../protocol/mod.ts";
 import type { Contents } from "./contents.ts";
 
@@ -14,6 +14,7 @@ export class Keeper implements Disposable {
   readonly #core: Core;
   readonly #contents: Contents;
   readonly #holdersOf: (pkg: Digest) => readonly NodeId[];
+  readonly #clock: Clock;
   readonly #log: Log;
   readonly #stop = new AbortController();
   readonly #interval: ReturnType<typeof setInterval>;
@@ -21,8 +22,15 @@ export class Keeper implements Disposable {
   #running = false;
   #again = false;
 
-  constructor(core: Core, contents: Contents, holdersOf: (pkg: Digest) => readonly NodeId[], log: Log) {
+  constructor(
+    core: Core,
+    contents: Contents,
+    holdersOf: (pkg: Digest) => readonly NodeId[],
+    clock: Clock,
+    log: Log,
+  ) {
     this.#core = core;
+    this.#clock = clock;
     this.#contents = contents;
     this.#holdersOf = holdersOf;
     this.#log = log;
@@ -45,7 +53,7 @@ export class Keeper implements Disposable {
     try {
       do {
         this.#again = false;
-        await this.#fetchAll(keepingOf(this.#core));
+        await this.#fetchAll(keepingOf(this.#core, this.#clock.now()));
       } while (this.#again && !this.#stop.signal.aborted);
     } finally {
       this.#running = false;

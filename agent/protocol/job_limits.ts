@@ -8,6 +8,11 @@ export const jobLimits = {
   submissionRuns: 256,
   /** Runs of one realm that have not ended: the queue is walked with each change. */
   openRuns: 5_000,
+  /**
+   * Runs that a realm remembers: each has a command, a decision and the word of its node, which one author alone may
+   * have to hold (`recordsPerAuthor`).
+   */
+  knownRuns: 6_000,
   /** Values of all axes of one matrix. */
   matrixAxes: 8,
   /** Values of one axis. */

@@ -21,9 +21,8 @@ export function jobMakesSense(
   }
   const { runs } = command.body;
   const names = [...new Set(runs.map((r) => r.job))];
-  if (tooManyRuns(jobs, runs.length)) {
-    return refuse("limit_reached", `${jobs.open.size} runs wait or run already; wait until some have ended`);
-  }
+  const tooMany = tooManyRuns(jobs, runs.length);
+  if (tooMany !== undefined) return refuse("limit_reached", tooMany);
   for (const run of runs) {
     const lacking = run.needs.find((n) => !names.includes(n) || n === run.job);
     if (lacking !== undefined) {

@@ -173,7 +173,15 @@ export function jobAnswered(core: Core, from: NodeId, answer: JobOffered, now: n
   }
   jobs.declines.delete(run.id);
   const decision = withAttempt(factsOf(core, run, now), answer.id, from);
-  if (decision) write(`run/${run.id}`, decision);
+  if (!decision) return;
+  // From here on the decision takes the room that was promised.
+  if (from === core.config.self) releasePromise(core, answer.id);
+  write(`run/${run.id}`, decision);
+}
+
+function releasePromise(core: Core, attempt: string): void {
+  core.reservations.delete(attempt);
+  core.jobs.promised.delete(attempt);
 }
 
 /** Would this node execute it? Accepting reserves memory and a place for a while. */
@@ -258,10 +266,7 @@ export function orderAttempts(core: Core, effects: Effect[]): void {
   // Not before it is said that what ran before this start has ended.
   if (!core.info) return;
   const orders = attemptOrders(core);
-  for (const o of orders) {
-    core.reservations.delete(o.attempt);
-    core.jobs.promised.delete(o.attempt);
-  }
+  for (const o of orders) releasePromise(core, o.attempt);
   const text = canonicalJson(orders.map((o) => [o.attempt, o.cancelledBy ?? ""]));
   if (text === core.jobs.lastOrders) return;
   core.jobs.lastOrders = text;

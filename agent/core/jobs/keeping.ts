@@ -12,37 +12,39 @@ function addInputs(run: RunState, to: Set<Digest>): void {
   for (const input of run.spec.inputs) if (input.from === "blob") to.add(input.digest);
 }
 
-/** Content of which the realm keeps several copies. */
-export function keptByJobs(jobs: Jobs): ReadonlySet<Digest> {
+/** Content of which the realm keeps several copies at this time. */
+export function keptByJobs(jobs: Jobs, now: number): ReadonlySet<Digest> {
   const kept = new Set<Digest>();
   for (const id of jobs.open) addInputs(jobs.runs.get(id)!, kept);
   for (const run of jobs.runs.values()) {
-    for (const statuses of run.statuses.values()) {
-      for (const status of statuses.values()) {
-        if (status.log) kept.add(status.log.digest);
-        for (const artifact of status.artifacts) kept.add(artifact.digest);
-      }
+    const logUntil = logKeptUntil(run);
+    for (const { log, artifacts } of saidOf(run)) {
+      if (log && now < logUntil) kept.add(log.digest);
+      for (const { digest, until } of artifacts) if (now < until) kept.add(digest);
     }
   }
   return kept;
 }
 
-/** Everything that jobs refer to: none of it may be collected where it is. */
-export function usedByJobs(jobs: Jobs): ReadonlySet<Digest> {
-  const used = new Set(keptByJobs(jobs));
-  for (const run of jobs.runs.values()) addInputs(run, used);
+/** Everything that jobs refer to at this time: none of it may be collected where it is. */
+export function usedByJobs(jobs: Jobs, now: number): ReadonlySet<Digest> {
+  const used = new Set(keptByJobs(jobs, now));
+  for (const run of jobs.runs.values()) if (now < keptUntil(run)) addInputs(run, used);
   return used;
 }
 
-/** Until when the record of a run is kept; `undefined` while it has not ended. */
-export function keptUntil(run: RunState): number | undefined {
+/** All that nodes say of a run's attempts. */
+const saidOf = (run: RunState) => [...run.statuses.values()].flatMap((said) => [...said.values()]);
+
+function logKeptUntil(run: RunState): number {
   const decision = run.decision?.value;
-  if (!decision || !isEnd(decision.state)) return undefined;
-  let until = decision.since + run.spec.log.retention_ms;
-  for (const statuses of run.statuses.values()) {
-    for (const { artifacts } of statuses.values()) {
-      for (const a of artifacts) until = Math.max(until, a.until);
-    }
-  }
-  return until;
+  return decision && isEnd(decision.state) ? decision.since + run.spec.log.retention_ms : Infinity;
 }
+
+/** Until when a run is kept: its log and all its artifacts; without end while it has not ended. */
+const keptUntil = (run: RunState): number =>
+  Math.max(logKeptUntil(run), ...saidOf(run).flatMap(({ artifacts }) => artifacts.map((a) => a.until)));
+
+/** Whether all runs of a submission have ended and nothing of them is to be kept beyond `time`. */
+export const isForgettable = (jobs: Jobs, submission: Digest, time: number): boolean =>
+  (jobs.submissions.get(submission) ?? []).every((id) => keptUntil(jobs.runs.get(id)!) <= time);

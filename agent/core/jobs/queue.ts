@@ -67,6 +67,7 @@ function exclusions(
   nodes: readonly JobNode[],
   taken: ReadonlyMap<NodeId, Taken>,
   now: number,
+  heedDeclines: boolean,
 ): ReadonlyMap<NodeId, string> {
   const { platform, node_ids: only } = run.spec;
   const excluded = new Map<NodeId, string>();
@@ -78,27 +79,31 @@ function exclusions(
     if (only.length > 0 && !only.includes(node.id)) reasons.push("is not among `node_ids`");
     const busy = taken.get(node.id)?.attempts ?? 0;
     if (busy >= node.places) reasons.push(`runs ${busy} jobs already, as many as it takes`);
-    const declined = jobs.declines.get(run.id)?.get(node.id);
+    const declined = heedDeclines ? jobs.declines.get(run.id)?.get(node.id) : undefined;
     if (declined && now < declined.until) reasons.push(declined.reason);
     if (reasons.length > 0) excluded.set(node.id, reasons.join("; "));
   }
   return excluded;
 }
 
-/** Ranks the nodes for one run. `taken`: room that attempts and those before it in the queue take. */
+/**
+ * Ranks the nodes for one run. `taken`: room that attempts and those before it in the queue take. Without
+ * `heedDeclines` also nodes that declined a moment ago.
+ */
 export function placeRun(
   jobs: Jobs,
   run: RunState,
   nodes: readonly JobNode[],
   taken: ReadonlyMap<NodeId, Taken>,
   now: number,
+  heedDeclines = true,
 ): Placement {
   const wanted = {
     key: run.id,
     memoryMb: run.spec.memory_mb,
     tags: run.spec.tags,
     runtime: run.spec.runtime,
-    excluded: exclusions(jobs, run, nodes, taken, now),
+    excluded: exclusions(jobs, run, nodes, taken, now, heedDeclines),
     alike: alikeOf(jobs, run, taken),
   };
   return place(
@@ -144,10 +149,15 @@ export function planQueue(
     if (jobs.offers.has(run.id)) continue;
     if (++walked > jobLimits.queueWalk || !room()) break;
     const kind = kindOf(run);
-    if (hopeless.has(kind) && !jobs.declines.has(run.id)) continue;
+    if (hopeless.has(kind)) continue;
     const node = placeRun(jobs, run, nodes, taken, now).ranked[0];
     if (node === undefined) {
-      if (!jobs.declines.has(run.id)) hopeless.add(kind);
+      // What declined it a moment ago is not for those behind it.
+      const later = jobs.declines.has(run.id)
+        ? placeRun(jobs, run, nodes, taken, now, false).ranked[0]
+        : undefined;
+      if (later === undefined) hopeless.add(kind);
+      else take(taken, later, run);
       continue;
     }
     plan.set(run.id, node);

@@ -11,6 +11,7 @@ import {
   type RunPhase,
 } from "../../protocol/job_record.ts";
 import { type JobRunSpec, runIdsOf } from "../../protocol/job_spec.ts";
+import { limits } from "../../protocol/limits.ts";
 
 /** One run. */
 export interface RunState {
@@ -158,6 +159,41 @@ export function applyAttempts(jobs: Jobs, run: string, author: NodeId, list: rea
   jobs.dirty = true;
 }
 
+/** Forgets a submission; what is still said of its runs is kept as what came too early. */
+export function forgetSubmission(jobs: Jobs, submission: Digest): void {
+  for (const id of jobs.submissions.get(submission) ?? []) {
+    const run = jobs.runs.get(id);
+    if (!run) continue;
+    jobs.runs.delete(id);
+    jobs.open.delete(id);
+    jobs.declines.delete(id);
+    const { cancel, decision, statuses } = run;
+    jobs.early.set(id, { statuses, ...(cancel && { cancel }), ...(decision && { decision }) });
+    forgetPlace(jobs, id);
+  }
+  jobs.submissions.delete(submission);
+}
+
+/** Forgets a wish to end a run that is not known. */
+export function forgetCancel(jobs: Jobs, run: string, id: Digest): void {
+  const place = jobs.early.get(run);
+  if (place?.cancel?.id === id) delete place.cancel;
+  forgetPlace(jobs, run);
+}
+
+/** Forgets what a node decided (`run`) or said (`attempts`) about a run that is not known. */
+export function forgetSaid(jobs: Jobs, run: string, kind: "run" | "attempts", author: NodeId): void {
+  const place = jobs.early.get(run);
+  if (kind === "attempts") place?.statuses.delete(author);
+  else if (place?.decision?.author === author) delete place.decision;
+  forgetPlace(jobs, run);
+}
+
+function forgetPlace(jobs: Jobs, run: string): void {
+  const place = jobs.early.get(run);
+  if (place && !place.cancel && !place.decision && place.statuses.size === 0) jobs.early.delete(run);
+}
+
 function settle(jobs: Jobs, run: RunState): void {
   if (run.decision && isEnd(run.decision.value.state)) jobs.open.delete(run.id);
   else jobs.open.add(run.id);
@@ -200,5 +236,14 @@ export function artifactsOf(run: RunState): readonly Artifact[] {
 export const runsOfJob = (jobs: Jobs, submission: Digest, job: string): readonly RunState[] =>
   (jobs.submissions.get(submission) ?? []).map((id) => jobs.runs.get(id)!).filter((r) => r.spec.job === job);
 
-/** Runs that nobody may submit any more of, until some have ended. */
-export const tooManyRuns = (jobs: Jobs, more: number): boolean => jobs.open.size + more > jobLimits.openRuns;
+/** Why no further runs may be submitted now, if they may not. */
+export function tooManyRuns(jobs: Jobs, more: number): string | undefined {
+  if (jobs.open.size + more > jobLimits.openRuns) {
+    return `${jobs.open.size} runs wait or run already; wait until some have ended`;
+  }
+  if (jobs.runs.size + more > jobLimits.knownRuns) {
+    return `the realm remembers ${jobs.runs.size} runs already; the oldest go ${
+      limits.tombstoneMs / 86_400_000
+    } days after their submission, or when what they left need not be kept any more`;
+  }
+}
