@@ -7,13 +7,15 @@ import {
   packTree,
   type RealmClient,
   RealmError,
+  type UploadOptions,
 } from "../mod.ts";
 
 /** Content that may have to be uploaded. */
 interface Upload {
   readonly digest: string;
   readonly bytes: number;
-  open(): ReadableStream<Uint8Array>;
+  /** Its content from this byte on. */
+  open(from: number): ReadableStream<Uint8Array>;
 }
 
 /** What {@link findFiles} found. */
@@ -41,10 +43,10 @@ async function localFile(
   for (const left of tree?.leftOut ?? []) {
     notes.push(`${path}/${left} is neither file nor directory and stays out`);
   }
-  const open = () => tree?.stream() ?? world.disk.readStream(path);
+  const open = (start: number) => tree?.stream(start) ?? world.disk.readStream(path, { start });
   const hash = world.hasher.sha256();
   let bytes = 0;
-  for await (const piece of open()) {
+  for await (const piece of open(0)) {
     hash.update(piece);
     bytes += piece.length;
   }
@@ -92,17 +94,14 @@ export async function findFiles(
 export async function uploadFiles(
   client: RealmClient,
   uploads: readonly Upload[],
+  onInterrupted: NonNullable<UploadOptions["onInterrupted"]>,
 ): Promise<{ files: number; bytes: number }> {
   const byDigest = new Map(uploads.map((u) => [u.digest, u]));
   const missing = await client.missing([...byDigest.keys()]);
   let bytes = 0;
   for (const digest of missing) {
     const upload = byDigest.get(digest)!;
-    // A small file is sent from memory, so that an ended session can be renewed and the file sent again.
-    const content = upload.bytes <= 1 << 20
-      ? new Uint8Array(await new Response(upload.open()).arrayBuffer())
-      : upload.open();
-    await client.upload(digest, content);
+    await client.upload(digest, { size: upload.bytes, from: upload.open }, { onInterrupted });
     bytes += upload.bytes;
   }
   return { files: missing.length, bytes };

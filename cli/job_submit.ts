@@ -17,6 +17,7 @@ import { duration, flag, type Handler, type Invocation } from "./invocation.ts";
 import { findFiles, uploadFiles } from "./job_files.ts";
 import { followRuns } from "./job_following.ts";
 import { readNamed } from "./local_files.ts";
+import { sayInterrupted } from "./storage.ts";
 
 const directoryOf = (file: string): string => file.includes("/") ? file.replace(/\/[^/]*$/, "") || "/" : ".";
 
@@ -59,7 +60,7 @@ export async function carryOutJobs(
   { wish, files }: PreparedJobs,
 ): Promise<number> {
   for (const note of files.notes) i.terminal.err(`note: ${plain(note)}\n`);
-  const uploaded = await uploadFiles(client, files.uploads);
+  const uploaded = await uploadFiles(client, files.uploads, sayInterrupted(i));
   return await submitWish(i, client, wish, uploaded);
 }
 

@@ -58,3 +58,11 @@ export function streamOf(source: AsyncGenerator<Uint8Array>): ReadableStream<Uin
     },
   }, { highWaterMark: 0 });
 }
+
+/** Content after its first `skip` bytes, which are read as well: so the whole is verified. */
+export async function* after(content: AsyncIterable<Uint8Array>, skip: number): AsyncGenerator<Uint8Array> {
+  for await (const piece of content) {
+    if (skip < piece.length) yield skip > 0 ? piece.subarray(skip) : piece;
+    skip = Math.max(0, skip - piece.length);
+  }
+}

@@ -13,7 +13,7 @@ import {
 import { showPath } from "../protocol/package_path.ts";
 import { keyPositions } from "../protocol/toml_positions.ts";
 import { readArchive } from "./archive_reader.ts";
-import { streamOf } from "./byte_reader.ts";
+import { after, streamOf } from "./byte_reader.ts";
 import { acceptManifest, checked, type PackageWorld, readBounded, refusePath } from "./content.ts";
 import { takeInventory } from "./create.ts";
 import { manifestPath } from "./manifest_text.ts";
@@ -83,14 +83,6 @@ export function packageBlobs(reader: PackageReader): readonly PackageBlob[] {
     open: (from = 0) => streamOf(after(new Blob([reader.manifestBytes.slice()]).stream(), from)),
   });
   return [...blobs.values()];
-}
-
-/** Content after its first `skip` bytes, which are read as well: so the whole is verified. */
-async function* after(content: ReadableStream<Uint8Array>, skip: number): AsyncGenerator<Uint8Array> {
-  for await (const piece of content) {
-    if (skip < piece.length) yield skip > 0 ? piece.subarray(skip) : piece;
-    skip = Math.max(0, skip - piece.length);
-  }
 }
 
 /** Names every difference between a directory and an inventory that can be seen without reading. */

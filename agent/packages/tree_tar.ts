@@ -10,6 +10,7 @@ import { jobLimits } from "../protocol/job_limits.ts";
 import { limits } from "../protocol/limits.ts";
 import { comparePaths, showPath } from "../protocol/package_path.ts";
 import { directoryHeader, END_BYTES, entryHeader, paddingOf } from "./archive_layout.ts";
+import { after } from "./byte_reader.ts";
 
 /** A directory, looked through and ready to be packed. */
 export interface PackedTree {
@@ -19,8 +20,11 @@ export interface PackedTree {
   readonly files: number;
   /** What is neither file nor directory and stays out: symlinks, pipes, devices. */
   readonly leftOut: readonly string[];
-  /** The tar; can be called again. Errors when a file changes its size meanwhile. */
-  stream(): ReadableStream<Uint8Array>;
+  /**
+   * The tar from this byte on; everything before is read as well. Can be called again. Errors when a file changes its
+   * size meanwhile.
+   */
+  stream(from?: number): ReadableStream<Uint8Array>;
 }
 
 interface Entry {
@@ -73,7 +77,7 @@ export async function packTree(disk: Disk, directory: string): Promise<PackedTre
     size,
     files: entries.filter((e) => e.kind === "file").length,
     leftOut: leftOut.sort(comparePaths),
-    stream: () => ReadableStream.from(pieces()) as ReadableStream<Uint8Array>,
+    stream: (from = 0) => ReadableStream.from(after(pieces(), from)) as ReadableStream<Uint8Array>,
   };
 }
 
