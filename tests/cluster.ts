@@ -54,6 +54,15 @@ export function fetchApp(
   return fetch(`${gateway}${path}`, { ...init, headers, client });
 }
 
+/** Milliseconds for which a process's main thread was ready and had no processor, since its start; 0 where unknown. */
+function waitedMs(pid: number): number {
+  try {
+    return Number(Deno.readTextFileSync(`/proc/${pid}/schedstat`).split(" ")[1]) / 1e6 || 0;
+  } catch {
+    return 0;
+  }
+}
+
 /** One node. */
 export interface ClusterNode {
   readonly name: string;
@@ -91,11 +100,14 @@ export class Cluster implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** A realm of `nodes` processes that all see each other; `formedMs`: from the first join to that moment. */
-  static async start(options: ClusterOptions = {}): Promise<Cluster & { formedMs: number }> {
-    const cluster = new Cluster(await Deno.makeTempDir({ prefix: "realm-" }), options) as Cluster & {
-      formedMs: number;
-    };
+  /** From the first join to the moment when all nodes saw all others. */
+  formedMs = 0;
+  /** Part of {@link formedMs} for which the node that waited most had no processor, for others had it. */
+  waitedMs = 0;
+
+  /** A realm of `nodes` processes that all see each other. */
+  static async start(options: ClusterOptions = {}): Promise<Cluster> {
+    const cluster = new Cluster(await Deno.makeTempDir({ prefix: "realm-" }), options);
     try {
       await cluster.#found();
       const started = performance.now();
@@ -111,6 +123,9 @@ export class Cluster implements AsyncDisposable {
         });
       }
       cluster.formedMs = performance.now() - started;
+      // A node comes up one step after the other: first its supervisor, then its agent.
+      const joined = cluster.nodes.slice(1).map((n) => waitedMs(n.process!.pid) + waitedMs(n.pid));
+      cluster.waitedMs = Math.max(0, ...joined);
       return cluster;
     } catch (error) {
       for (const n of cluster.nodes) console.error(`--- ${n.name}\n${n.output}`);

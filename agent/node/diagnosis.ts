@@ -65,14 +65,17 @@ export async function examine(agent: Watched): Promise<FindingView[]> {
       families.has("IPv4") ? "" : "; IPv4 is off on this machine"
     }`,
   });
-  agent.loopDelay.longestMs();
+  agent.loopDelay.look();
   await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-  const late = Math.round(agent.loopDelay.longestMs());
+  const { lateMs, heldMs } = agent.loopDelay.look();
+  const late = Math.round(lateMs), held = Math.round(heldMs);
   findings.push({
     subject: "event loop",
     state: late < LATE_MS ? "ok" : "warning",
-    detail: `late by at most ${late} ms in the last seconds`,
-    ...(late < LATE_MS ? {} : { fix: "this machine is overloaded: move work away with 'realm node drain'" }),
+    detail: `late by at most ${late} ms in the last seconds, ${held} ms by its own work`,
+    ...(late < LATE_MS
+      ? {}
+      : { fix: "this machine is overloaded: move work away with 'realm node drain NODE'" }),
   });
   const chain = agent.audit.verify();
   findings.push({

@@ -1,16 +1,38 @@
 import assert from "node:assert/strict";
-import { createLoopDelay } from "./loop_delay.ts";
+import { createLoopDelay, waitedForProcessorMs } from "./loop_delay.ts";
+
+const turn = () => new Promise((resolve) => setTimeout(resolve, 20));
+/** Holds the loop for `ms` of work; time for which others have the processor does not count. */
+const block = (ms: number) => {
+  const worked = () => performance.now() - waitedForProcessorMs();
+  const until = worked() + ms;
+  while (worked() < until);
+};
 
 Deno.test("what holds the event loop up is told, and forgotten after ten seconds", async () => {
   let shift = 0;
   using delay = createLoopDelay(() => performance.now() + shift);
-  assert.equal(delay.longestMs(), 0);
-  const turn = () => new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(delay.look(), { lateMs: 0, heldMs: 0 });
   await turn();
-  const until = performance.now() + 400;
-  while (performance.now() < until);
+  block(400);
   await turn();
-  assert.ok(delay.longestMs() > 300, `${delay.longestMs()} ms`);
+  const { lateMs, heldMs } = delay.look();
+  assert.ok(heldMs > 300 && heldMs <= lateMs, `${heldMs} ms held, ${lateMs} ms late`);
   shift += 11_000;
-  assert.equal(delay.longestMs(), 0);
+  assert.deepEqual(delay.look(), { lateMs: 0, heldMs: 0 });
+});
+
+Deno.test("time without a processor makes the loop late, and is not held against the agent", async () => {
+  let others = 0;
+  using delay = createLoopDelay(() => performance.now(), () => waitedForProcessorMs() + others);
+  delay.look();
+  await turn();
+  block(400);
+  others += 390;
+  await turn();
+  const { lateMs, heldMs } = delay.look();
+  assert.ok(heldMs < lateMs - 300, `${heldMs} ms held, ${lateMs} ms late`);
+  block(200);
+  await turn();
+  assert.ok(delay.look().heldMs > 150, "what the agent does itself counts as before");
 });

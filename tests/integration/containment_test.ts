@@ -1,14 +1,13 @@
 /** Guests that misbehave on a real node: each is contained, the agent and other apps answer, the log says what happened. */
 import assert from "node:assert/strict";
-import { createLoopDelay } from "../../agent/node/loop_delay.ts";
 import { Cluster, eventually } from "../cluster.ts";
 import { buildWasmFixtures } from "../fixtures/build.ts";
 
-/** What the agent's event loop may be late by while a guest misbehaves. */
+/** For how long the agent's event loop may be held while a guest misbehaves. */
 const DELAY_MS = 50;
 /**
- * A machine that others use too delays everybody now and then: this process, which does nothing, is watched the same
- * way, and how late it was is taken off. What our own code does, it does each time.
+ * What counts is what holds the agent's loop, without the time for which others had the processor. A virtual machine
+ * can be stopped as a whole now and then, which no figure inside it tells. What our own code does, it does each time.
  */
 const ATTEMPTS = 4;
 
@@ -54,9 +53,9 @@ Deno.test({
 
     const delayMs = async () => {
       const finding = (await cluster.client(node).doctor()).find((f) => f.subject === "event loop");
-      const found = /late by at most (\d+) ms/.exec(finding?.detail ?? "");
+      const found = /late by at most (\d+) ms .*, (\d+) ms by its own work/.exec(finding?.detail ?? "");
       assert.ok(found, "realm doctor tells nothing of the event loop");
-      return Number(found[1]);
+      return { late: Number(found[1]), held: Number(found[2]) };
     };
     const ask = async (path: string, init: RequestInit = {}, app = "evil") => {
       const response = await cluster.fetch(node, app, path, { ...init, signal: AbortSignal.timeout(30_000) });
@@ -70,9 +69,7 @@ Deno.test({
     async function contained(what: string, work: () => Promise<void>): Promise<void> {
       const delays: number[] = [];
       for (;;) {
-        await eventually("the event loop is calm", async () => await delayMs() < DELAY_MS, 60_000);
-        using machine = createLoopDelay();
-        machine.longestMs();
+        await eventually("the event loop is calm", async () => (await delayMs()).held < DELAY_MS, 60_000);
         let running = true, asked = 0;
         const times: number[] = [];
         const neighbour = (async () => {
@@ -91,17 +88,16 @@ Deno.test({
           running = false;
           await neighbour;
         }
-        const late = await delayMs(), others = Math.round(machine.longestMs());
-        const delay = Math.max(0, late - others);
+        const { late, held } = await delayMs();
         times.sort((a, b) => a - b);
         console.log(
-          `${what}: event loop late by at most ${late} ms (an idle process: ${others} ms); ${asked} requests to another app, median ${
-            times[times.length >> 1].toFixed(1)
-          } ms, slowest ${times.at(-1)!.toFixed(1)} ms`,
+          `${what}: event loop held for at most ${held} ms, late by at most ${late} ms; ` +
+            `${asked} requests to another app, median ${times[times.length >> 1].toFixed(1)} ms, ` +
+            `slowest ${times.at(-1)!.toFixed(1)} ms`,
         );
-        delays.push(delay);
-        if (delay < DELAY_MS) break;
-        if (delays.length === ATTEMPTS) throw new Error(`event loop delayed by ${delays.join(", ")} ms`);
+        delays.push(held);
+        if (held < DELAY_MS) break;
+        if (delays.length === ATTEMPTS) throw new Error(`event loop held for ${delays.join(", ")} ms`);
       }
       await eventually(
         `evil answers again after: ${what}`,

@@ -8,8 +8,11 @@ Deno.test({
   async fn(t) {
     await using cluster = await Cluster.start({ nodes: 3 });
     await t.step("formed", () => {
-      console.log(`formed in ${Math.round(cluster.formedMs)} ms`);
-      assert.ok(cluster.formedMs < 3_000, `${cluster.formedMs} ms`);
+      const { formedMs, waitedMs } = cluster;
+      // On a machine that others use too, the time for which they had the processor is not ours.
+      const own = Math.round(formedMs - waitedMs);
+      console.log(`formed in ${Math.round(formedMs)} ms, ${own} ms without waiting for a processor`);
+      assert.ok(own < 3_000, `${own} of ${formedMs} ms`);
     });
     const joinFails = async (token: string, what: RegExp) => {
       const dir = await Deno.makeTempDir({ dir: cluster.root });
