@@ -22,6 +22,11 @@ export const systemPackages = {
       "/usr/lib/llvm-14/lib/clang/14.0.6/lib/wasi/libclang_rt.builtins-wasm32.a",
     ],
   },
+  /** Programs in C for the native runtime's sandbox. */
+  native: {
+    packages: ["clang", "util-linux"],
+    files: ["/usr/bin/clang", "/usr/include/stdio.h", "/usr/bin/unshare", "/usr/bin/setpriv"],
+  },
   /** The dashboard's tests drive a real browser. */
   browser: { packages: ["chromium"], files: ["/usr/bin/chromium"] },
 } as const satisfies Record<string, SystemNeeds>;

@@ -68,12 +68,13 @@ export interface ExitReport {
   /** Guest's exit code; `undefined` when it did not get to exit by itself. */
   readonly code?: number;
   readonly signal?: string;
-  /** `exited`, `trapped`, `timed out`, `out of memory`, `stopped`, `killed`, `failed to start`: see `message`. */
+  /** `exited`, `trapped`, `timed out`, `out of memory`, `out of disk`, `stopped`, `killed`, `failed to start`: see `message`. */
   readonly reason:
     | "exited"
     | "trapped"
     | "timed_out"
     | "out_of_memory"
+    | "out_of_disk"
     | "stopped"
     | "killed"
     | "failed_to_start";

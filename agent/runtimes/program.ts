@@ -1,0 +1,74 @@
+/**
+ * Programs of the operating system: what a run of one looks like to an engine that starts it in a sandbox. `native` is
+ * the first; others (`qemu`, `container`, `vm`) come behind the same interface.
+ */
+import type { LogChunk } from "../ports.ts";
+import type { Probe, RunHandle, RuntimeKind } from "./runtime.ts";
+
+/** Sandbox levels, weakest first: a node that gives one gives those before it as well, or says why not. */
+export const sandboxLevels = ["floor", "namespaced"] as const;
+/** One of {@link sandboxLevels}. */
+export type SandboxLevel = (typeof sandboxLevels)[number];
+
+/** What of the network a program may use. `connect`: TCP to these ports. */
+export type ProgramNetwork = "none" | "full" | { readonly connect: readonly number[] };
+
+/** What to run, and within what bounds. */
+export interface ProgramSpec {
+  /** Unique among what runs on this node. */
+  readonly id: string;
+  /** The first is a name on PATH, or a path as the program sees it. */
+  readonly argv: readonly string[];
+  /** On top of a clean environment (PATH, HOME, TMPDIR, LANG, REALM_ROOT). */
+  readonly env: Readonly<Record<string, string>>;
+  /**
+   * Directory of the machine that is the run's own: absolute. At the level `namespaced` it is the program's `/`; at
+   * `floor` the program finds its path in `REALM_ROOT`.
+   */
+  readonly root: string;
+  /** Where it starts: absolute, below `root`. */
+  readonly workingDir: string;
+  /** More trees of the machine that it may read: absolute. */
+  readonly read: readonly string[];
+  /** The weakest sandbox it may get; it gets the strongest that there is. */
+  readonly minimum: SandboxLevel;
+  readonly network: ProgramNetwork;
+  readonly memoryMb: number;
+  /** Fractions too; absent: as many as there are. */
+  readonly cpuCores?: number;
+  readonly pids: number;
+  /** Of everything below `root`. */
+  readonly diskMb: number;
+  readonly timeoutMs: number;
+  /** Time between SIGTERM and SIGKILL when it runs out of time. */
+  readonly graceMs: number;
+  readonly stdin?: ReadableStream<Uint8Array>;
+}
+
+/** A started program. */
+export interface ProgramHandle extends Omit<RunHandle, "serve" | "fetch"> {
+  /** The sandbox that it runs in. */
+  readonly level: SandboxLevel;
+}
+
+/** What a machine can do, level by level. */
+export interface SandboxReport {
+  /** Level → `undefined` when it is there, else why not, in one sentence. */
+  readonly levels: Readonly<Record<SandboxLevel, string | undefined>>;
+  /** How limits are kept: control groups and their version, or by watching. */
+  readonly limits: string;
+}
+
+/** An engine for programs. */
+export interface ProgramRuntime extends AsyncDisposable {
+  readonly kind: RuntimeKind;
+  probe(): Promise<Probe>;
+  sandbox(): Promise<SandboxReport>;
+  /**
+   * Starts a program and resolves when it runs. Rejects with `RealmError`: `policy_refused` (no sandbox of the level
+   * asked for), `failed` (cannot be started, and why).
+   */
+  start(spec: ProgramSpec, onLog: (chunk: LogChunk) => void, signal?: AbortSignal): Promise<ProgramHandle>;
+  /** Ends and removes whatever runs of a process before this one left. Call once, before the first start. */
+  recover(): Promise<void>;
+}
