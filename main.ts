@@ -78,13 +78,30 @@ async function wasmChild(): Promise<never> {
   Deno.exit(0);
 }
 
+/** How launchers of native programs start: they may call the C library and nothing else. */
+function launchers(
+  { launcherEnvironment, launcherFlags, sourceLauncher }: typeof import("./agent/runtimes/native/mod.ts"),
+): import("./agent/runtimes/native/mod.ts").SpawnLauncher {
+  const entry = "./agent/runtimes/native/launcher/entry";
+  if (!Deno.build.standalone && !buildMark()) return sourceLauncher(new URL(`${entry}.ts`, here).pathname);
+  return (libc) => ({
+    ...selfCommand(
+      new URL(`${entry}.js`, here).href,
+      [...(Deno.build.standalone ? ["internal", "launcher"] : []), libc],
+      launcherFlags(libc),
+    ),
+    env: { ...launcherEnvironment(), ...BUNDLE_ENVIRONMENT },
+  });
+}
+
 /** The agent's process. */
 async function agent(): Promise<number> {
-  const [{ LAUNCH_VARIABLE }, { runAgent }, { createLog }, wasmMod] = await Promise.all([
+  const [{ LAUNCH_VARIABLE }, { runAgent }, { createLog }, wasmMod, nativeMod] = await Promise.all([
     import("./agent/api/launch_options.ts"),
     import("./agent/api/agent_launch.ts"),
     import("./agent/platform/mod.ts"),
     import("./agent/runtimes/wasm/mod.ts"),
+    import("./agent/runtimes/native/mod.ts"),
   ]);
   const launch = JSON.parse(Deno.env.get(LAUNCH_VARIABLE) ?? "null");
   if (launch === null) {
@@ -92,8 +109,12 @@ async function agent(): Promise<number> {
     return 2;
   }
   await using wasm = wasmMod.createWasmRuntime({ spawnChild: wasmChildren(wasmMod) });
+  await using native = Deno.build.os === "linux"
+    ? nativeMod.createNativeRuntime({ spawnLauncher: launchers(nativeMod), dataDir: launch.dataDir })
+    : undefined;
   return await runAgent(launch, {
     version,
+    ...(native ? { native } : {}),
     log: createLog({ level: launch.logLevel }),
     runtimes: [wasm],
     assets: await dashboard(),
@@ -132,6 +153,9 @@ async function licences(): Promise<number> {
 async function run(argv: readonly string[]): Promise<number> {
   if (argv[0] === "internal" && argv[1] === "agent") return await agent();
   if (argv[0] === "internal" && argv[1] === "wasm-child") return await wasmChild();
+  if (argv[0] === "internal" && argv[1] === "launcher") {
+    return (await import("./agent/runtimes/native/launcher/launch.ts")).launch(argv[2]);
+  }
   if (argv[0] === "internal" && argv[1] === "licences") return await licences();
   const { runCli } = await import("./cli/mod.ts");
   return await runCli(argv, host);

@@ -15,12 +15,18 @@ export type Bundle = ReadonlyMap<string, string>;
 export const MAIN = "main.js";
 /** The module that children which run WebAssembly start with. */
 export const CHILD = "agent/runtimes/wasm/child/entry.js";
+/** The module that launchers of native programs start with. */
+export const LAUNCHER = "agent/runtimes/native/launcher/entry.js";
 /** Licences of everything in the bundle and of the runtime; its default export is the text. */
 export const LICENCES = "licences.js";
 /** The dashboard's files; its default export maps paths to texts. Loaded when first asked for. */
 export const DASHBOARD = "dashboard.js";
 /** Entry module → its name in the bundle. A module beside `main.ts` here is one that a process can start with. */
-const ENTRIES = { "main.ts": MAIN, "agent/runtimes/wasm/child/entry.ts": CHILD } as const;
+const ENTRIES = {
+  "main.ts": MAIN,
+  "agent/runtimes/wasm/child/entry.ts": CHILD,
+  "agent/runtimes/native/launcher/entry.ts": LAUNCHER,
+} as const;
 const WORKER = "agent/runtimes/wasm/worker/main.ts";
 
 /** Bundles the sources under `root`. Throws `RealmError("failed")` with the bundler's words. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { bundle, CHILD, DASHBOARD, LICENCES, MAIN, stableNames } from "./bundle.ts";
+import { bundle, CHILD, DASHBOARD, LAUNCHER, LICENCES, MAIN, stableNames } from "./bundle.ts";
 
 const root = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
@@ -24,7 +24,7 @@ Deno.test({
       const there = await bundle(`${dir}/a/b/c`, "1.2.3");
       assert.deepEqual([...there.keys()], [...here.keys()]);
       for (const [name, text] of here) assert.ok(there.get(name) === text, `${name} differs`);
-      for (const name of [MAIN, CHILD, LICENCES, DASHBOARD]) assert.ok(here.has(name), name);
+      for (const name of [MAIN, CHILD, LAUNCHER, LICENCES, DASHBOARD]) assert.ok(here.has(name), name);
       for (const [name, text] of here) {
         for (const place of [root, Deno.env.get("HOME") + "/"]) {
           assert.ok(!text.includes(place), `${name} has ${place}`);

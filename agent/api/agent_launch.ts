@@ -3,7 +3,7 @@ import type { Log } from "../ports.ts";
 import { dataFiles, nodeIdOf, parseKeyFile, parseRealmFile, RealmError, unwrap } from "../protocol/mod.ts";
 import { onBothFamilies } from "../gateway/mod.ts";
 import type { ApiOptions } from "./server.ts";
-import type { Runtime } from "../runtimes/mod.ts";
+import type { ProgramRuntime, Runtime } from "../runtimes/mod.ts";
 import { FATAL_EXIT } from "../node/mod.ts";
 import { signerFromSeed } from "./signing.ts";
 import { runAgentProcess } from "./agent_process.ts";
@@ -64,6 +64,8 @@ export interface LaunchWorld {
   readonly version: string;
   readonly log: Log;
   readonly runtimes: readonly Runtime[];
+  /** The engine for programs of the operating system, where there is one. */
+  readonly native?: ProgramRuntime;
   /** The dashboard. */
   readonly assets?: ApiOptions["assets"];
 }

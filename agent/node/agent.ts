@@ -45,7 +45,7 @@ import {
   type RealmFile,
   shortId,
 } from "../protocol/mod.ts";
-import type { Runtime } from "../runtimes/mod.ts";
+import type { ProgramRuntime, Runtime } from "../runtimes/mod.ts";
 import { type AuditLog, createAuditLog } from "./audit_log.ts";
 import { type Contents, openContents } from "./contents.ts";
 import { CoreLoop } from "./core_loop.ts";
@@ -81,6 +81,8 @@ export interface AgentOptions {
   readonly log: Log;
   /** Engines by kind; those that work are published. */
   readonly runtimes: readonly Runtime[];
+  /** The engine for programs of the operating system, where there is one. */
+  readonly native?: ProgramRuntime;
   /** Called when an invariant broke: the process must end. */
   readonly onCrash: (error: unknown) => void;
   /** MiB of memory that may be reserved; default 80 % of the machine's. */
@@ -435,6 +437,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   };
   const keeper = late.keeper = new Keeper(core, contents, holdersOf, clock, log);
   loop.feed({ t: "info", info });
+  // What runs of a process before this one left holds files that are removed next.
+  await options.native?.recover();
   await jobs.recover();
   late.jobs = jobs;
   jobs.reconcile(attempts);
