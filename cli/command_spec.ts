@@ -104,6 +104,33 @@ export const up: readonly OptionSpec[] = [
     many: true,
     summary: "Name under which the API and the dashboard are reached too: in the LAN, of a TLS proxy",
   },
+  {
+    name: "tls-cert",
+    value: "FILE",
+    summary: "Certificate with its chain (PEM); a renewed one is used at once",
+  },
+  { name: "tls-key", value: "FILE", summary: "Its private key (PEM)" },
+  {
+    name: "api-tls",
+    value: "HOST:PORT",
+    summary: "Where the API is served by HTTPS besides, for other machines; needs --tls-cert and --tls-key",
+  },
+  {
+    name: "gateway-tls",
+    value: "HOST:PORT",
+    summary: "Where apps are served by HTTPS besides; needs --tls-cert and --tls-key",
+  },
+  {
+    name: "trusted-proxy",
+    value: "ADDR",
+    many: true,
+    summary: "Address of a proxy in front of the gateway, whose X-Forwarded-* are believed",
+  },
+  {
+    name: "access-log",
+    value: "FILE",
+    summary: "Write each request that the gateway answers as a line of JSON; at 64 MiB FILE becomes FILE.1",
+  },
   { name: "no-mdns", summary: "Do not look for nodes in the local network" },
   { name: "relay", summary: "Let nodes behind NAT be reached through this one" },
 ];

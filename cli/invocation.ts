@@ -15,6 +15,16 @@ export interface UpOptions {
   readonly api?: string;
   /** Names under which the API is reached besides. */
   readonly apiHosts: readonly string[];
+  /** PEM files for `apiTls` and `gatewayTls`. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** `host:port`. */
+  readonly apiTls?: string;
+  /** `host:port`. */
+  readonly gatewayTls?: string;
+  /** Addresses of proxies in front of the gateway. */
+  readonly trustedProxies: readonly string[];
+  /** File of the gateway's access log. */
+  readonly accessLog?: string;
   readonly mdns: boolean;
   readonly relay: boolean;
 }

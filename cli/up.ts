@@ -30,7 +30,31 @@ function hostNames(i: Invocation, name: string): readonly string[] {
   });
 }
 
+/** Certificate and key: both or none. */
+function tlsFiles(i: Invocation): { readonly cert: string; readonly key: string } | undefined {
+  const cert = text(i, "tls-cert"), key = text(i, "tls-key");
+  if (cert !== undefined && key !== undefined) return { cert, key };
+  if (cert === undefined && key === undefined) return undefined;
+  throw new UsageError("--tls-cert and --tls-key belong together: give both files");
+}
+
+/** IP addresses. */
+function addresses(i: Invocation, name: string): readonly string[] {
+  return list(i, name).map((value) => {
+    if (/^(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)$/.test(value)) return value.toLowerCase();
+    throw new UsageError(`--${name} is an IP address such as 10.0.0.2, not ${JSON.stringify(value)}`);
+  });
+}
+
 function optionsOf(i: Invocation): UpOptions {
+  const tls = tlsFiles(i), gatewayTls = hostPort(i, "gateway-tls"), apiTls = hostPort(i, "api-tls");
+  const secure = gatewayTls !== undefined ? "gateway-tls" : apiTls !== undefined ? "api-tls" : undefined;
+  if (secure && !tls) {
+    throw new UsageError(`--${secure} needs a certificate and its key: --tls-cert FILE --tls-key FILE`);
+  }
+  if (tls && !secure) {
+    throw new UsageError("a certificate is used by --gateway-tls HOST:PORT and --api-tls HOST:PORT alone");
+  }
   return {
     dataDir: i.dataDir,
     name: text(i, "name"),
@@ -40,6 +64,11 @@ function optionsOf(i: Invocation): UpOptions {
     gateway: hostPort(i, "gateway"),
     api: hostPort(i, "api"),
     apiHosts: hostNames(i, "api-host"),
+    tls,
+    apiTls,
+    gatewayTls,
+    trustedProxies: addresses(i, "trusted-proxy"),
+    accessLog: text(i, "access-log"),
     mdns: !flag(i, "no-mdns"),
     relay: flag(i, "relay"),
   };

@@ -2,14 +2,16 @@
 import { type Agent, type AgentOptions, serviceOf, startAgent } from "../node/mod.ts";
 import { dataFiles } from "../protocol/mod.ts";
 import type { ApiOptions } from "./server.ts";
+import { readCertificate, watchCertificate } from "../gateway/mod.ts";
 import { type ApiServer, serveApi } from "./listen.ts";
 
 /** How the process is started. */
 export interface AgentProcessOptions extends AgentOptions {
   readonly api: { readonly hostname: string; readonly port: number };
+  /** Where the API is served by HTTPS besides; needs `tls`. */
+  readonly apiTls?: { readonly hostname: string; readonly port: number };
   /** See `GuardOptions`. */
   readonly hosts?: readonly string[];
-  readonly tls?: { readonly cert: string; readonly key: string };
   /** Answers of paths outside `/api`: the dashboard. */
   readonly assets?: ApiOptions["assets"];
 }
@@ -23,24 +25,36 @@ export interface AgentProcess extends AsyncDisposable {
 /** Starts node and API and writes `agent.json`; throws `RealmError` when it cannot. */
 export async function startAgentProcess(options: AgentProcessOptions): Promise<AgentProcess> {
   const agent = await startAgent(options);
-  let api: ApiServer;
+  let api: ApiServer, stopWatching = () => {};
   try {
+    const { apiTls, tls: files } = options;
+    const certificate = apiTls && files && await readCertificate(files);
     api = serveApi(serviceOf(agent), {
       host: options.api.hostname,
       port: options.api.port,
       ...(options.hosts ? { hosts: options.hosts } : {}),
-      ...(options.tls ? { tls: options.tls } : {}),
+      ...(apiTls && certificate
+        ? { secure: { host: apiTls.hostname, port: apiTls.port, tls: certificate } }
+        : {}),
       ...(options.assets ? { assets: options.assets } : {}),
       onFailure: (error) =>
         options.log.error("a request failed", {
           error: String(error instanceof Error ? error.stack : error),
         }),
     });
+    if (files && certificate) {
+      stopWatching = watchCertificate(files, certificate, (next) => api.renew(next), options.log);
+    }
   } catch (error) {
     await agent[Symbol.asyncDispose]();
     throw error;
   }
-  agent.announceApi(api.url, api.addresses);
+  // Others cannot use a loopback address; a name under which this node is reached by HTTPS they can.
+  const name = options.hosts?.[0];
+  const reachedAt = api.securePort === undefined || name === undefined
+    ? api.url
+    : `https://${name}:${api.securePort}`;
+  agent.announceApi(reachedAt, api.addresses);
   if (options.assets) {
     options.log.info("dashboard is up", { url: api.url, sign_in: "realm dashboard prints a link" });
   }
@@ -52,6 +66,7 @@ export async function startAgentProcess(options: AgentProcessOptions): Promise<A
     agent,
     api,
     async [Symbol.asyncDispose]() {
+      stopWatching();
       await Deno.remove(path).catch(() => {});
       await api[Symbol.asyncDispose]();
       await agent[Symbol.asyncDispose]();

@@ -13,6 +13,16 @@ export interface LaunchOptions {
   readonly api: { readonly hostname: string; readonly port: number };
   /** Names under which the API is reached besides: in the LAN, of a TLS proxy. */
   readonly hosts: readonly string[];
+  /** Where the API is served by HTTPS besides. */
+  readonly apiTls?: { readonly hostname: string; readonly port: number };
+  /** PEM files for `apiTls` and `gatewayTls`. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Where apps are served by HTTPS besides. */
+  readonly gatewayTls?: { readonly hostname: string; readonly port: number };
+  /** Addresses of proxies whose `X-Forwarded-*` are believed. */
+  readonly trustedProxies?: readonly string[];
+  /** File of the gateway's access log. */
+  readonly accessLog?: string;
   readonly mdns: boolean;
   readonly relay: boolean;
   readonly logLevel: "debug" | "info" | "warn" | "error";

@@ -11,7 +11,7 @@ export {
 export { type StaticDisk } from "./static_files.ts";
 export { type Listen } from "./listeners.ts";
 export { onBothFamilies, plainAddress, urlHost } from "./families.ts";
-export { type CertificateFiles } from "./certificate_files.ts";
+export { type CertificateFiles, readCertificate, watchCertificate } from "./certificate_files.ts";
 export { type AppMetrics, type ErrorClass, latencyBounds } from "./metrics.ts";
 export { type AccessEntry, type AccessLogOptions } from "./access_log.ts";
 export { HTTP_PROTOCOL } from "./http_frames.ts";

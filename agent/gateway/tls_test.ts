@@ -1,26 +1,6 @@
 import assert from "node:assert/strict";
+import { makeCertificate } from "../../tests/certificates.ts";
 import { createBed, replica, route, until } from "../../tests/gateway_bed.ts";
-
-/** A self-signed certificate for `localhost`, made by openssl; `undefined` where there is none. */
-async function makeCertificate(
-  dir: string,
-  name: string,
-): Promise<{ cert: string; key: string } | undefined> {
-  const cert = `${dir}/${name}.crt`, key = `${dir}/${name}.key`;
-  try {
-    const { success } = await new Deno.Command("openssl", {
-      args: [
-        ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2".split(" "),
-        ...["-keyout", key, "-out", cert, "-subj", `/CN=${name}`, "-addext", "subjectAltName=DNS:localhost"],
-        ...["-addext", "basicConstraints=critical,CA:FALSE"],
-      ],
-      stderr: "null",
-    }).output();
-    return success ? { cert, key } : undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 Deno.test("HTTPS is served with the operator's files, says so to the app, and a renewed certificate is used without restart", async () => {
   const dir = await Deno.makeTempDir();

@@ -46,6 +46,7 @@ import {
   shortId,
 } from "../protocol/mod.ts";
 import type { ProgramRuntime, Runtime } from "../runtimes/mod.ts";
+import { openAccessFile } from "./access_file.ts";
 import { type AuditLog, createAuditLog } from "./audit_log.ts";
 import { type Contents, openContents } from "./contents.ts";
 import { CoreLoop } from "./core_loop.ts";
@@ -75,6 +76,14 @@ export interface AgentOptions {
   readonly listen: readonly string[];
   readonly announce?: readonly string[];
   readonly gateway: { readonly hostname: string; readonly port: number };
+  /** PEM files of whatever is served by HTTPS. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Where apps are served by HTTPS besides. */
+  readonly gatewayTls?: { readonly hostname: string; readonly port: number };
+  /** See `GatewayOptions`. */
+  readonly trustedProxies?: readonly string[];
+  /** File that each request at the gateway is written to. */
+  readonly accessLog?: string;
   readonly mdns: boolean;
   readonly relay: boolean;
   readonly version: string;
@@ -349,8 +358,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     onMisbehaviour: (peer, why) => log.warn("a member sent wrong content", { peer: shortId(peer), why }),
   });
   serveLogs(mesh.streams, logs);
+  const accessFile = options.accessLog === undefined ? undefined : openAccessFile(options.accessLog, log);
   const gateway = late.gateway = await createGateway({
-    listen: [options.gateway],
+    listen: [
+      options.gateway,
+      ...options.gatewayTls && options.tls ? [{ ...options.gatewayTls, tls: options.tls }] : [],
+    ],
+    trustedProxies: options.trustedProxies ?? [],
+    ...(accessFile ? { accessLog: accessFile } : {}),
     streams: mesh.streams,
     disk,
     clock,
@@ -514,6 +529,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         parts.replicas.stopAll(gatewayLimits.stopMs),
         parts.gateway.close(gatewayLimits.stopMs),
       ]);
+      accessFile?.[Symbol.dispose]();
       loop[Symbol.dispose]();
       watch[Symbol.dispose]();
       monitoring[Symbol.dispose]();

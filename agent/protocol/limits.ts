@@ -513,6 +513,8 @@ export const gatewayLimits = {
   accessEntries: 2_000,
   /** Access log entries are delivered in batches this often. */
   accessBatchMs: 1_000,
+  /** An access log of this size becomes the older of two: a day of a busy site, and no full disk. */
+  accessFileBytes: 64 * 1024 * 1024,
   /** Certificate files are looked at this often. */
   certificatePollMs: 5_000,
 } as const;
