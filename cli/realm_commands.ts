@@ -113,8 +113,11 @@ export const realmCommands: readonly CommandSpec[] = [
     words: ["doctor"],
     args: [],
     summary: "What this machine can do and what is missing",
-    options: [],
-    examples: [],
+    options: [{
+      name: "rebuild",
+      summary: "Derive everything anew from the node's records, and say whether that changed anything",
+    }],
+    examples: [["realm doctor", "look"], ["realm doctor --rebuild", "when a node shows what others do not"]],
     load: async () => (await import("./status.ts")).doctor,
   },
   {

@@ -48,8 +48,25 @@ const findingRow = (f: FindingView): readonly Cell[] => [
   f.fix ? `${f.detail}; ${f.fix}` : f.detail,
 ];
 
+/** Derives everything anew; 1 when something had been wrong. */
+async function rebuild(i: Invocation): Promise<number> {
+  const done = await (await connect(i, "write")).rebuild();
+  print(
+    i,
+    done,
+    () =>
+      done.changed.length === 0
+        ? `Everything was derived anew from ${done.records} records; nothing changed.\n`
+        : `Everything was derived anew from ${done.records} records; wrong before: ${
+          done.changed.join(", ")
+        }.\n`,
+  );
+  return done.changed.length === 0 ? 0 : 1;
+}
+
 /** See the module's text. */
 export const doctor: Handler = async (i) => {
+  if (flag(i, "rebuild")) return await rebuild(i);
   const local = await localFindings(i.dataDir);
   let agent: readonly FindingView[];
   try {

@@ -293,6 +293,7 @@ export function createFakeAgent(): FakeAgent {
     },
     keys: () => [{ key: realm, role: "owner" }],
     doctor: () => Promise.resolve([{ subject: "clock", state: "ok", detail: "in step with its peers" }]),
+    rebuild: () => ({ records: 7, digest: "abc", changed: [] }),
     connections: () => Promise.resolve([]),
     diagnose: () => fake.doctor(),
     nodeMetrics: (node) => Promise.resolve(noFigures("node", node)),

@@ -116,6 +116,7 @@ export function createAnswers(
       agent.audit({ limit: 100, ...params<"audit.list">(call) }).toSorted((a, b) => b.n - a.n),
     "audit.verify": () => agent.auditVerify(),
     "doctor.show": () => agent.doctor(),
+    "doctor.rebuild": () => agent.rebuild(),
     "blob.list": () => agent.blobs(),
     "blob.show": async ({ path }) =>
       found(await agent.blob(path.blob), "blob", path.blob, "realm storage list"),

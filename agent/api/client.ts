@@ -21,6 +21,7 @@ import type {
   NodeView,
   PlanView,
   RealmView,
+  RebuiltView,
   RevisionView,
   SubmittedView,
   UploadedView,
@@ -157,6 +158,8 @@ export interface RealmClient {
   auditVerify(): Promise<AuditCheckView>;
   /** What the answering node can do. */
   doctor(): Promise<readonly FindingView[]>;
+  /** Derives everything anew from the answering node's records. */
+  rebuild(): Promise<RebuiltView>;
   /** Connections of a node, with round trips measured now. */
   connections(node: string): Promise<readonly ConnectionView[]>;
   /** What a node can do and what is missing there. */
@@ -319,6 +322,7 @@ export function createClient(options: ClientOptions): RealmClient {
     audit: (query = {}) => get(q("/api/audit", { ...query })),
     auditVerify: () => get("/api/audit/verify"),
     doctor: () => get("/api/doctor"),
+    rebuild: async () => await (await ask("/api/doctor/rebuild", { method: "POST" })).json() as RebuiltView,
     connections: (node) => get(`/api/nodes/${segment(node)}/connections`),
     diagnose: (node) => get(`/api/nodes/${segment(node)}/doctor`),
     nodeMetrics: (node, { lastMs, points } = {}) =>

@@ -41,6 +41,8 @@ export type Event =
   }
   /** Head of this node's audit chain. */
   | { readonly t: "audited"; readonly count: number; readonly head: Digest }
+  /** Everything derived from the records is to be derived anew. */
+  | { readonly t: "rebuild" }
   /** This node is about to stop on purpose. */
   | { readonly t: "leave" };
 

@@ -126,6 +126,9 @@ class Step {
       case "audited":
         this.#write("audit", { count: event.count, head: event.head });
         return;
+      case "rebuild":
+        for (const topic of rebuild(core)) this.#topics.add(topic);
+        return;
       case "leave":
         this.#write(`liveness/${core.config.self}`, {
           state: "left",

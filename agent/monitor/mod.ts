@@ -10,6 +10,7 @@
 export { averaged, type Figures, figuresOf, type Kind, summed } from "./figures.ts";
 export { createMonitor, type Monitor, type MonitorOptions, type Samples } from "./monitor.ts";
 export { percentile } from "./latency.ts";
-export { askPeer, type PeerAnswers, type PeerQuestion, roundTrip, servePeers } from "./peers.ts";
+export { type ClockOffset, clockProblem, createClockOffset } from "./clock_offset.ts";
+export { askPeer, type PeerAnswers, type PeerQuestion, ping, type Pong, servePeers } from "./peers.ts";
 export { type Family, prometheusText } from "./prometheus.ts";
 export { type Grid, grid, rowsOf, type Series, seriesOf } from "./series.ts";

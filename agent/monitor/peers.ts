@@ -121,8 +121,25 @@ export async function askPeer(streams: PeerStreams, node: NodeId, question: Peer
   return (await exchange(streams, node, [question], monitorLimits.askMs)).value;
 }
 
-/** Round trip in milliseconds over an open stream: the second question of two, so that opening it does not count. */
-export async function roundTrip(streams: PeerStreams, node: NodeId): Promise<number> {
-  const { tookMs } = await exchange(streams, node, [{ ask: "ping" }, { ask: "ping" }], monitorLimits.rttMs);
-  return Math.round(tookMs * 10) / 10;
+/** What a ping tells. */
+export interface Pong {
+  /** Round trip in milliseconds over an open stream: of the second question of two, so that opening does not count. */
+  readonly rttMs: number;
+  /** How far the other clock is ahead of this one, milliseconds; exact to half a round trip. Absent: it did not say. */
+  readonly aheadMs?: number;
+}
+
+/** Measures the way to a member and the difference of the clocks. Throws as {@link askPeer} does. */
+export async function ping(streams: PeerStreams, node: NodeId, now: () => number = Date.now): Promise<Pong> {
+  const { value, tookMs } = await exchange(
+    streams,
+    node,
+    [{ ask: "ping" }, { ask: "ping" }],
+    monitorLimits.rttMs,
+  );
+  const clock = (value as { clock?: unknown } | null)?.clock;
+  const rttMs = Math.round(tookMs * 10) / 10;
+  return typeof clock === "number" && Number.isFinite(clock)
+    ? { rttMs, aheadMs: Math.round(clock - (now() - tookMs / 2)) }
+    : { rttMs };
 }

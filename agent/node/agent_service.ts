@@ -27,6 +27,7 @@ import {
   realmView,
   type Surroundings,
 } from "./queries.ts";
+import { rebuildProjections } from "./rebuilding.ts";
 import type { AgentService } from "./service.ts";
 
 /** See {@link AgentService}. */
@@ -39,6 +40,7 @@ export function serviceOf(agent: Agent): AgentService {
     peers: () => agent.mesh.peers(),
     gateway: () => agent.gatewayUrl,
     rttMs: (id) => agent.monitoring.rttMs(id),
+    clockBehindMs: () => agent.monitoring.clockBehindMs(),
     metrics: (app) => metricsView(agent.gateway.metricsOf(app)),
   };
   const nameOf = (id: NodeId) => core.infos.get(id)?.name ?? shortId(id);
@@ -159,6 +161,7 @@ export function serviceOf(agent: Agent): AgentService {
       }, signal),
     why: whyOf,
     keys: () => keyViews(core),
+    rebuild: () => rebuildProjections(core, loop),
     doctor: () => agent.monitoring.diagnose(self),
     async connections(name) {
       const id = findNode(core, name);

@@ -1,5 +1,6 @@
 /** What `realm doctor` finds on a running node. */
 import { controllerOf, isMember, schedulingOf } from "../core/mod.ts";
+import { clockProblem } from "../monitor/mod.ts";
 import type { FindingView } from "../protocol/mod.ts";
 import { type ProgramRuntime, sandboxLevels } from "../runtimes/mod.ts";
 import type { Watched } from "./monitoring.ts";
@@ -23,8 +24,8 @@ async function sandboxFindings(native: ProgramRuntime): Promise<FindingView[]> {
   ];
 }
 
-/** What this machine can do, and what is missing. */
-export async function examine(agent: Watched): Promise<FindingView[]> {
+/** What this machine can do, and what is missing. `clockBehindMs`: as far as peers told. */
+export async function examine(agent: Watched, clockBehindMs: number | undefined): Promise<FindingView[]> {
   const { core, options } = agent;
   const findings: FindingView[] = [];
   for (const runtime of options.runtimes) {
@@ -69,6 +70,16 @@ export async function examine(agent: Watched): Promise<FindingView[]> {
     detail: `connected to ${peers.length} of ${members} other members; reachable at ${
       agent.mesh.addresses().join(", ") || "no address"
     }`,
+  });
+  const clock = clockProblem(clockBehindMs);
+  const apart = clockBehindMs === undefined
+    ? "no peer to compare it with"
+    : `${(Math.abs(clockBehindMs) / 1_000).toFixed(1)} s from its peers'`;
+  findings.push({
+    subject: "clock",
+    state: clock ? "warning" : "ok",
+    detail: clock?.why ?? apart,
+    ...(clock ? { fix: clock.fix } : {}),
   });
   const families = new Set(Deno.networkInterfaces().map((i) => i.family));
   findings.push({

@@ -6,6 +6,8 @@ import * as v from "valibot";
 import { type AppState, type Core, nodeState } from "../core/mod.ts";
 import {
   askPeer,
+  clockProblem,
+  createClockOffset,
   createMonitor,
   type Figures,
   type Grid,
@@ -13,7 +15,7 @@ import {
   type Kind,
   type Monitor,
   type PeerQuestion,
-  roundTrip,
+  ping,
   rowsOf,
   type Series,
   seriesOf,
@@ -45,6 +47,8 @@ export interface Monitoring extends Disposable {
   readonly monitor: Monitor;
   /** Last measured round trip to a connected member, milliseconds. */
   rttMs(node: NodeId): number | undefined;
+  /** How far this node's clock is behind its peers', milliseconds, as last looked at. */
+  clockBehindMs(): number | undefined;
   connections(node: NodeId): Promise<readonly ConnectionView[]>;
   diagnose(node: NodeId): Promise<readonly FindingView[]>;
   nodeMetrics(node: NodeId, lastMs: number, points: number): Promise<MetricsView>;
@@ -96,7 +100,7 @@ export function startMonitoring(agent: Watched, world: PackageWorld): Monitoring
   const { core, self, options, mesh } = agent;
   const { streams } = mesh;
   const shared = createShared();
-  const rtts = new Map<NodeId, number>();
+  const rtts = new Map<NodeId, number>(), clocks = createClockOffset();
   let diskFree = NaN;
   const measureDisk = () =>
     void world.disk.space(options.dataDir).then(({ free }) => diskFree = free, () => diskFree = NaN);
@@ -142,6 +146,27 @@ export function startMonitoring(agent: Watched, world: PackageWorld): Monitoring
     });
   }
 
+  async function measure(id: NodeId): Promise<void> {
+    const { rttMs, aheadMs } = await ping(streams, id);
+    rtts.set(id, rttMs);
+    if (aheadMs !== undefined) clocks.note(id, aheadMs);
+  }
+
+  /** Compares clocks with some neighbours; tells when this one went wrong, and when it is right again. */
+  let clockWrong = false;
+  async function lookAtClocks(): Promise<void> {
+    const peers = mesh.peers().map((p) => p.id);
+    clocks.keep(new Set(peers));
+    await Promise.allSettled(peers.slice(0, monitorLimits.clockPeers).map(measure));
+    const problem = clockProblem(clocks.behindMs());
+    if ((problem !== undefined) === clockWrong) return;
+    clockWrong = problem !== undefined;
+    const what = problem ? problem.why : "its clock agrees with its peers' again";
+    agent.events.emit("node", `${options.name}: ${what}`, self, problem ? "warning" : undefined);
+  }
+  const clockTimer = setInterval(() => void lookAtClocks(), monitorLimits.clockEveryMs);
+  Deno.unrefTimer(clockTimer);
+
   async function ownConnections(): Promise<ConnectionView[]> {
     return await shared("connections", async () => {
       const peers = mesh.peers();
@@ -149,7 +174,7 @@ export function startMonitoring(agent: Watched, world: PackageWorld): Monitoring
       await Promise.all(
         peers.slice(0, monitorLimits.rttPeers).map(async ({ id }) => {
           try {
-            rtts.set(id, await roundTrip(streams, id));
+            await measure(id);
           } catch {
             rtts.delete(id);
           }
@@ -191,12 +216,16 @@ export function startMonitoring(agent: Watched, world: PackageWorld): Monitoring
     return found;
   }
 
-  const ownFindings = () => shared("doctor", () => examine(agent));
+  const ownFindings = () =>
+    shared("doctor", async () => {
+      await lookAtClocks();
+      return await examine(agent, clocks.behindMs());
+    });
   const mountsHere = (app: string) => shared(`mounts ${app}`, () => ownMounts(app));
   servePeers(streams, (question) => {
     switch (question.ask) {
       case "ping":
-        return true;
+        return { clock: Date.now() };
       case "doctor":
         return ownFindings();
       case "connections":
@@ -230,6 +259,7 @@ export function startMonitoring(agent: Watched, world: PackageWorld): Monitoring
   return {
     monitor,
     rttMs: (node) => rtts.get(node),
+    clockBehindMs: () => clocks.behindMs(),
     connections: (node) =>
       node === self ? ownConnections() : ask(node, { ask: "connections" }, ConnectionsSchema),
     diagnose: (node) => node === self ? ownFindings() : ask(node, { ask: "doctor" }, FindingsSchema),
@@ -276,6 +306,7 @@ export function startMonitoring(agent: Watched, world: PackageWorld): Monitoring
     },
     [Symbol.dispose]() {
       clearInterval(diskTimer);
+      clearInterval(clockTimer);
       monitor[Symbol.dispose]();
     },
   };

@@ -1,4 +1,5 @@
 /** Views of the core's state for people and programs. Pure reads. */
+import { clockProblem } from "../monitor/mod.ts";
 import {
   type AppState,
   candidates,
@@ -42,6 +43,8 @@ export interface Surroundings {
   }[];
   /** Round trip measured last, milliseconds. */
   rttMs(id: NodeId): number | undefined;
+  /** How far this node's clock is behind its peers', milliseconds. */
+  clockBehindMs(): number | undefined;
   /** `http://host:port` of the gateway. */
   gateway(): string | undefined;
   metrics(app: string): AppMetricsView | undefined;
@@ -300,7 +303,12 @@ function keyProblems(key: KeyView, now: number): ProblemFound[] {
 export function realmView(core: Core, around: Surroundings): RealmView {
   const nodes = nodeViews(core, around).filter((n) => n.state !== "removed");
   const apps = appViews(core, around);
+  const clock = clockProblem(around.clockBehindMs());
+  const here = nodes.find((n) => n.self);
   const problems = [
+    ...clock && here
+      ? [{ what: `node ${here.name}`, ...clock, target: { kind: "node", id: here.id } as const }]
+      : [],
     ...nodes.flatMap(nodeProblems),
     ...apps.flatMap(appProblems),
     ...keyViews(core).flatMap((key) => keyProblems(key, around.now())),

@@ -19,6 +19,7 @@ import type {
   PlanView,
   RealmId,
   RealmView,
+  RebuiltView,
   Result,
   RevisionView,
   RunLogView,
@@ -82,6 +83,8 @@ export interface AgentService {
   why(id: string): WhyView | undefined;
   keys(): readonly KeyView[];
   doctor(): Promise<readonly FindingView[]>;
+  /** Derives everything anew from the records. */
+  rebuild(): RebuiltView;
   /** Of any node, asked of it; `undefined`: there is no such node. Throws when it does not answer. */
   connections(node: string): Promise<readonly ConnectionView[] | undefined>;
   /** As {@link connections}. */

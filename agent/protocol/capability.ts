@@ -314,6 +314,16 @@ export const queries = {
     type: "FindingView[]",
     cli: ["doctor"],
   }),
+  "doctor.rebuild": query({
+    method: "POST",
+    path: "/api/doctor/rebuild",
+    role: "operator",
+    summary:
+      "Derive everything anew from the answering node's records, and say whether that changed anything",
+    answer: "json",
+    type: "RebuiltView",
+    cli: ["doctor"],
+  }),
   "blob.list": query({
     method: "GET",
     path: "/api/blobs",

@@ -555,6 +555,12 @@ export const monitorLimits = {
   rttMs: 2_000,
   /** Round trips are measured again after this when somebody looks. */
   rttAgeMs: 5_000,
+  /** Clocks that differ by more than this are told: commands are refused at ten times as much. */
+  clockSkewMs: 30_000,
+  /** The clocks of some neighbours are looked at this often. */
+  clockEveryMs: 60_000,
+  /** So many neighbours: the middle of three is right when one is wrong. */
+  clockPeers: 3,
   /** Connections measured for one answer. */
   rttPeers: 64,
   /** Files counted to tell how much a mount holds; past it the figure is left out. */

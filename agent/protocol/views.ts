@@ -367,6 +367,16 @@ export interface MissingView {
   readonly missing: readonly Digest[];
 }
 
+/** What came of deriving everything anew from the records. */
+export interface RebuiltView {
+  /** Records that it was derived from. */
+  readonly records: number;
+  /** Digest of them: nodes with the same one derive the same. */
+  readonly digest: string;
+  /** What was wrong before: `nodes`, `apps`, `pins`, `members`, `keys`, `commands`. Empty when all was right. */
+  readonly changed: readonly string[];
+}
+
 /** How far an upload is. */
 export interface UploadStateView {
   /** SHA-256 of the content. */

@@ -30,7 +30,16 @@ Deno.test({
     for (const c of connections) assert.ok(c.rtt_ms !== undefined && c.rtt_ms >= 0 && c.rtt_ms < 2_000);
     const findings = await client.diagnose("n2");
     assert.equal(findings.find((f) => f.subject === "audit")?.state, "ok");
+    const clock = findings.find((f) => f.subject === "clock");
+    assert.equal(clock?.state, "ok");
+    assert.match(clock!.detail, /^\d+\.\d s from its peers'$/);
     assert.match(await cluster.realm("node", "diagnose", "n2"), /the chain holds/);
+    for (const node of cluster.nodes) {
+      const { records, changed } = await cluster.client(node).rebuild();
+      assert.ok(records > 0);
+      assert.deepEqual(changed, [], `${node.name} had derived something else than its records say`);
+    }
+    assert.match(await cluster.realm("doctor", "--rebuild"), /nothing changed/);
     assert.match(await cluster.realm("node", "show", "n1"), /ROUND TRIP/);
     const { mounts, missing } = await client.mounts("hello-site");
     assert.deepEqual(missing, []);
