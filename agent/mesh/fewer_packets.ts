@@ -11,7 +11,12 @@ const WINDOW_UPDATE = 1;
 /** What is used of Yamux's muxer beyond its interface: every frame goes out through this, those of its streams as well. */
 interface SendsFrames {
   sendFrame(
-    header: { readonly type: number; readonly flag: number; readonly streamID: number; readonly length: number },
+    header: {
+      readonly type: number;
+      readonly flag: number;
+      readonly streamID: number;
+      readonly length: number;
+    },
     data?: unknown,
   ): boolean;
 }

@@ -58,7 +58,11 @@ async function node(counts: Counts, thrifty: boolean) {
 }
 
 /** Sends `pieces` of `bytes` each from one node to another; what the receiver sent meanwhile. */
-async function receive(thrifty: boolean, pieces: number, bytes: number): Promise<Counts & { received: number }> {
+async function receive(
+  thrifty: boolean,
+  pieces: number,
+  bytes: number,
+): Promise<Counts & { received: number }> {
   const counts = { frames: 0, writes: 0 };
   const sender = await node({ frames: 0, writes: 0 }, thrifty);
   const receiver = await node(counts, thrifty);
