@@ -163,6 +163,14 @@ export {
 } from "./agent/packages/mod.ts";
 export type { DirectoryEntry, Disk, DiskWriter, FileInfo, Hasher, Sha256 } from "./agent/ports.ts";
 export { limits, timing } from "./agent/protocol/limits.ts";
+export {
+  type Policy,
+  type PolicyRule,
+  policyRules,
+  policySchemas,
+  type PolicySettings,
+  type PolicyWish,
+} from "./agent/protocol/policy.ts";
 export { type NodeInfo, type ReplicaState, replicaStates } from "./agent/protocol/record.ts";
 export { type KnownKey, nearest } from "./agent/protocol/schema_problems.ts";
 export {

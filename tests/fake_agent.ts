@@ -4,6 +4,7 @@ import {
   type AuditView,
   type CommandKind,
   concatBytes,
+  defaultPolicy,
   type Digest,
   digestOf,
   type JobRunSpec,
@@ -292,6 +293,7 @@ export function createFakeAgent(): FakeAgent {
       if (follow && !runViews.get(run)?.ended_at) await untilAborted(signal);
     },
     keys: () => [{ key: realm, role: "owner" }],
+    policy: () => ({ realm: {}, defaults: defaultPolicy, nodes: [] }),
     doctor: () => Promise.resolve([{ subject: "clock", state: "ok", detail: "in step with its peers" }]),
     rebuild: () => ({ records: 7, digest: "abc", changed: [] }),
     connections: () => Promise.resolve([]),

@@ -4,7 +4,8 @@
  */
 import { fileURLToPath } from "node:url";
 import type { ExitReport } from "../agent/runtimes/runtime.ts";
-import type { ProgramRuntime, ProgramSpec, SandboxLevel, SandboxReport } from "../agent/runtimes/program.ts";
+import type { SandboxLevel } from "../agent/protocol/policy.ts";
+import type { ProgramRuntime, ProgramSpec, SandboxReport } from "../agent/runtimes/program.ts";
 import {
   createNativeRuntime,
   type NativeRuntimeOptions,

@@ -112,6 +112,7 @@ export function createAnswers(
     "why.show": ({ path }) =>
       found(agent.why(path.id), "app, run, node, blob or command", path.id, "realm status"),
     "key.list": () => agent.keys(),
+    "policy.show": () => agent.policy(),
     "audit.list": (call) =>
       agent.audit({ limit: 100, ...params<"audit.list">(call) }).toSorted((a, b) => b.n - a.n),
     "audit.verify": () => agent.auditVerify(),

@@ -20,6 +20,7 @@ import type {
   MissingView,
   NodeView,
   PlanView,
+  PolicyView,
   RealmView,
   RebuiltView,
   RevisionView,
@@ -152,6 +153,8 @@ export interface RealmClient {
   why(id: string): Promise<WhyView>;
   /** Keys with a role. */
   keys(): Promise<readonly KeyView[]>;
+  /** What nodes may run. */
+  policy(): Promise<PolicyView>;
   /** Audit entries of the answering node, newest first. */
   audit(query?: AuditQuery): Promise<readonly AuditView[]>;
   /** Checks the audit chain of the answering node. */
@@ -319,6 +322,7 @@ export function createClient(options: ClientOptions): RealmClient {
     runLogs: (run, query = {}, until) => lines(q(`/api/runs/${segment(run)}/logs`, { ...query }), until),
     why: (id) => get(`/api/why/${segment(id)}`),
     keys: () => get("/api/keys"),
+    policy: () => get("/api/policy"),
     audit: (query = {}) => get(q("/api/audit", { ...query })),
     auditVerify: () => get("/api/audit/verify"),
     doctor: () => get("/api/doctor"),

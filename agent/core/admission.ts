@@ -96,6 +96,11 @@ function makesSense(core: Core, command: Command): Result<string> {
     case "job.submit":
     case "job.cancel":
       return jobMakesSense(core.jobs, command);
+    case "policy.set": {
+      const { node, rule } = command.body;
+      const known = node === undefined ? ok("realm") : member(core, node);
+      return known.ok ? ok(node === undefined ? rule : `${rule} ${node}`) : known;
+    }
     case "node.tag":
     case "node.cordon":
     case "node.uncordon":

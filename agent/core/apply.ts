@@ -13,6 +13,7 @@ import { chainOf, settleRevocations } from "./authority.ts";
 import { isPlausible, settleDecision } from "./decisions.ts";
 import { claim, endedAt, isMember, removeMember, settleMembers } from "./members.ts";
 import { applyAttempts, applyCancel, applyRunDecision, applySubmit, clearJobs } from "./jobs/runs.ts";
+import { applyPolicy } from "./policies.ts";
 import { allRecords, insert, recordOf, withdraw } from "./record_store.ts";
 import { forgetBefore, retireBefore } from "./retirement.ts";
 import type { Core } from "./state.ts";
@@ -394,6 +395,11 @@ function projectCommand(core: Core, record: RealmRecord, topics: Set<Topic>): Re
       core.alive = undefined;
       topics.add("members").add("nodes");
       return;
+    case "policy.set":
+      applyPolicy(core.policies, command);
+      core.jobs.dirty = true;
+      topics.add("nodes").add("jobs");
+      return;
     case "key.grant":
       if (!open(command.body.grant, payloadTypes.grant, core.config.verifier).ok) return;
       core.authority.grants.set(command.id, { envelope: command.body.grant, at: command.at });
@@ -425,7 +431,16 @@ function projectCommand(core: Core, record: RealmRecord, topics: Set<Topic>): Re
 export function rebuild(core: Core): ReadonlySet<Topic> {
   const topics = new Set<Topic>(["members", "nodes", "apps", "jobs", "keys", "pins", "commands"]);
   for (
-    const map of [core.infos, core.verdicts, core.commands, core.tags, core.scheduling, core.apps, core.pins]
+    const map of [
+      core.infos,
+      core.verdicts,
+      core.commands,
+      core.tags,
+      core.scheduling,
+      core.policies,
+      core.apps,
+      core.pins,
+    ]
   ) map.clear();
   const { claims, admitted, removed, revokedInvites, usedBy } = core.members;
   for (const map of [claims, admitted, removed, revokedInvites, usedBy]) map.clear();

@@ -19,6 +19,7 @@ export * from "./keeping.ts";
 export * from "./liveness.ts";
 export * from "./members.ts";
 export * from "./placement.ts";
+export * from "./policies.ts";
 export * from "./record_store.ts";
 export * from "./rendezvous.ts";
 export * from "./retirement.ts";

@@ -29,6 +29,8 @@ export interface Wanted {
   readonly runtime?: string;
   /** Nodes on which it must not run now, and why. */
   readonly excluded: ReadonlyMap<NodeId, string>;
+  /** Commands that would change that. */
+  readonly fixes?: ReadonlyMap<NodeId, string>;
   /** How many like it run on each node already: spread comes first. */
   readonly alike: ReadonlyMap<NodeId, number>;
 }
@@ -79,6 +81,7 @@ function judge(node: Candidate, wanted: Wanted): NodeVerdict {
   }
   const excluded = wanted.excluded.get(node.id);
   if (excluded !== undefined) reasons.push(excluded);
+  fix ??= wanted.fixes?.get(node.id);
   return { id: node.id, name: node.name, reasons, ...(fix === undefined ? {} : { fix }) };
 }
 

@@ -19,6 +19,7 @@ import { settleDecision } from "./decisions.ts";
 import { isForgettable } from "./jobs/keeping.ts";
 import { forgetCancel, forgetSaid, forgetSubmission } from "./jobs/runs.ts";
 import { endedAt } from "./members.ts";
+import { forgetPolicy, policyCommand } from "./policies.ts";
 import { drop } from "./record_store.ts";
 import type { Core } from "./state.ts";
 
@@ -85,6 +86,13 @@ function isSpare(core: Core, command: Command, retire: number, forget: number): 
       const known = core.pins.get(command.body.digest);
       return known?.id !== command.id ? command.at < retire : !known.pin && command.at < forget;
     }
+    case "policy.set": {
+      const { node } = command.body;
+      const gone = node === undefined ? undefined : endedAt(core.members, node);
+      return policyCommand(core.policies, command.body) !== command.id
+        ? command.at < retire
+        : gone !== undefined && command.at < forget;
+    }
     case "job.cancel":
       return command.at < retire && !core.jobs.runs.has(command.body.run);
     case "key.grant": {
@@ -115,6 +123,9 @@ function unproject(core: Core, command: Command): void {
     case "blob.pin":
     case "blob.unpin":
       if (core.pins.get(command.body.digest)?.id === command.id) core.pins.delete(command.body.digest);
+      return;
+    case "policy.set":
+      forgetPolicy(core.policies, command);
       return;
     case "job.submit":
       forgetSubmission(core.jobs, command.id);

@@ -20,6 +20,7 @@ import { createMembers, isMember, type Member, type Members } from "./members.ts
 import type { Candidate } from "./placement.ts";
 import { createRecordStore, type RecordStore } from "./record_store.ts";
 import type { Returning } from "./returning.ts";
+import type { Policies } from "./policies.ts";
 import { rendezvousRank } from "./rendezvous.ts";
 import { revisionOf } from "./apps.ts";
 
@@ -83,6 +84,7 @@ export interface Core {
     { readonly at: number; readonly id: Digest; readonly state: "open" | "cordoned" | "draining" }
   >;
   readonly apps: Map<string, AppState>;
+  readonly policies: Policies;
   readonly pins: Map<Digest, { readonly at: number; readonly id: Digest; readonly pin?: Pin }>;
   readonly jobs: Jobs;
   readonly liveness: Liveness;
@@ -136,6 +138,7 @@ export function createCore(config: CoreConfig): Core {
     tags: new Map(),
     scheduling: new Map(),
     apps: new Map(),
+    policies: new Map(),
     pins: new Map(),
     jobs: createJobs(),
     liveness: createLiveness(),

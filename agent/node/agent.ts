@@ -58,6 +58,7 @@ import { JobHost } from "./jobs/job_host.ts";
 import { Keeper } from "./keeper.ts";
 import { serveLogs } from "./log_stream.ts";
 import { type Monitoring, startMonitoring } from "./monitoring.ts";
+import { NativeHost } from "./native_host.ts";
 import { createRecordTable } from "./record_table.ts";
 import { ReplicaLogs } from "./replica_log.ts";
 import type { Replica } from "./replica.ts";
@@ -113,6 +114,7 @@ export interface Agent extends AsyncDisposable {
   readonly replicas: Replicas;
   readonly jobs: JobHost;
   readonly logs: ReplicaLogs;
+  readonly native: NativeHost;
   readonly audit: AuditLog;
   readonly events: Events;
   readonly database: Database;
@@ -157,6 +159,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     gateway?: Gateway;
     replicas?: Replicas;
     keeper?: Keeper;
+    native?: NativeHost;
     happenings?: Happenings;
     jobs?: JobHost;
   } = {};
@@ -206,6 +209,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       }
       if (topics.has("nodes") || topics.has("apps") || topics.has("members")) queueRoutes();
       if (topics.has("apps")) dropVolumes();
+      if (topics.has("nodes")) late.native?.changed();
       if (["apps", "pins", "members", "nodes"].some((t) => topics.has(t as Topic))) late.keeper?.changed();
       for (const topic of topics) events.changed(topic);
       late.happenings?.changed();
@@ -420,6 +424,17 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     },
   );
 
+  const native = late.native = await NativeHost.open({
+    core,
+    dataDir,
+    runtime: options.native,
+    audit: (action, target, result, detail) => sinks.audit({ actor: self, action, target, result, detail }),
+    publish(told) {
+      if (!info) return;
+      info = { ...info, native: told };
+      loop.feed({ t: "info", info });
+    },
+  });
   const jobs = new JobHost({
     dataDir,
     disk,
@@ -427,6 +442,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     contents,
     streams: mesh.streams,
     log,
+    startProgram: (order, spec, onLog, signal) => native.start(order.run, spec, onLog, signal),
     startRun(spec, onLog, signal) {
       const runtime = runtimes.get("wasm");
       if (!runtime) throw new RealmError("unavailable", "this node has no wasm runtime");
@@ -446,7 +462,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     cpu_cores: navigator.hardwareConcurrency,
     memory_mb: options.memoryMb ?? memory,
     disk_mb: Math.floor(space.free / 1024 / 1024),
-    runtimes: probes.filter((p) => p.available).map((p) => p.kind),
+    runtimes: [
+      ...probes.filter((p) => p.available).map((p) => p.kind),
+      ...(options.native ? [options.native.kind] : []),
+    ],
+    ...(native.told ? { native: native.told } : {}),
     gateway: gatewayUrl,
     started_at: clock.now(),
   };
@@ -456,6 +476,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   await options.native?.recover();
   await jobs.recover();
   late.jobs = jobs;
+  native.changed();
   jobs.reconcile(attempts);
   keeper.changed();
   mesh.setNeighbours(neighbours);
@@ -488,7 +509,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     addresses: mesh.addresses(),
   });
 
-  const parts = { mesh, contents, gateway, replicas, jobs };
+  const parts = { mesh, contents, gateway, replicas, jobs, native };
   const watched = {
     self,
     options,

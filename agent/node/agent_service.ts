@@ -24,6 +24,7 @@ import {
   historyView,
   keyViews,
   nodeViews,
+  policyView,
   realmView,
   type Surroundings,
 } from "./queries.ts";
@@ -162,6 +163,7 @@ export function serviceOf(agent: Agent): AgentService {
     why: whyOf,
     keys: () => keyViews(core),
     rebuild: () => rebuildProjections(core, loop),
+    policy: () => policyView(core),
     doctor: () => agent.monitoring.diagnose(self),
     async connections(name) {
       const id = findNode(core, name);

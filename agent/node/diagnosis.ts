@@ -2,7 +2,6 @@
 import { controllerOf, isMember, schedulingOf } from "../core/mod.ts";
 import { clockProblem } from "../monitor/mod.ts";
 import type { FindingView } from "../protocol/mod.ts";
-import { type ProgramRuntime, sandboxLevels } from "../runtimes/mod.ts";
 import type { Watched } from "./monitoring.ts";
 import { selfCandidate } from "./queries.ts";
 
@@ -10,19 +9,6 @@ import { selfCandidate } from "./queries.ts";
 const LOOK_MS = 250;
 /** A delay that clients feel. */
 const LATE_MS = 250;
-
-/** What sandboxes for programs of the operating system there are, and why not the others. */
-async function sandboxFindings(native: ProgramRuntime): Promise<FindingView[]> {
-  const { levels, limits } = await native.sandbox();
-  return [
-    ...sandboxLevels.map((level): FindingView => ({
-      subject: `sandbox ${level}`,
-      state: levels[level] === undefined ? "ok" : "missing",
-      detail: levels[level] ?? "native programs can be confined so",
-    })),
-    { subject: "sandbox limits", state: "ok", detail: limits },
-  ];
-}
 
 /** What this machine can do, and what is missing. `clockBehindMs`: as far as peers told. */
 export async function examine(agent: Watched, clockBehindMs: number | undefined): Promise<FindingView[]> {
@@ -36,7 +22,7 @@ export async function examine(agent: Watched, clockBehindMs: number | undefined)
       detail: `${probe.detail}${probe.features.length > 0 ? ` (${probe.features.join(", ")})` : ""}`,
     });
   }
-  if (options.native) findings.push(...await sandboxFindings(options.native));
+  findings.push(...await agent.native.findings());
   const usage = await agent.contents.store.usage();
   const free = core.infos.get(agent.self)?.disk_mb ?? 0;
   const mib = (bytes: number) => `${Math.round(bytes / 1024 / 1024)} MiB`;

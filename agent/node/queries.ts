@@ -9,9 +9,11 @@ import {
   knownGrants,
   nodeState,
   numberOf,
+  policyFor,
   reservedMb,
   revisionOf,
   schedulingOf,
+  settingsOf,
   statusOf,
   storeDigest,
   tagsOf,
@@ -19,9 +21,12 @@ import {
 import {
   type AppMetricsView,
   type AppView,
+  defaultPolicy,
   type KeyView,
+  narrowPolicy,
   type NodeId,
   type NodeView,
+  type PolicyView,
   type ProblemFound,
   type RealmView,
   type ReplicaView,
@@ -245,6 +250,27 @@ export function keyViews(core: Core): KeyView[] {
     ...(revokedAt === undefined ? {} : { revoked_at: revokedAt }),
   }));
   return [owner, ...granted.sort((a, b) => (a.from ?? 0) - (b.from ?? 0))];
+}
+
+/** What nodes may run. */
+export function policyView(core: Core): PolicyView {
+  const nodes = [...core.members.admitted.values()].filter((m) => m.removedAt === undefined);
+  return {
+    realm: settingsOf(core.policies, "realm"),
+    defaults: defaultPolicy,
+    nodes: nodes.map(({ id, name }) => {
+      const info = core.infos.get(id);
+      const file = info?.native?.narrowed;
+      const allowed = policyFor(core.policies, id);
+      return {
+        node: id,
+        name: info?.name ?? name,
+        own: settingsOf(core.policies, id),
+        ...(file ? { file } : {}),
+        effective: file ? narrowPolicy(allowed, file) : allowed,
+      };
+    }).sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : a.node < b.node ? -1 : 1),
+  };
 }
 
 /** Free disk space below which a node is in trouble soon. */

@@ -17,6 +17,7 @@ import type {
   NodeId,
   NodeView,
   PlanView,
+  PolicyView,
   RealmId,
   RealmView,
   RebuiltView,
@@ -82,6 +83,7 @@ export interface AgentService {
   ): AsyncIterable<RunLogView>;
   why(id: string): WhyView | undefined;
   keys(): readonly KeyView[];
+  policy(): PolicyView;
   doctor(): Promise<readonly FindingView[]>;
   /** Derives everything anew from the records. */
   rebuild(): RebuiltView;

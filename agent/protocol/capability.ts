@@ -271,6 +271,15 @@ export const queries = {
     type: "WhyView",
     cli: ["why"],
   }),
+  "policy.show": query({
+    method: "GET",
+    path: "/api/policy",
+    role: "viewer",
+    summary: "What nodes may run: the realm's rules, those of single nodes, and what holds on each",
+    answer: "json",
+    type: "PolicyView",
+    cli: ["policy show"],
+  }),
   "key.list": query({
     method: "GET",
     path: "/api/keys",
@@ -431,6 +440,7 @@ export const commandLines: { readonly [K in CommandKind]: readonly string[] } = 
   "node.cordon": ["node cordon", "apply"],
   "node.uncordon": ["node uncordon", "apply"],
   "node.drain": ["node drain", "apply"],
+  "policy.set": ["policy set"],
   "node.remove": ["node remove"],
   "key.grant": ["key grant", "apply"],
   "key.revoke": ["key revoke", "apply"],

@@ -29,6 +29,7 @@ import {
 } from "./identity.ts";
 import { SubmitSchema, type SubmitWish } from "./job_spec.ts";
 import { limits } from "./limits.ts";
+import { type PolicyWish, PolicyWishSchema } from "./policy.ts";
 import { parseRoute } from "./routes.ts";
 
 /** A SHA-256 in hex. */
@@ -153,6 +154,7 @@ export const commandKinds = {
     "operator",
     "No new work, and move the present work away",
   ),
+  "policy.set": kind(PolicyWishSchema, "admin", "Set a rule of what nodes may run, for all nodes or for one"),
   "node.remove": kind(v.strictObject({ node: NodeIdSchema }), "admin", "End a node's membership"),
   "key.grant": kind(v.strictObject({ grant: EnvelopeSchema }), "admin", "Make a grant known to the realm"),
   "key.revoke": kind(v.strictObject({ key: KeyIdSchema }), "admin", "Revoke a key from now on"),
@@ -209,6 +211,8 @@ export interface CommandBodies {
   "node.uncordon": { node: NodeId };
   /** No new work, and move the present work away. */
   "node.drain": { node: NodeId };
+  /** Set a rule of what nodes may run, for all nodes or for one. */
+  "policy.set": PolicyWish;
   /** End a node's membership. */
   "node.remove": { node: NodeId };
   /** Make a grant known to the realm. */

@@ -31,6 +31,8 @@ export const jobLimits = {
   arguments: 256,
   /** Characters of one word. */
   argumentChars: 8 * 1024,
+  /** Characters of one step's script: see `envChars`. */
+  scriptChars: 16 * 1024,
   /** Steps of one job. */
   steps: 100,
   /** Inputs and outputs of one job. */

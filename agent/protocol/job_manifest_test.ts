@@ -149,8 +149,6 @@ Deno.test("a key that this version cannot carry out is refused in one sentence e
   assert.deepEqual(problems(EVERY_KEY.recurring), [
     'job.toml:3: `job.type`: is not supported by this version yet; this version runs jobs of type "one-shot"',
     "job.toml:4: `schedule`: is not supported by this version yet; remove it",
-    'job.toml:11: `runtime.type`: is not supported by this version yet; this version runs jobs of runtime "wasm"',
-    "job.toml:12: `runtime.binary`: is not supported by this version yet; remove it",
   ]);
 });
 
@@ -180,7 +178,7 @@ for (
     ]],
     [SMALL.replace('type = "wasm"', 'type = "container"'), [
       'job.toml:4: `runtime`: type "container" without `image`; set `image`',
-      'job.toml:5: `runtime.type`: is not supported by this version yet; this version runs jobs of runtime "wasm"',
+      'job.toml:5: `runtime.type`: is not supported by this version yet; this version runs jobs of runtime "wasm" or "native"',
       'job.toml:6: `runtime.wasm`: stands on a runtime of type "container"; it is for wasm',
     ]],
     [job('[data]\ninputs = [{ path = "a", mount = "/src" }, { path = "b", mount = "/src/b" }]\n'), [
@@ -315,6 +313,48 @@ inputs = [
     ["file", true],
     ["file", false],
   ]);
+});
+
+Deno.test("a native job becomes steps and what it asks of its sandbox", () => {
+  const parsed = parseRealmManifest(
+    `[job]
+name = "build"
+type = "one-shot"
+[runtime]
+type = "native"
+cpu_cores = 2
+[[step]]
+name = "compile"
+run = "make {matrix.profile}"
+[[step]]
+name = "report"
+command = ["cat", "{matrix.profile}.log"]
+continue_on_error = true
+[matrix]
+profile = ["debug"]
+[sandbox]
+network = { connect = [443] }
+read = ["/opt/tools"]
+minimum = "namespaced"
+`,
+    { file: "job.toml" },
+  );
+  assert.ok(parsed.ok, parsed.ok ? "" : parsed.message);
+  const { runs: [run] } = submissionOf(parsed.value.jobs, new Map());
+  assert.equal(run.runtime, "native");
+  assert.equal(run.program, undefined);
+  assert.deepEqual(run.native, {
+    steps: [
+      { name: "compile", argv: ["/bin/sh", "-ec", "make debug"], go_on: false },
+      { name: "report", argv: ["cat", "debug.log"], go_on: true },
+    ],
+    cpu_cores: 2,
+    pids: 1_024,
+    network: { connect: [443] },
+    read: ["/opt/tools"],
+    minimum: "namespaced",
+  });
+  assert.ok(v.is(SubmitSchema, { runs: [run] }));
 });
 
 Deno.test("a matrix makes one run per combination, which finds its values in command, environment and platform", () => {

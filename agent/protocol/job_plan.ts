@@ -1,7 +1,14 @@
 /** From jobs as written to the runs of a submission: defaults, matrix, files by digest. Pure; uploads are others' work. */
 import type { Digest } from "./identity.ts";
 import { type Combination, expandMatrix, fillIn } from "./job_matrix.ts";
-import type { JobRunSpec, RunInput, SubmitWish } from "./job_spec.ts";
+import {
+  type JobRunSpec,
+  type NativeWork,
+  PROGRAM_DIRECTORY,
+  type RunInput,
+  type SubmitWish,
+} from "./job_spec.ts";
+import { nativeLimits } from "./native_limits.ts";
 import type { WrittenJob } from "./job_written.ts";
 
 /** Something that a manifest names and that must be known by digest before the jobs can be submitted. */
@@ -58,13 +65,47 @@ function inputFile(
   return { kind: "artifact", name: input.run, output: input.output! };
 }
 
+/** Marks a `binary` that is a program of the node. */
+const NODE_PATH = "path:";
+
+/** The program that a job brings along. */
+function programFileOf({ runtime: { type, wasm, binary } }: WrittenJob): JobFile | undefined {
+  if (type === "wasm") return wasm === undefined ? undefined : { kind: "file", name: wasm };
+  return binary === undefined || binary.startsWith(NODE_PATH) ? undefined : { kind: "file", name: binary };
+}
+
+/** What a native job does. */
+function nativeOf(job: WrittenJob, made: Combination): NativeWork {
+  const { runtime, execution = {}, step = [], sandbox = {} } = job;
+  const words = (execution.command ?? []).map((word) => fillIn(word, made));
+  const program = runtime.binary === undefined
+    ? []
+    : runtime.binary.startsWith(NODE_PATH)
+    ? [runtime.binary.slice(NODE_PATH.length)]
+    : [`${PROGRAM_DIRECTORY}/${baseName(runtime.binary).slice(0, 256)}`];
+  return {
+    steps: step.length === 0 ? [{ argv: [...program, ...words], go_on: false }] : step.map((s) => ({
+      name: s.name,
+      argv: s.run === undefined
+        ? (s.command ?? []).map((word) => fillIn(word, made))
+        : ["/bin/sh", "-ec", fillIn(s.run, made)],
+      go_on: s.continue_on_error ?? false,
+    })),
+    ...(runtime.cpu_cores === undefined ? {} : { cpu_cores: runtime.cpu_cores }),
+    pids: runtime.pids ?? nativeLimits.processes,
+    network: sandbox.network ?? "none",
+    read: sandbox.read ?? [],
+    minimum: (sandbox.minimum ?? "floor") as NativeWork["minimum"],
+  };
+}
+
 /** Everything that must be resolved before {@link submissionOf}, once each, in the order of the text. */
 export function filesOf(jobs: readonly WrittenJob[]): readonly JobFile[] {
   const names = jobs.map((j) => j.job.name);
   const files = new Map<string, JobFile>();
   const add = (file: JobFile | undefined) => file && files.set(fileKey(file), file);
   for (const job of jobs) {
-    add(job.runtime.wasm === undefined ? undefined : { kind: "file", name: job.runtime.wasm });
+    add(programFileOf(job));
     const stdin = job.execution?.stdin;
     if (stdin) add({ kind: "file", name: stdin });
     for (const input of job.data?.inputs ?? []) add(inputFile(input, names));
@@ -92,8 +133,8 @@ function runOf(
   found: (file: JobFile) => FoundFile,
 ): JobRunSpec {
   const { execution = {}, runtime, targeting = {}, retry, matrix, logs = {} } = job;
-  const wasm: JobFile = { kind: "file", name: runtime.wasm! };
-  const program = found(wasm);
+  const file = programFileOf(job);
+  const program = file && found(file);
   const stdin = execution.stdin ? found({ kind: "file", name: execution.stdin }) : undefined;
   const platform = (made.platform ?? targeting.platform ?? "any") as JobRunSpec["platform"];
   const env = Object.fromEntries(
@@ -106,11 +147,14 @@ function runOf(
     priority: job.job.priority ?? DEFAULTS.priority,
     labels: job.job.labels ?? {},
     needs: job.job.needs ?? [],
-    runtime: "wasm",
-    program: { digest: program.digest, bytes: program.bytes, name: baseName(runtime.wasm!).slice(0, 256) },
+    runtime: runtime.type as JobRunSpec["runtime"],
+    ...(file && program
+      ? { program: { digest: program.digest, bytes: program.bytes, name: baseName(file.name).slice(0, 256) } }
+      : {}),
+    ...(runtime.type === "native" ? { native: nativeOf(job, made) } : {}),
     memory_mb: runtime.memory_mb ?? DEFAULTS.memoryMb,
     disk_mb: runtime.disk_mb ?? DEFAULTS.diskMb,
-    args: (execution.command ?? []).map((word) => fillIn(word, made)),
+    args: runtime.type === "native" ? [] : (execution.command ?? []).map((word) => fillIn(word, made)),
     env,
     ...(stdin && { stdin: { digest: stdin.digest, bytes: stdin.bytes } }),
     working_dir: execution.working_dir ?? "/",

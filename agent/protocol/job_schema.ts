@@ -6,6 +6,7 @@ import * as v from "valibot";
 import { isNodeId } from "./identity.ts";
 import { limits } from "./limits.ts";
 import { jobLimits } from "./job_limits.ts";
+import { policySchemas } from "./policy.ts";
 import type { JobEngine, JobPlatform, WrittenJob } from "./job_written.ts";
 
 /** Key that may be absent. The description is what the reference says. */
@@ -266,7 +267,7 @@ const Sandbox = v.strictObject({
     "What it may reach; default none.",
   ),
   read: may(
-    list(text("a path on the node", 4_096), "a list of paths", 64),
+    policySchemas.native_read,
     "More paths of the node, where its policy allows.",
   ),
   minimum: may(

@@ -8,6 +8,8 @@ import { jobLimits } from "./job_limits.ts";
 import { GUEST_PATH, jobPlatforms, RETRY_ON } from "./job_schema.ts";
 import type { JobPlatform } from "./job_written.ts";
 import { limits } from "./limits.ts";
+import { nativeLimits } from "./native_limits.ts";
+import { policySchemas, type SandboxLevel, sandboxLevels } from "./policy.ts";
 
 const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
 const size = whole(0, Number.MAX_SAFE_INTEGER);
@@ -40,15 +42,43 @@ export const RunInputSchema = v.variant("from", [
   v.strictObject({ from: v.literal("job"), job: name, output: artifactName, mount: path }),
 ]);
 
-/** One run. See the module's text. */
-export const RunSpecSchema = v.strictObject({
+/** Where the program that a native run brings along stands in its files. */
+export const PROGRAM_DIRECTORY = "/.program";
+
+/** What a run of programs of the operating system does, and what it asks of its sandbox. */
+export const NativeWorkSchema = v.strictObject({
+  steps: v.pipe(
+    v.array(v.strictObject({
+      name: v.optional(text(128)),
+      argv: v.pipe(
+        v.array(text(jobLimits.scriptChars)),
+        v.minLength(1),
+        v.maxLength(jobLimits.arguments + 1),
+      ),
+      go_on: v.boolean(),
+    })),
+    v.minLength(1),
+    v.maxLength(jobLimits.steps),
+  ),
+  cpu_cores: v.optional(v.pipe(v.number(), v.minValue(0.1), v.maxValue(1_024))),
+  pids: whole(1, 1_000_000),
+  network: v.union([
+    v.picklist(["none", "full"]),
+    v.strictObject({ connect: list(whole(1, 65_535), nativeLimits.ports) }),
+  ]),
+  read: policySchemas.native_read,
+  minimum: v.picklist(sandboxLevels),
+});
+
+const fieldsOfRun = {
   job: name,
   matrix: table(/^[a-z][a-z0-9_]{0,31}$/, 256, jobLimits.matrixAxes),
   priority: whole(0, 100),
   labels: table(/^[A-Za-z0-9_.-]{1,63}$/, 256, jobLimits.labels),
   needs: list(name, jobLimits.needs),
-  runtime: v.literal("wasm"),
-  program: v.strictObject({ digest, bytes: size, name: text(256) }),
+  runtime: v.picklist(["wasm", "native"]),
+  program: v.optional(v.strictObject({ digest, bytes: size, name: text(256) })),
+  native: v.optional(NativeWorkSchema),
   memory_mb: whole(1, 4_096),
   disk_mb: whole(1, jobLimits.diskMb),
   args: list(text(jobLimits.argumentChars), jobLimits.arguments),
@@ -78,7 +108,16 @@ export const RunSpecSchema = v.strictObject({
   max_parallel: v.optional(whole(1, jobLimits.submissionRuns)),
   fail_fast: v.boolean(),
   log: v.strictObject({ retention_ms: milliseconds, max_bytes: size }),
-});
+};
+/** One run. See the module's text. */
+export const RunSpecSchema = v.pipe(
+  v.strictObject(fieldsOfRun),
+  v.check(
+    ({ runtime, program, native }) =>
+      runtime === "wasm" ? program !== undefined && !native : native !== undefined,
+    "a wasm run has a program, a native one says what to run",
+  ),
+);
 
 /** Content that a run finds as a file or a directory. */
 export type RunInput =
@@ -117,6 +156,29 @@ export interface RunOutput {
   when: "success" | "failure" | "always";
 }
 
+/** See {@link NativeWorkSchema}. */
+export interface NativeWork {
+  /** Command lines, run one after the other. */
+  steps: {
+    /** Shown in the log. */
+    name?: string | undefined;
+    /** Program and arguments. */
+    argv: string[];
+    /** Whether the next is run when this one fails. */
+    go_on: boolean;
+  }[];
+  /** Processor cores that it may use; absent: all. */
+  cpu_cores?: number | undefined;
+  /** Processes that it may have. */
+  pids: number;
+  /** What it may reach. */
+  network: "none" | "full" | { connect: number[] };
+  /** Trees of the node that it wants to read. */
+  read: string[];
+  /** The weakest sandbox that it takes. */
+  minimum: SandboxLevel;
+}
+
 /** One run. See {@link RunSpecSchema}. */
 export interface JobRunSpec {
   /** Name of its job. */
@@ -130,9 +192,11 @@ export interface JobRunSpec {
   /** Jobs of the submission whose runs must have succeeded. */
   needs: string[];
   /** Engine. */
-  runtime: "wasm";
-  /** The program: content, size, and its name as the program sees it. */
-  program: { digest: Digest; bytes: number; name: string };
+  runtime: "wasm" | "native";
+  /** A program that the run brings along: content, size, and its name as the program sees it. Always for wasm. */
+  program?: { digest: Digest; bytes: number; name: string } | undefined;
+  /** For native. */
+  native?: NativeWork | undefined;
   /** Memory ceiling, MiB. */
   memory_mb: number;
   /** Space of its file system, MiB. */

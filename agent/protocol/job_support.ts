@@ -2,7 +2,7 @@
  * Which keys of a job this version carries out. Everything else of the specification is refused when a job is
  * submitted, in one sentence, and never passed over.
  */
-import type { WrittenJob } from "./job_written.ts";
+import type { JobEngine, WrittenJob } from "./job_written.ts";
 import type { DataProblem } from "./schema_problems.ts";
 import type { KeyPath } from "./toml_positions.ts";
 
@@ -11,32 +11,46 @@ interface Gap {
   readonly path: readonly string[];
   readonly when?: (value: unknown) => boolean;
   readonly hint?: string;
+  /** Runtimes that carry it out. */
+  readonly but?: readonly JobEngine[];
 }
+
+const NATIVE: readonly JobEngine[] = ["native"];
 
 const GAPS: readonly Gap[] = [
   { path: ["job", "type"], when: (t) => t !== "one-shot", hint: 'this version runs jobs of type "one-shot"' },
   { path: ["job", "schedule"] },
   { path: ["schedule"] },
-  { path: ["runtime", "type"], when: (t) => t !== "wasm", hint: 'this version runs jobs of runtime "wasm"' },
+  {
+    path: ["runtime", "type"],
+    when: (t) => t !== "wasm" && t !== "native",
+    hint: 'this version runs jobs of runtime "wasm" or "native"',
+  },
   { path: ["runtime", "image"] },
-  { path: ["runtime", "binary"] },
-  { path: ["runtime", "cpu_cores"] },
-  { path: ["runtime", "pids"] },
+  { path: ["runtime", "binary"], but: NATIVE },
+  { path: ["runtime", "cpu_cores"], but: NATIVE },
+  { path: ["runtime", "pids"], but: NATIVE },
   { path: ["runtime", "gpu"], when: (n) => n !== 0 },
   { path: ["runtime", "fallback"], when: (list) => (list as readonly unknown[]).length > 0 },
   {
     path: ["execution", "working_dir"],
     when: (dir) => dir !== "/",
     hint: "a wasm program starts in /: name its files by their whole path",
+    but: NATIVE,
   },
-  { path: ["step"], when: (list) => (list as readonly unknown[]).length > 0 },
+  { path: ["step"], when: (list) => (list as readonly unknown[]).length > 0, but: NATIVE },
   { path: ["secrets"], when: (t) => Object.keys(t as object).length > 0 },
   { path: ["targeting", "prefer_data"], when: (x) => x === true },
   { path: ["cache"] },
   { path: ["concurrency"] },
-  { path: ["sandbox", "network"], when: (x) => x !== "none" },
-  { path: ["sandbox", "read"], when: (list) => (list as readonly unknown[]).length > 0 },
-  { path: ["sandbox", "minimum"] },
+  { path: ["sandbox", "network"], when: (x) => x !== "none", but: NATIVE },
+  { path: ["sandbox", "read"], when: (list) => (list as readonly unknown[]).length > 0, but: NATIVE },
+  { path: ["sandbox", "minimum"], but: NATIVE },
+  {
+    path: ["sandbox", "minimum"],
+    when: (level) => level === "container",
+    hint: 'there is no "container" yet, use "namespaced"',
+  },
   { path: ["service"] },
   { path: ["trigger"] },
   { path: ["notify"] },
@@ -49,9 +63,9 @@ const valueAt = (job: WrittenJob, path: readonly string[]): unknown =>
 /** Everything in a job that this version cannot carry out; `place` is the job's path in the manifest. */
 export function unsupportedKeys(job: WrittenJob, place: KeyPath): readonly DataProblem[] {
   const problems: DataProblem[] = [];
-  for (const { path, when, hint } of GAPS) {
+  for (const { path, when, hint, but } of GAPS) {
     const value = valueAt(job, path);
-    if (value === undefined || (when && !when(value))) continue;
+    if (value === undefined || but?.includes(job.runtime.type) || (when && !when(value))) continue;
     // Of a whole table the reader needs one sentence.
     if (problems.some((p) => p.path.join() === [...place, path[0]].join())) continue;
     problems.push({ path: [...place, ...path], message: MESSAGE, hint: hint ?? "remove it" });
@@ -70,8 +84,9 @@ export function unsupportedKeys(job: WrittenJob, place: KeyPath): readonly DataP
 
 /** What is not carried out yet, as lines of a reference. */
 export function jobSupport(): readonly string[] {
-  const lines = GAPS.map(({ path, when, hint }) => {
-    const key = path.length === 1 ? `\`[${path[0]}]\`` : `\`${path[1]}\` in \`[${path[0]}]\``;
+  const lines = GAPS.map(({ path, when, hint, but }) => {
+    const name = path.length === 1 ? `\`[${path[0]}]\`` : `\`${path[1]}\` in \`[${path[0]}]\``;
+    const key = but ? `${name} of jobs that are not ${but.join(" or ")}` : name;
     return hint ? `${key}: ${hint}` : when ? `${key}, but for its default` : key;
   });
   return [...lines, "inputs by `git`"];

@@ -71,7 +71,7 @@ export const MessageSchema = v.variant("t", [
     memory_mb: count,
     runtime: v.pipe(v.string(), v.maxLength(16)),
     /** Content that it will need. */
-    program: DigestSchema,
+    program: v.optional(DigestSchema),
   }),
   v.strictObject({
     t: v.literal("job_offered"),

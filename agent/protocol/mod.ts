@@ -21,6 +21,7 @@ export * from "./message.ts";
 export * from "./monitor_answers.ts";
 export * from "./monitor_views.ts";
 export * from "./package_manifest.ts";
+export * from "./policy.ts";
 export * from "./record.ts";
 export { parseRoute, type Route, showRoute } from "./routes.ts";
 export * from "./toml.ts";

@@ -36,6 +36,8 @@ export const nativeLimits = {
   outputBytesPerSecond: 16 * 1024 * 1024,
   /** Output may run ahead of its pace by this much. */
   paceMs: 50,
+  /** Trees of a node beside the system's that its policy opens. */
+  readTrees: 32,
   /** Ports that a run may connect to by name: each is a rule of the kernel. */
   ports: 64,
   /** First user id for runs, and how many follow: above what Linux distributions assign to anything (systemd's UIDS-GIDS). */

@@ -11,6 +11,7 @@ import { type Digest, digestOf, type NodeId, publicKeyOf, type Signer, type Veri
 import { DigestSchema, NameSchema, NodeIdSchema, SignedCommandSchema, TagSchema } from "./command.ts";
 import { AdmissionSchema } from "./invite.ts";
 import { AttemptsSchema, RunDecisionSchema } from "./job_record.ts";
+import { PolicyFileSchema, type PolicySettings, type SandboxLevel, sandboxLevels } from "./policy.ts";
 import { limits } from "./limits.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
@@ -29,6 +30,11 @@ export const NodeInfoSchema = v.strictObject({
   memory_mb: count,
   disk_mb: count,
   runtimes: v.pipe(v.array(shortText), v.maxLength(16)),
+  native: v.optional(v.strictObject({
+    levels: v.pipe(v.array(v.picklist(sandboxLevels)), v.maxLength(sandboxLevels.length)),
+    /** What its own file narrows. */
+    narrowed: v.optional(PolicyFileSchema),
+  })),
   gateway: v.optional(shortText),
   api: v.optional(shortText),
   started_at: TimeSchema,
@@ -55,6 +61,8 @@ export interface NodeInfo {
   disk_mb: number;
   /** Runtimes that work here. */
   runtimes: string[];
+  /** Sandboxes for programs of the operating system that it has, and what its own policy file says. */
+  native?: { levels: SandboxLevel[]; narrowed?: PolicySettings | undefined } | undefined;
   /** Address of its gateway, `host:port`. */
   gateway?: string | undefined;
   /** Address of its API, `host:port`. */

@@ -1,6 +1,7 @@
 /** What queries answer: plain JSON shapes that API, CLI, dashboard and library share. Times in ms since 1970. */
 import type { AppSpec } from "./command.ts";
 import type { ErrorCode } from "./errors.ts";
+import type { Policy, PolicySettings } from "./policy.ts";
 import type { Role } from "./grant.ts";
 import type { Digest, KeyId, NodeId, RealmId } from "./identity.ts";
 import type { RolloutView } from "./monitor_views.ts";
@@ -411,4 +412,25 @@ export interface ProblemView {
   readonly code: ErrorCode;
   /** Structured data, where there is some. */
   readonly data?: unknown;
+}
+
+/** What nodes may run. */
+export interface PolicyView {
+  /** What was set for all nodes. */
+  readonly realm: PolicySettings;
+  /** What holds where nobody said anything. */
+  readonly defaults: Policy;
+  /** Each node. */
+  readonly nodes: readonly {
+    /** Its id. */
+    readonly node: NodeId;
+    /** Its name. */
+    readonly name: string;
+    /** What was set for it. */
+    readonly own: PolicySettings;
+    /** What its own file narrows, as far as it was heard of. */
+    readonly file?: PolicySettings;
+    /** What holds there. */
+    readonly effective: Policy;
+  }[];
 }

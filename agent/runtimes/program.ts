@@ -3,12 +3,8 @@
  * the first; others (`qemu`, `container`, `vm`) come behind the same interface.
  */
 import type { LogChunk } from "../ports.ts";
+import type { SandboxLevel } from "../protocol/policy.ts";
 import type { Probe, RunHandle, RuntimeKind } from "./runtime.ts";
-
-/** Sandbox levels, weakest first: a node that gives one gives those before it as well, or says why not. */
-export const sandboxLevels = ["floor", "namespaced"] as const;
-/** One of {@link sandboxLevels}. */
-export type SandboxLevel = (typeof sandboxLevels)[number];
 
 /** What of the network a program may use. `connect`: TCP to these ports. */
 export type ProgramNetwork = "none" | "full" | { readonly connect: readonly number[] };

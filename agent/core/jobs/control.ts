@@ -11,6 +11,7 @@ import type { AttemptOrder, Effect, OrderedInput } from "../events.ts";
 import type { Placement } from "../placement.ts";
 import { recordOf } from "../record_store.ts";
 import { rendezvousRanker } from "../rendezvous.ts";
+import { policyFor, whyNotNative } from "../policies.ts";
 import { aliveNodes, candidates, type Core, freshId, nodeState, schedulingOf } from "../state.ts";
 import { decideRun, type RunFacts, type RunVerdict, withAttempt } from "./decide.ts";
 import { type JobNode, placeRun, planQueue, takenBy } from "./queue.ts";
@@ -65,6 +66,8 @@ function jobNodes(core: Core): JobNode[] {
       ...node,
       reservedMb: node.reservedMb - (attempts.get(node.id)?.memoryMb ?? 0),
       platform: info?.platform ?? "",
+      policy: policyFor(core.policies, node.id),
+      ...(info?.native ? { native: info.native } : {}),
       places: placesOf(info?.cpu_cores ?? 0),
     };
   });
@@ -145,7 +148,7 @@ function offerRun(
     epoch: (run.decision?.value.epoch ?? 0) + 1,
     memory_mb: run.spec.memory_mb,
     runtime: run.spec.runtime,
-    program: run.spec.program.digest,
+    ...(run.spec.program ? { program: run.spec.program.digest } : {}),
   };
   if (node === core.config.self) {
     jobAnswered(core, node, considerJob(core, message, now, effects), now, write);
@@ -199,6 +202,16 @@ export function considerJob(core: Core, offered: JobOffer, now: number, effects:
   if (schedulingOf(core, self) !== "open") return answer(`is ${schedulingOf(core, self)}`);
   if (nodeState(core, self) === "removed") return answer("is no member any more");
   if (!info.runtimes.includes(offered.runtime)) return answer(`has no ${offered.runtime} runtime`);
+  const native = jobs.runs.get(offered.run)?.spec.native;
+  const refused = native && whyNotNative(
+    {
+      name: info.name,
+      policy: policyFor(core.policies, self),
+      ...(info.native ? { native: info.native } : {}),
+    },
+    native,
+  );
+  if (refused) return answer(refused.reason);
   for (const [id, r] of core.reservations) if (now >= r.until) core.reservations.delete(id);
   for (const [id, until] of jobs.promised) if (now >= until) jobs.promised.delete(id);
   const own = candidates(core).find((c) => c.id === self);
@@ -213,7 +226,7 @@ export function considerJob(core: Core, offered: JobOffer, now: number, effects:
   const until = now + 2 * timing.offerTimeoutMs;
   core.reservations.set(offered.id, { memoryMb: offered.memory_mb, until });
   jobs.promised.set(offered.id, until);
-  effects.push({ t: "prefetch_blobs", blobs: [offered.program] });
+  if (offered.program) effects.push({ t: "prefetch_blobs", blobs: [offered.program] });
   return answer();
 }
 

@@ -7,7 +7,7 @@ import { isEnd } from "../../protocol/job_record.ts";
 import type { Jobs, RunState } from "./runs.ts";
 
 function addInputs(run: RunState, to: Set<Digest>): void {
-  to.add(run.spec.program.digest);
+  if (run.spec.program) to.add(run.spec.program.digest);
   if (run.spec.stdin) to.add(run.spec.stdin.digest);
   for (const input of run.spec.inputs) if (input.from === "blob") to.add(input.digest);
 }

@@ -7,7 +7,9 @@
 import type { NodeId } from "../../protocol/identity.ts";
 import { jobLimits } from "../../protocol/job_limits.ts";
 import { isEnd } from "../../protocol/job_record.ts";
+import type { Policy } from "../../protocol/policy.ts";
 import { type Candidate, place, type Placement } from "../placement.ts";
+import { type NativeNode, whyNotNative } from "../policies.ts";
 import { activeAttempt, attemptStatus, type Jobs, type RunState } from "./runs.ts";
 
 /** A node as the queue sees it. */
@@ -15,6 +17,10 @@ export interface JobNode extends Candidate {
   readonly platform: string;
   /** Attempts that it runs at once. */
   readonly places: number;
+  /** What commands let programs of the operating system do there. */
+  readonly policy: Policy;
+  /** Its sandboxes for them, and its own file. */
+  readonly native?: NativeNode["native"];
 }
 
 /** What attempts take of a node. */
@@ -68,22 +74,25 @@ function exclusions(
   taken: ReadonlyMap<NodeId, Taken>,
   now: number,
   heedDeclines: boolean,
-): ReadonlyMap<NodeId, string> {
-  const { platform, node_ids: only } = run.spec;
-  const excluded = new Map<NodeId, string>();
+): { readonly excluded: ReadonlyMap<NodeId, string>; readonly fixes: ReadonlyMap<NodeId, string> } {
+  const { platform, node_ids: only, native } = run.spec;
+  const excluded = new Map<NodeId, string>(), fixes = new Map<NodeId, string>();
   for (const node of nodes) {
     const reasons: string[] = [];
     if (platform !== "any" && node.platform !== platform) {
       reasons.push(`is ${node.platform || "of unknown platform"}, not ${platform}`);
     }
     if (only.length > 0 && !only.includes(node.id)) reasons.push("is not among `node_ids`");
+    const refused = native && whyNotNative(node, native);
+    if (refused) reasons.push(refused.reason);
+    if (refused?.fix !== undefined) fixes.set(node.id, refused.fix);
     const busy = taken.get(node.id)?.attempts ?? 0;
     if (busy >= node.places) reasons.push(`runs ${busy} jobs already, as many as it takes`);
     const declined = heedDeclines ? jobs.declines.get(run.id)?.get(node.id) : undefined;
     if (declined && now < declined.until) reasons.push(declined.reason);
     if (reasons.length > 0) excluded.set(node.id, reasons.join("; "));
   }
-  return excluded;
+  return { excluded, fixes };
 }
 
 /**
@@ -103,7 +112,7 @@ export function placeRun(
     memoryMb: run.spec.memory_mb,
     tags: run.spec.tags,
     runtime: run.spec.runtime,
-    excluded: exclusions(jobs, run, nodes, taken, now, heedDeclines),
+    ...exclusions(jobs, run, nodes, taken, now, heedDeclines),
     alike: alikeOf(jobs, run, taken),
   };
   return place(
@@ -118,8 +127,9 @@ export const byPriority = (a: RunState, b: RunState): number =>
 
 /** What makes two runs fit the same nodes. */
 const kindOf = (run: RunState): string => {
-  const { memory_mb, tags, platform, node_ids, runtime } = run.spec;
-  return JSON.stringify([memory_mb, tags, platform, node_ids, runtime]);
+  const { memory_mb, tags, platform, node_ids, runtime, native } = run.spec;
+  const wish = native && [native.minimum, native.network, native.read];
+  return JSON.stringify([memory_mb, tags, platform, node_ids, runtime, wish]);
 };
 
 /**

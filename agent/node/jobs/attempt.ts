@@ -12,14 +12,17 @@ import {
   type Digest,
   isEnd,
   jobTiming,
+  type NativeWork,
   type NodeId,
   RealmError,
   type RunEnd,
+  type SandboxLevel,
 } from "../../protocol/mod.ts";
-import type { ExitReport, RunHandle, RunSpec } from "../../runtimes/mod.ts";
+import type { ExitReport, ProgramHandle, ProgramSpec, RunHandle, RunSpec } from "../../runtimes/mod.ts";
 import type { BlobStore } from "../../storage/mod.ts";
 import { bringInputs, programFile } from "./inputs.ts";
 import { JobLog } from "./job_log.ts";
+import { layOut, runSteps } from "./native_steps.ts";
 import { keepOutputs } from "./outputs.ts";
 
 /** What an attempt needs of its node. */
@@ -34,6 +37,13 @@ export interface AttemptWorld {
     onProgress: (doneBytes: number) => void,
     signal: AbortSignal,
   ): Promise<void>;
+  /** Starts a native program of an order. */
+  startProgram(
+    order: AttemptOrder,
+    spec: ProgramSpec,
+    onLog: (chunk: LogChunk) => void,
+    signal: AbortSignal,
+  ): Promise<ProgramHandle>;
   startRun(spec: RunSpec, onLog: (chunk: LogChunk) => void, signal: AbortSignal): Promise<RunHandle>;
   report(run: string, status: AttemptStatus): void;
   now(): number;
@@ -41,6 +51,9 @@ export interface AttemptWorld {
 
 /** Sandbox of the wasm runtime, in words. */
 const LEVEL = "wasm in a process with scoped permissions";
+
+/** Directory of a run's files in that of its attempt. */
+const FILES = "files";
 
 /** Why an attempt is to end before its program does. */
 interface Stop {
@@ -52,6 +65,8 @@ interface Outcome {
   readonly state: RunEnd;
   readonly reason: string;
   readonly exit?: ExitReport;
+  /** Sandbox level of a native run. */
+  readonly level?: SandboxLevel;
 }
 
 /** Directory of an attempt. */
@@ -70,7 +85,7 @@ export class Attempt {
   readonly #directory: string;
   readonly #abort = new AbortController();
   #stop: Stop | undefined;
-  #handle: RunHandle | undefined;
+  #handle: RunHandle | ProgramHandle | undefined;
   #state: AttemptState = "preparing";
   #since: number;
   #startedAt: number | undefined;
@@ -93,8 +108,12 @@ export class Attempt {
     if (this.#stop) return;
     this.#stop = { state, reason };
     this.#abort.abort();
-    // A guest of the wasm runtime knows no signals: there is nothing to wait for.
-    void this.#handle?.stop(0);
+    void this.#handle?.stop(this.#graceMs);
+  }
+
+  /** A guest of the wasm runtime knows no signals: there is nothing to wait for. */
+  get #graceMs(): number {
+    return this.order.spec.runtime === "native" ? jobTiming.graceMs : 0;
   }
 
   async #live(): Promise<void> {
@@ -130,41 +149,44 @@ export class Attempt {
     const { spec } = order;
     const { signal } = this.#abort;
     const world = this.#world;
-    await world.disk.makeDirectory(`${this.#directory}/root/tmp`);
+    const root = `${this.#directory}/${FILES}`;
+    await world.disk.makeDirectory(`${root}/tmp`);
     await world.disk.writeAtomic(
       `${this.#directory}/attempt.json`,
       new TextEncoder().encode(
         JSON.stringify({ run: order.run, attempt: order.attempt, epoch: order.epoch }),
       ),
     );
-    let wasm: string;
+    let wasm = "";
     try {
-      this.#fetched = await bringInputs(world, order, `${this.#directory}/root`, signal, (done, total) => {
+      this.#fetched = await bringInputs(world, order, root, signal, (done, total) => {
         if (!signal.aborted) this.#tell("preparing", { done, total });
       });
-      wasm = await programFile(world, spec.program.digest);
+      if (spec.native) await layOut(world, order, root);
+      else wasm = await programFile(world, spec.program!.digest);
     } catch (error) {
       if (this.#stop) return this.#stopped();
       throw error;
     }
     if (this.#stop) return this.#stopped();
+    const env = {
+      ...spec.env,
+      REALM_JOB: spec.job,
+      REALM_RUN: order.run,
+      REALM_ATTEMPT: String(order.number),
+    };
+    if (spec.native) return await this.#runSteps(spec.native, root, env);
     const run: RunSpec = {
       id: order.attempt,
       mode: "command",
       wasm,
-      digest: spec.program.digest,
+      digest: spec.program!.digest,
       cacheDir: `${world.dataDir}/cache/wasm`,
-      args: [spec.program.name, ...spec.args],
-      env: {
-        TMPDIR: "/tmp",
-        ...spec.env,
-        REALM_JOB: spec.job,
-        REALM_RUN: order.run,
-        REALM_ATTEMPT: String(order.number),
-      },
+      args: [spec.program!.name, ...spec.args],
+      env: { TMPDIR: "/tmp", ...env },
       mounts: [{
         guest: "/",
-        host: `${this.#directory}/root`,
+        host: root,
         readOnly: false,
         quotaBytes: spec.disk_mb * 1024 * 1024,
       }],
@@ -193,6 +215,35 @@ export class Attempt {
     return { ...outcomeOf(exit), exit };
   }
 
+  async #runSteps(
+    native: NativeWork,
+    root: string,
+    env: Readonly<Record<string, string>>,
+  ): Promise<Outcome> {
+    try {
+      const { exit, level } = await runSteps(this.#world, native, {
+        order: this.order,
+        root,
+        env,
+        signal: this.#abort.signal,
+        note: (text) => this.log.note(text),
+        onLog: (chunk) => this.log.write(chunk),
+        started: (handle) => {
+          this.#handle = handle;
+          this.#startedAt ??= this.#world.now();
+          if (this.#stop) void handle.stop(0);
+          if (this.#state !== "running") this.#tell("running");
+        },
+      });
+      return { ...(this.#stop ? this.#stopped() : outcomeOf(exit)), exit, level };
+    } catch (error) {
+      if (this.#stop) return this.#stopped();
+      throw error;
+    } finally {
+      this.#handle = undefined;
+    }
+  }
+
   #stopped(): Outcome {
     return { state: this.#stop!.state, reason: this.#stop!.reason };
   }
@@ -207,7 +258,7 @@ export class Attempt {
       const kept = await keepOutputs(
         world,
         order.spec.outputs,
-        `${this.#directory}/root`,
+        `${this.#directory}/${FILES}`,
         state === "succeeded",
       );
       artifacts = kept.artifacts;
@@ -231,7 +282,7 @@ export class Attempt {
       ...(exit?.cpuMs === undefined ? {} : { cpu_ms: Math.round(exit.cpuMs) }),
       ...(exit?.peakMemoryBytes === undefined ? {} : { peak_bytes: exit.peakMemoryBytes }),
       runtime: order.spec.runtime,
-      level: LEVEL,
+      level: outcome.level ?? (order.spec.native ? "none: it was not started" : LEVEL),
       fetched_bytes: this.#fetched,
       stored_bytes: log.bytes + artifacts.reduce((n, a) => n + a.bytes, 0),
       out_of_memory: exit?.reason === "out_of_memory",
@@ -289,7 +340,7 @@ function outcomeOf(exit: ExitReport): Outcome {
     case "exited":
       return exit.code === 0
         ? { state: "succeeded", reason: "" }
-        : { state: "failed", reason: `exited with code ${exit.code}` };
+        : { state: "failed", reason: exit.message.replace(/^It exited/, "exited").replace(/\.$/, "") };
     case "timed_out":
       return { state: "timed_out", reason: exit.message };
     case "out_of_memory":

@@ -4,6 +4,7 @@ import type { Disk, Log, LogChunk, PeerStreams } from "../../ports.ts";
 import type { AttemptStatus, Digest, RunLogView } from "../../protocol/mod.ts";
 import type { RunHandle, RunSpec } from "../../runtimes/mod.ts";
 import type { Contents } from "../contents.ts";
+import type { AttemptWorld } from "./attempt.ts";
 import { Attempts } from "./attempts.ts";
 import { serveJobLogs } from "./log_protocol.ts";
 import { readRunLog, type RunLogQuery } from "./run_log.ts";
@@ -16,6 +17,7 @@ export interface JobHostOptions {
   readonly contents: Contents;
   readonly streams: PeerStreams;
   readonly log: Log;
+  startProgram: AttemptWorld["startProgram"];
   startRun(spec: RunSpec, onLog: (chunk: LogChunk) => void, signal: AbortSignal): Promise<RunHandle>;
   report(run: string, status: AttemptStatus): void;
 }
@@ -43,6 +45,7 @@ export class JobHost {
           signal,
           onProgress: (p) => onProgress(p.doneBytes),
         }),
+      startProgram: options.startProgram,
       startRun: options.startRun,
       report: options.report,
       now: Date.now,

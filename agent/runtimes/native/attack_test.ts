@@ -16,7 +16,7 @@ import {
   type ProgramResult,
   runProgram,
 } from "../../../tests/native_bed.ts";
-import type { SandboxLevel } from "../program.ts";
+import type { SandboxLevel } from "../../protocol/policy.ts";
 
 /** Its own: that is what it is for. */
 const OWN = ["write to own files", "write to own /tmp"];

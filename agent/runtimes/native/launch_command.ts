@@ -1,5 +1,5 @@
 /** The command line that starts a launcher, alone or inside namespaces of its own. */
-import type { SandboxLevel } from "../program.ts";
+import type { SandboxLevel } from "../../protocol/policy.ts";
 import { firstFile, isRoot } from "./machine.ts";
 
 /** A command line. */

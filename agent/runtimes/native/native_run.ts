@@ -2,7 +2,8 @@
 import type { LogChunk } from "../../ports.ts";
 import { RealmError } from "../../protocol/errors.ts";
 import { nativeLimits } from "../../protocol/native_limits.ts";
-import type { ProgramHandle, ProgramSpec, SandboxLevel } from "../program.ts";
+import type { SandboxLevel } from "../../protocol/policy.ts";
+import type { ProgramHandle, ProgramSpec } from "../program.ts";
 import type { ExitReport, RunStats } from "../runtime.ts";
 import type { Group } from "./cgroup/cgroups.ts";
 import type { LaunchOrder } from "./order.ts";

@@ -9,7 +9,8 @@ import {
   type ProgramResult,
   runProgram,
 } from "../../../tests/native_bed.ts";
-import { type ProgramSpec, type SandboxLevel, sandboxLevels } from "../program.ts";
+import { type SandboxLevel, sandboxLevels } from "../../protocol/policy.ts";
+import type { ProgramSpec } from "../program.ts";
 import { findGroups } from "./cgroup/cgroups.ts";
 import { allProcesses, isOver } from "./processes.ts";
 

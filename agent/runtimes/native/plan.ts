@@ -1,7 +1,8 @@
 /** From what is to run to what a launcher is told, level by level. Pure but for looks at the machine's own files. */
 import { RealmError } from "../../protocol/errors.ts";
 import { nativeLimits } from "../../protocol/native_limits.ts";
-import type { ProgramSpec, SandboxLevel } from "../program.ts";
+import type { SandboxLevel } from "../../protocol/policy.ts";
+import type { ProgramSpec } from "../program.ts";
 import { kernelFiles, PROGRAM_PATH, systemSettings, systemTrees } from "./machine.ts";
 import type { Bind, FileRules, FileView, LaunchOrder, ProcessLimits } from "./order.ts";
 
