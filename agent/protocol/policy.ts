@@ -38,7 +38,12 @@ const path = v.pipe(
 );
 
 /** What each rule takes. */
-export const policySchemas = {
+export const policySchemas: {
+  readonly allow_native_execution: v.GenericSchema<boolean>;
+  readonly sandbox_minimum: v.GenericSchema<SandboxLevel>;
+  readonly native_network: v.GenericSchema<NetworkReach>;
+  readonly native_read: v.GenericSchema<string[]>;
+} = {
   allow_native_execution: v.boolean("true or false"),
   sandbox_minimum: v.picklist(sandboxLevels, `one of ${sandboxLevels.join(", ")}`),
   native_network: v.picklist(networkReaches, `one of ${networkReaches.join(", ")}`),
@@ -46,7 +51,7 @@ export const policySchemas = {
     v.array(path, "a list of absolute paths"),
     v.maxLength(nativeLimits.readTrees, `at most ${nativeLimits.readTrees} paths`),
   ),
-} as const;
+};
 
 /** Rules in the order in which they are shown, each with what it says. */
 export const policyRules: Readonly<Record<PolicyRule, string>> = {

@@ -3,7 +3,7 @@ import type { LogChunk } from "../../ports.ts";
 import { RealmError } from "../../protocol/errors.ts";
 import { nativeLimits } from "../../protocol/native_limits.ts";
 import { type SandboxLevel, sandboxLevels } from "../../protocol/policy.ts";
-import { type ProgramHandle, type ProgramRuntime, type ProgramSpec, type SandboxReport } from "../program.ts";
+import type { ProgramHandle, ProgramRuntime, ProgramSpec, SandboxReport } from "../program.ts";
 import type { Probe } from "../runtime.ts";
 import { findGroups, type Groups } from "./cgroup/cgroups.ts";
 import { commandFor, type LauncherCommand, type SpawnLauncher } from "./launch_command.ts";
