@@ -305,7 +305,7 @@ inputs = [
   ]);
   assert.ok(v.is(SubmitSchema, wish), JSON.stringify(v.safeParse(SubmitSchema, wish).issues?.[0]?.message));
   const [run] = wish.runs;
-  assert.equal(run.program.name, "hello.wasm");
+  assert.equal(run.program?.name, "hello.wasm");
   assert.deepEqual([run.memory_mb, run.disk_mb, run.timeout_ms, run.priority], [256, 1_024, 3_600_000, 50]);
   assert.deepEqual(run.retry, { max: 0, on: ["node_lost", "timeout", "failure"], backoff_ms: 10_000 });
   assert.deepEqual(run.inputs.map((i) => i.from === "blob" && [i.form, i.read_only]), [

@@ -49,7 +49,7 @@ async function measure(nodes: number, wasm: Uint8Array): Promise<number[]> {
   const [node] = cluster.nodes;
   await cluster.client(node).realm();
   const spec = specOf(wasm, "bench");
-  await cluster.client(node).upload(spec.program.digest, wasm);
+  await cluster.client(node).upload(spec.program!.digest, wasm);
   for (let i = 0; i < 5; i++) await firstLine(cluster, node, spec);
   const times: number[] = [];
   for (let i = 0; i < ROUNDS; i++) times.push(await firstLine(cluster, node, spec));
@@ -62,7 +62,7 @@ async function manyShort(wasm: Uint8Array): Promise<number> {
   const client = cluster.client(node);
   await client.realm();
   const spec = specOf(wasm, "short");
-  await client.upload(spec.program.digest, wasm);
+  await client.upload(spec.program!.digest, wasm);
   await firstLine(cluster, node, spec);
   const started = performance.now();
   for (let i = 0; i < SHORT_JOBS / 25; i++) {

@@ -217,7 +217,7 @@ test("kill -9 of the node that runs a job: it is tried again elsewhere, and the 
   await eventually("some lines are there", async () => (await logOf(cluster, reader, run)).length > 5);
   const { program } = await cluster.client(reader).runSpec(run);
   await eventually("another node keeps the program", async () => {
-    const { holders } = await cluster.client(reader).blob(program.digest);
+    const { holders } = await cluster.client(reader).blob(program!.digest);
     return holders.some((h) => h !== view.attempts[0].node);
   });
   await cluster.kill(victim);

@@ -85,7 +85,7 @@ function start(world: World, node: SimNode, order: AttemptOrder): void {
     if (fake.cancelled) return end(world, node, fake, "cancelled", "cancelled");
     if (missing) return end(world, node, fake, "failed", "an input is not there");
     report(world, node, order, "running");
-    const { digest } = order.spec.program;
+    const { digest } = order.spec.program!;
     const took = 50 + world.random() * 2_000;
     if (digest === programs.endless) {
       later(
