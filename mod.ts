@@ -67,6 +67,7 @@ export {
 } from "./agent/protocol/job_record.ts";
 export {
   type JobRunSpec,
+  type NativeWork,
   runIdsOf,
   type RunInput,
   type RunOutput,
@@ -164,12 +165,14 @@ export {
 export type { DirectoryEntry, Disk, DiskWriter, FileInfo, Hasher, Sha256 } from "./agent/ports.ts";
 export { limits, timing } from "./agent/protocol/limits.ts";
 export {
+  type NetworkReach,
   type Policy,
   type PolicyRule,
   policyRules,
-  policySchemas,
   type PolicySettings,
   type PolicyWish,
+  readPolicyValue,
+  type SandboxLevel,
 } from "./agent/protocol/policy.ts";
 export { type NodeInfo, type ReplicaState, replicaStates } from "./agent/protocol/record.ts";
 export { type KnownKey, nearest } from "./agent/protocol/schema_problems.ts";

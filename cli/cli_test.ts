@@ -176,6 +176,16 @@ Deno.test("changes are signed commands, and their ids are printed", async () => 
     ["node tag node-3", "node.tag", { node: other, tags: [] }],
     ["node drain node-3", "node.drain", { node: other }],
     ["node remove node-3 --yes", "node.remove", { node: other }],
+    ["policy set allow_native_execution=true --node node-3", "policy.set", {
+      rule: "allow_native_execution",
+      value: true,
+      node: other,
+    }],
+    ["policy set native_read=/opt/a,/opt/b", "policy.set", {
+      rule: "native_read",
+      value: ["/opt/a", "/opt/b"],
+    }],
+    ["policy set sandbox_minimum=", "policy.set", { rule: "sandbox_minimum", value: null }],
     ["app scale site 3 --detach", "app.scale", { app: "site", replicas: 3 }],
     ["app rollback site 1 --detach", "app.rollback", { app: "site", revision: "a".repeat(64) }],
     ["app remove site --yes --detach", "app.remove", { app: "site", volumes: false }],

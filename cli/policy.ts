@@ -3,9 +3,8 @@ import {
   nearest,
   type PolicyRule,
   policyRules,
-  policySchemas,
   type PolicySettings,
-  type PolicyWish,
+  readPolicyValue,
   shortId,
 } from "../mod.ts";
 import { connect } from "./connection.ts";
@@ -47,23 +46,6 @@ export const show: Handler = async (i) => {
   });
 };
 
-/** What a rule takes, from its text. */
-function valueOf(rule: PolicyRule, written: string): PolicyWish["value"] {
-  if (written === "") return null;
-  const schema = policySchemas[rule];
-  const value = rule === "allow_native_execution"
-    ? written === "true" ? true : written === "false" ? false : written
-    : rule === "native_read"
-    ? written.split(",")
-    : written;
-  const answer = schema["~standard"].validate(value);
-  if ("then" in answer) throw new TypeError("a rule's schema is synchronous");
-  if (answer.issues) {
-    throw new UsageError(`${rule} takes ${answer.issues[0].message}, not '${written}'`);
-  }
-  return value;
-}
-
 /** Sets one rule. */
 export const set: Handler = async (i) => {
   const [, name, written] = /^([^=]*)=(.*)$/s.exec(i.args[0]) ?? [];
@@ -77,13 +59,15 @@ export const set: Handler = async (i) => {
       `there is no rule '${name}'; ${near ? `did you mean '${near}'?` : `there are ${rules.join(", ")}`}`,
     );
   }
-  const value = valueOf(rule, written);
+  const read = readPolicyValue(rule, written);
+  if (!read.ok) throw new UsageError(`${read.message}, not '${written}'`);
+  const { value } = read;
   const client = await connect(i, "write");
   const wanted = text(i, "node");
   const node = wanted === undefined ? undefined : await nodeNamed(client, wanted);
   const done = await client.command("policy.set", {
     rule,
-    value: value as never,
+    value,
     ...(node ? { node: node.id } : {}),
   });
   const where = node ? `on ${node.name}` : "in the realm";

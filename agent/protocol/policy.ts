@@ -4,18 +4,19 @@
  * commands.
  */
 import * as v from "valibot";
+import { ok, refuse, type Result } from "./errors.ts";
 import { isNodeId, type NodeId } from "./identity.ts";
 import { nativeLimits } from "./native_limits.ts";
 
-/** Sandbox levels for programs of the operating system, weakest first. */
-export const sandboxLevels = ["floor", "namespaced"] as const;
-/** One of {@link sandboxLevels}. */
-export type SandboxLevel = (typeof sandboxLevels)[number];
+/** A sandbox level for programs of the operating system. */
+export type SandboxLevel = "floor" | "namespaced";
+/** All levels, weakest first. */
+export const sandboxLevels = ["floor", "namespaced"] as const satisfies readonly SandboxLevel[];
 
-/** Networks that a program may be given, narrowest first. */
-export const networkReaches = ["none", "full"] as const;
-/** One of {@link networkReaches}. `none` still lets a job use its own loopback where the sandbox has one. */
-export type NetworkReach = (typeof networkReaches)[number];
+/** A network that a program may be given. `none` still lets it use its own loopback where the sandbox has one. */
+export type NetworkReach = "none" | "full";
+/** All reaches, narrowest first. */
+export const networkReaches = ["none", "full"] as const satisfies readonly NetworkReach[];
 
 /** All rules. */
 export interface Policy {
@@ -78,6 +79,18 @@ export interface PolicyWish {
   readonly rule: PolicyRule;
   /** As {@link policySchemas} has it; `null`: as if it had never been set. */
   readonly value: boolean | string | readonly string[] | null;
+}
+
+/** The value of a rule from its text, as the command line takes it; an empty text takes back what was set. */
+export function readPolicyValue(rule: PolicyRule, text: string): Result<PolicyWish["value"]> {
+  if (text === "") return ok(null);
+  const value = rule === "native_read"
+    ? text.split(",")
+    : rule === "allow_native_execution" && /^(true|false)$/.test(text)
+    ? text === "true"
+    : text;
+  const parsed = v.safeParse(policySchemas[rule] as v.GenericSchema<PolicyWish["value"]>, value);
+  return parsed.success ? ok(parsed.output) : refuse("usage", `${rule} takes ${parsed.issues[0].message}`);
 }
 
 /** Schema of {@link PolicyWish}. */
