@@ -7,6 +7,7 @@ import type { Assets } from "./mod.ts";
 /** What the bundle is made of, below the root; the lock file stands for the packages. */
 const SOURCES = [
   "ui/app",
+  "ui/build.ts",
   "ui/deno.json",
   "agent/protocol",
   "agent/api",
@@ -15,6 +16,7 @@ const SOURCES = [
   "deno.json",
   "deno.lock",
 ];
+/** The word in the middle is painted while the script is still being read. */
 const PAGE = (script: string, style: string, icon: string) =>
   `<!doctype html>
 <html lang="en">
@@ -27,7 +29,7 @@ const PAGE = (script: string, style: string, icon: string) =>
 <link rel="stylesheet" href="/${style}">
 <script type="module" src="/${script}"></script>
 </head>
-<body><div id="app"></div><noscript>The dashboard needs JavaScript. Without it: realm status</noscript></body>
+<body><div id="app"><p class="opening">Realm</p></div><noscript>The dashboard needs JavaScript. Without it: realm status</noscript></body>
 </html>
 `;
 

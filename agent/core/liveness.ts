@@ -23,6 +23,8 @@ export interface Liveness {
     NodeId,
     { readonly incarnation: number; readonly since: number; readonly own: boolean }
   >;
+  /** When each neighbour last gave a sign of life or was probed. */
+  readonly touched: Map<NodeId, number>;
   neighbours: readonly NodeId[];
   /** Sorted by position on the ring; what {@link neighbours} was made from. */
   ring: readonly NodeId[];
@@ -36,6 +38,7 @@ export interface Liveness {
 export const createLiveness = (): Liveness => ({
   probes: new Map(),
   suspects: new Map(),
+  touched: new Map(),
   neighbours: [],
   ring: [],
   nextN: 1,
@@ -124,6 +127,27 @@ export function asked(
   return [startProbe(state, target, now, "asked", by)];
 }
 
+/** A message came from `id` itself: within this round there is no need to probe it. */
+export function heard(state: Liveness, id: NodeId, now: number): void {
+  if (state.neighbours.includes(id)) state.touched.set(id, now);
+}
+
+/**
+ * The neighbour whose turn it is: the one of which nothing was heard for longest, when that is about a round of probes.
+ * Where two nodes watch each other, one probe so tells both that the other lives.
+ */
+function nextTarget(state: Liveness, alive: readonly NodeId[], now: number): NodeId | undefined {
+  for (const id of state.touched.keys()) if (!alive.includes(id)) state.touched.delete(id);
+  const due = now - (alive.length - 0.5) * timing.probeIntervalMs;
+  let target: NodeId | undefined, oldest = due;
+  for (const id of alive) {
+    const at = state.touched.get(id) ?? 0;
+    if (at <= oldest && (target === undefined || at < oldest)) [target, oldest] = [id, at];
+  }
+  if (target !== undefined) state.touched.set(target, now);
+  return target;
+}
+
 /** `target` lives (it answered us, or another that we asked). Returns who waits for the news. */
 export function answered(
   state: Liveness,
@@ -186,16 +210,16 @@ export function tickLiveness(state: Liveness, facts: LivenessFacts): LivenessAct
   }
   if (now >= state.nextProbeAt) {
     state.nextProbeAt = now + timing.probeIntervalMs;
-    const targets = state.neighbours.filter((id) => facts.alive.includes(id));
-    if (targets.length > 0) {
-      const target = targets[state.turn++ % targets.length];
-      if (![...state.probes.values()].some((p) => p.target === target && p.stage !== "asked")) {
-        actions.push(startProbe(state, target, now, "direct"));
-      }
-      // A suspect is probed on and on: its answer is what clears it.
-      for (const suspect of state.suspects.keys()) {
-        if (suspect !== target) actions.push(startProbe(state, suspect, now, "direct"));
-      }
+    const target = nextTarget(state, state.neighbours.filter((id) => facts.alive.includes(id)), now);
+    if (
+      target !== undefined &&
+      ![...state.probes.values()].some((p) => p.target === target && p.stage !== "asked")
+    ) {
+      actions.push(startProbe(state, target, now, "direct"));
+    }
+    // A suspect is probed on and on: its answer is what clears it.
+    for (const suspect of state.suspects.keys()) {
+      if (suspect !== target) actions.push(startProbe(state, suspect, now, "direct"));
     }
   }
   if (now >= state.nextRetryAt && facts.unreachable.length > 0) {

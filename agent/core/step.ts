@@ -23,6 +23,7 @@ import type { Effect, Event } from "./events.ts";
 import {
   answered,
   asked,
+  heard,
   hint,
   type LivenessAction,
   type LivenessFacts,
@@ -334,6 +335,7 @@ class Step {
   #heard(from: NodeId, digest: string, incarnation: number): void {
     const core = this.#core;
     answered(core.liveness, from, undefined);
+    heard(core.liveness, from, this.#now);
     const state = nodeState(core, from);
     if (state === "unreachable" || state === "left") {
       // It lives: let it say so with a higher incarnation, for all to see.

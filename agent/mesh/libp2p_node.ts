@@ -13,6 +13,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { toHex, utf8 } from "../protocol/encoding.ts";
 import { limits, meshLimits } from "../protocol/limits.ts";
 import { pairFamilies } from "./families.ts";
+import { sparseWindowUpdates, wholeMessages } from "./fewer_packets.ts";
 import { gated } from "./gate.ts";
 import { silentLogger } from "./libp2p_log.ts";
 import type { MeshOptions } from "./options.ts";
@@ -34,12 +35,12 @@ const streamOptions = {
 
 /** The muxer of members' connections. Liveness is the core's business: no keep-alive here. */
 const memberMuxer = () =>
-  yamux({
+  sparseWindowUpdates(yamux({
     enableKeepAlive: false,
     maxInboundStreams: meshLimits.streamsPerPeer,
     maxOutboundStreams: meshLimits.streamsPerPeer,
     streamOptions,
-  });
+  }));
 /** The muxer of strangers' connections: one stream. */
 const strangerMuxer = () =>
   yamux({ enableKeepAlive: false, maxInboundStreams: 1, maxOutboundStreams: 1, streamOptions });
@@ -87,7 +88,7 @@ export async function createMember(options: MeshOptions, admits: (id: NodeId) =>
     ],
     connectionEncrypters: [
       (components) =>
-        gated(noise()(components), {
+        gated(wholeMessages(noise()(components)), {
           admits,
           join: options.join,
           joinsPerMinute: options.joinsPerMinute ?? limits.joinsPerMinute,

@@ -411,6 +411,8 @@ export const meshLimits = {
   peerQueueMessages: 1_024,
   /** Flow-control window of one stream at most; also what a slow reader makes us hold. */
   streamWindowBytes: 2 * 1024 * 1024,
+  /** Window that a reader gives back in one packet: a quarter of Yamux's 256 KiB, so that no sender waits for it. */
+  windowUpdateBytes: 64 * 1024,
   /** Unread bytes of a stream held before the peer is told to wait. */
   streamReadBytes: 256 * 1024,
   /** Streams that one peer may hold open, all protocols together. */

@@ -3,16 +3,21 @@
  * form, agree on a deploy, notice a death. Real processes by the real command line. By hand: `deno task bench mesh`, or
  * `deno run -A tests/bench/mesh_bench.ts three|many` for one half.
  */
+import { fileURLToPath } from "node:url";
+import { hostTarget } from "../../targets/table.ts";
 import { Cluster, type ClusterNode, eventually } from "../cluster.ts";
 import { buildExample } from "./example.ts";
 import { atMost, type Figure, median, note, pause, type Usage, usage } from "./figures.ts";
 
 const IDLE_MS = 20_000;
+/** After its start an agent is busy for about half a minute: code is compiled, the heap is collected twice. */
+const SETTLE_MS = 60_000;
 const FORM_ROUNDS = 3;
 const MANY = 50;
 /** Nodes that start at the same time: more would only wait for a processor. */
 const STARTING = 2;
 
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const cpuPercent = (before: Usage, after: Usage, ms: number): number =>
   100 * (after.cpuMs - before.cpuMs) / ms;
 
@@ -25,20 +30,51 @@ async function measureIdle(nodes: readonly ClusterNode[]): Promise<{ cpu: number
   return { cpu: after.map((u, i) => cpuPercent(before[i], u, ms)), rss: after.map((u) => u.rssMb) };
 }
 
-/** Three nodes: forming by invite, idleness. */
+/** What idle agents of a realm of three cost, `by` the executable or the source. */
+async function idle(cluster: Cluster, by: string, judged: boolean): Promise<Figure[]> {
+  await pause(SETTLE_MS);
+  const { rss, cpu } = await measureIdle(cluster.nodes);
+  const supervisor = `supervisor ${(await usage(cluster.nodes[0].process!.pid)).rssMb.toFixed(0)} MB`;
+  const [memory, processor] = [
+    `idle agent of three, ${by}: memory`,
+    `idle agent of three, ${by}: processor over ${IDLE_MS / 1_000} s`,
+  ];
+  return judged
+    ? [
+      atMost(memory, Math.max(...rss), 100, "MB RSS", supervisor),
+      atMost(processor, median(cpu), 0.5, "%", `load ${Deno.loadavg()[0].toFixed(1)}`),
+    ]
+    : [
+      note(memory, `${Math.max(...rss).toFixed(0)} MB RSS`, supervisor),
+      note(processor, `${median(cpu).toFixed(2)} %`, `load ${Deno.loadavg()[0].toFixed(1)}`),
+    ];
+}
+
+/** Builds the executable of this machine into a temporary folder. */
+async function executable(): Promise<string> {
+  const out = await Deno.makeTempDir();
+  const { platform } = hostTarget()!;
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", at("../../targets/build.ts"), "--target", platform, "--out", out],
+  }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  for await (const { name } of Deno.readDir(out)) if (name.startsWith("realm-")) return `${out}/${name}`;
+  throw new Error(`no executable in ${out}`);
+}
+
+/** Three nodes: forming by invite; idleness of what people run, the executable, and of a run from source beside it. */
 async function three(): Promise<Figure[]> {
   const formed: number[] = [];
-  let idle: Awaited<ReturnType<typeof measureIdle>> | undefined;
-  let supervisor = 0;
+  const figures: Figure[] = [];
   for (let round = 0; round < FORM_ROUNDS; round++) {
     await using cluster = await Cluster.start({ nodes: 3 });
     formed.push(cluster.formedMs);
-    if (round < FORM_ROUNDS - 1) continue;
-    // Start-up settles: code is compiled, the first heap is collected.
-    await pause(5_000);
-    idle = await measureIdle(cluster.nodes);
-    supervisor = (await usage(cluster.nodes[0].process!.pid)).rssMb;
+    if (round === FORM_ROUNDS - 1) figures.push(...await idle(cluster, "from source", false));
   }
+  Deno.env.set("REALM_EXECUTABLE", await executable());
+  await using cluster = await Cluster.start({ nodes: 3 });
+  figures.push(...await idle(cluster, "executable", true));
+  Deno.env.delete("REALM_EXECUTABLE");
   return [
     atMost(
       "three processes form a realm by invite (invite → all see all)",
@@ -47,14 +83,7 @@ async function three(): Promise<Figure[]> {
       "s",
       `${FORM_ROUNDS} rounds: ${formed.map(Math.round).join(", ")} ms`,
     ),
-    atMost(
-      "idle agent of three: memory",
-      Math.max(...idle!.rss),
-      100,
-      "MB RSS",
-      `supervisor ${supervisor.toFixed(0)} MB`,
-    ),
-    atMost(`idle agent of three: processor over ${IDLE_MS / 1_000} s`, median(idle!.cpu), 0.5, "%"),
+    ...figures,
   ];
 }
 
@@ -87,7 +116,7 @@ async function many(site: string): Promise<Figure[]> {
     note(`${MANY} agents, ${STARTING} starting at a time: all up`, `${(up / 1_000).toFixed(1)} s`),
     note(`${MANY} agents: each sees all ${MANY} alive`, `${(formed / 1_000).toFixed(1)} s`),
   ];
-  await pause(5_000);
+  await pause(SETTLE_MS);
   const idle = await measureIdle(cluster.nodes);
   figures.push(
     atMost(

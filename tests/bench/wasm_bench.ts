@@ -3,6 +3,9 @@
  * taken round by round, the median counts. Gateway and runtime run in a process of their own, as in an agent.
  * By hand: `deno run -A tests/bench/wasm_bench.ts`. Needs node with npm, and the packages of suite `wasi`.
  */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { buildWasmFixtures } from "../fixtures/build.ts";
 import { createBed, replica, route } from "../gateway_bed.ts";
@@ -79,7 +82,9 @@ async function jco(wasm: string, isolate: boolean): Promise<Contestant> {
     wasm,
     ...(isolate ? ["--isolate-requests", "instance"] : []),
   ];
-  const child = new Deno.Command(await jcoBinary(), { args, stdout: "null", stderr: "null" }).spawn();
+  // jco starts servers of its own: a process group, so that all of them end.
+  const child = spawn(await jcoBinary(), args, { detached: true, stdio: "ignore" });
+  const ended = once(child, "exit");
   const deadline = performance.now() + 60_000;
   while (true) {
     try {
@@ -94,8 +99,8 @@ async function jco(wasm: string, isolate: boolean): Promise<Contestant> {
     name: `jco serve${isolate ? " --isolate-requests instance" : ""}`,
     port,
     async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
-      await child.status;
+      process.kill(-child.pid!, "SIGKILL");
+      await ended;
     },
   };
 }

@@ -111,7 +111,16 @@ async function dialogs(page: Page): Promise<void> {
   });
   await dialog.getByText("copies = 2").waitFor();
   await look("put a file");
-  for (const words of ["scale app-0", "remove app-0", "roll back app-0", "unpin img", "change pin img"]) {
+  for (
+    const words of [
+      "scale app-0",
+      "remove app-0",
+      "roll back app-0",
+      "unpin img",
+      "change pin img",
+      "revoke <img",
+    ]
+  ) {
     await seek(words);
     await look(words);
   }

@@ -1,5 +1,6 @@
 /** An agent in memory whose every free text wants to be more than a text. */
-import { createFakeAgent, type FakeAgent, realm, testApp, testNode } from "../fake_agent.ts";
+import { keyIdOf } from "../../mod.ts";
+import { createFakeAgent, type FakeAgent, realm, testApp, testNode, testSigner } from "../fake_agent.ts";
 
 /** Markup that would set `pwned`. */
 export const IMG = '<img src=x onerror="pwned=1">';
@@ -26,6 +27,7 @@ export function hostileAgent(): { readonly agent: FakeAgent; readonly digest: st
     agent.appViews.set(app.name, { ...app, replicas, links: ["javascript:pwned=1", ...app.links] });
   }
   const digest = "d".repeat(64);
+  const granted = keyIdOf(testSigner(9).publicKey);
   const blob = {
     digest,
     size: 5,
@@ -55,7 +57,10 @@ export function hostileAgent(): { readonly agent: FakeAgent; readonly digest: st
         ...status,
         problems: HOSTILE.map((what) => ({ what, why: text, fix: `realm why ${IMG}` })),
       }),
-      keys: () => [{ key: realm, role: "owner", name: text }],
+      keys: () => [
+        { key: realm, role: "owner", name: text },
+        { key: granted, role: "viewer", name: IMG, issuer: realm, from: at, until: at + 3_600_000 },
+      ],
       blobs: () => Promise.resolve([blob]),
       blob: () => Promise.resolve(blob),
       history: () => revisions,

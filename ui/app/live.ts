@@ -13,8 +13,8 @@ export const events = signal<readonly EventView[] | undefined>(undefined);
 export const version = signal(0);
 /** Rises with each entry of the audit. */
 export const audited = signal(0);
-/** Whether what is shown is current; `since`: from when on it is not. */
-export const link = signal<{ readonly live: boolean; readonly since: number }>({ live: true, since: 0 });
+/** Whether what is shown is current; `since`: from when on it is not, 0 while the first connection is being made. */
+export const link = signal<{ readonly live: boolean; readonly since: number }>({ live: false, since: 0 });
 /** Now, to the second. */
 export const now = signal(Date.now());
 
@@ -82,20 +82,22 @@ async function follow(s: Session): Promise<void> {
   const both = AbortSignal.any([attempt.signal, s.end.signal]);
   const dirty = new Set<string>();
   let pending: EventView[] = [];
-  let running = false, failure: unknown;
+  let running = false, open = false, failure: unknown;
   const again = async (...what: string[]) => {
     for (const w of what) dirty.add(w);
     if (running) return;
     running = true;
     try {
       while (dirty.size > 0 && !both.aborted) {
+        // Read after the stream was opened: nothing that changes from now on is missed.
+        const current = open;
         const now = new Set(dirty), told = pending;
         dirty.clear();
         pending = [];
         if (told.length > 0) remember(told);
         if (told.some((e) => e.topic === "audit")) audited.value++;
         await refresh(s, now);
-        link.value = { live: true, since: 0 };
+        if (current && !link.value.live) link.value = { live: true, since: 0 };
         await wait(THROTTLE_MS, both);
       }
     } catch (error) {
@@ -106,7 +108,10 @@ async function follow(s: Session): Promise<void> {
     }
   };
   heard.at = Date.now();
-  heard.opened = () => void again("realm", "nodes", "apps");
+  heard.opened = () => {
+    open = true;
+    void again("realm", "nodes", "apps");
+  };
   let polls = 0;
   const poll = setInterval(() => {
     if (Date.now() - heard.at > SILENCE_MS) attempt.abort();
@@ -141,7 +146,7 @@ async function run(s: Session): Promise<void> {
       }
     }
     if (s.end.signal.aborted) return;
-    if (link.value.live) link.value = { live: false, since: Date.now() };
+    if (link.value.live || link.value.since === 0) link.value = { live: false, since: Date.now() };
     if (Date.now() - started > SILENCE_MS) tries = 0;
     await wait(RETRY_MS[Math.min(tries, RETRY_MS.length - 1)], s.end.signal);
   }
@@ -158,6 +163,6 @@ export function startLive(): void {
     nodes.value = undefined;
     apps.value = undefined;
     events.value = undefined;
-    link.value = { live: true, since: 0 };
+    link.value = { live: false, since: 0 };
   });
 }

@@ -5,11 +5,11 @@ import { startLive } from "./live.ts";
 import { sentence } from "./parts.tsx";
 import { placeAt } from "./places.tsx";
 import { decoded, path, startRouter } from "./router.ts";
-import { holdsLink, notice, session, signInByLink } from "./session.ts";
+import { notice, session, signInByLink, takeLink } from "./session.ts";
 import { Shell } from "./shell.tsx";
 import { SignIn } from "./sign_in.tsx";
 
-/** Whether a link is being opened: something is seen before the node has answered. */
+/** Whether a link is being opened. */
 const opening = signal(false);
 
 function View() {
@@ -33,10 +33,13 @@ function Page() {
 startRouter();
 startLive();
 async function open(): Promise<void> {
-  if (!holdsLink()) return;
+  const link = takeLink();
+  if (link === undefined) return;
   opening.value = true;
+  // Making keys and signing is work: the page is painted first.
+  await new Promise((resolve) => setTimeout(resolve));
   try {
-    await signInByLink();
+    await signInByLink(link);
   } catch (error) {
     notice.value = sentence(error);
   }

@@ -95,14 +95,16 @@ async function signIn(credentials: Credentials): Promise<void> {
   session.value = { client, role: view.role, key: view.key, credentials: own, end };
 }
 
-/** Whether the address holds a key. */
-export const holdsLink = (): boolean => location.hash.startsWith("#key=");
-
-/** Takes the key out of the address and out of the history, then signs in with it. */
-export async function signInByLink(): Promise<void> {
-  if (!holdsLink()) return;
+/** Takes a link's key out of the address and out of the history; `undefined` where there is none. */
+export function takeLink(): string | undefined {
+  if (!location.hash.startsWith("#key=")) return undefined;
   const text = location.hash.slice(5);
   history.replaceState(null, "", location.pathname + location.search);
+  return text;
+}
+
+/** Signs in with the key of a link. */
+export async function signInByLink(text: string): Promise<void> {
   const { realm, seed, grants } = unwrap(parseDelegation(text));
   await signIn({ realm, signer: signerFromSeed(seed), grants });
 }

@@ -58,7 +58,7 @@ function Side() {
 }
 
 function Top() {
-  const self = nodes.value?.find((n) => n.self);
+  const self = nodes.value?.find((n) => n.self), { live, since } = link.value;
   return (
     <header class="top">
       <button
@@ -83,9 +83,9 @@ function Top() {
         <kbd aria-hidden="true">{KEY}</kbd>
       </button>
       <span class="who">
-        <span class={`state ${link.value.live ? "good" : "bad"}`} role="status">
+        <span class={`state ${live ? "good" : since === 0 ? "calm" : "bad"}`} role="status">
           <i aria-hidden="true" />
-          {link.value.live ? "live" : "reconnecting"}
+          {live ? "live" : since === 0 ? "connecting" : "reconnecting"}
         </span>
         <span class="muted wide" title={session.value?.key}>
           {session.value?.role} · at {self?.name.slice(0, 24) ?? "…"}
@@ -104,7 +104,7 @@ function Top() {
 
 /** See the module's text. */
 export function Shell({ children }: { children: ComponentChildren }) {
-  const { live, since } = link.value;
+  const { live, since } = link.value, old = !live && since > 0;
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
   useEffect(() => {
@@ -125,13 +125,13 @@ export function Shell({ children }: { children: ComponentChildren }) {
       </a>
       <Top />
       <Side />
-      {!live && (
+      {old && (
         <p class="stale" role="alert">
           No connection to this node for{" "}
           {span(now.value - since)}: what you see is from then. Trying again by itself.
         </p>
       )}
-      <main id="main" ref={main} tabIndex={-1} class={live ? "" : "old"}>{children}</main>
+      <main id="main" ref={main} tabIndex={-1} class={old ? "old" : ""}>{children}</main>
       <footer class="foot muted">
         {realm.value && (
           <>

@@ -14,7 +14,7 @@ const order = signal<Order | undefined>(undefined);
 const grave = signal(false);
 
 const columns: readonly Column<EventView>[] = [
-  { head: "When", size: "110px", cell: (e) => <Time at={e.at} />, phone: "side" },
+  { head: "When", size: "110px", cell: (e) => <Time at={e.at} />, phone: "sub" },
   { head: "Topic", size: "90px", cell: (e) => e.topic, by: (e) => e.topic, phone: "sub" },
   {
     head: "Weight",

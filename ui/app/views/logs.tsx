@@ -163,7 +163,11 @@ export function Logs({ app }: { app: string }) {
       <p class="under">
         <Command line={`realm app logs ${quote(app)} -f${grep ? ` --grep ${quote(grep)}` : ""}`} />
         <small class="muted">
-          {shown.length > DRAWN ? `the newest ${DRAWN} of ${shown.length} lines` : `${shown.length} lines`}
+          {shown.length > DRAWN
+            ? `the newest ${DRAWN} of ${shown.length} lines`
+            : shown.length === 1
+            ? "1 line"
+            : `${shown.length} lines`}
         </small>
       </p>
     </Panel>
