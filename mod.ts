@@ -27,6 +27,7 @@ export {
 } from "./agent/api/client.ts";
 export { makeKeyFile, signerOfKeyFile } from "./agent/api/key_seal.ts";
 export { type ManifestStep, manifestSteps, type StepSources } from "./agent/api/manifest_steps.ts";
+export { rerunWish } from "./agent/api/job_rerun.ts";
 export { readAtMost, readRealmPackage, type RealmPackage } from "./agent/api/realm_package.ts";
 export { newSeed, signerFromSeed, verifier } from "./agent/api/signing.ts";
 export type { UploadOptions, UploadSource } from "./agent/api/uploading.ts";

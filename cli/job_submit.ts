@@ -5,6 +5,7 @@ import {
   parseRealmManifest,
   type RealmClient,
   RealmError,
+  rerunWish,
   runIdsOf,
   submissionOf,
   type SubmitWish,
@@ -109,26 +110,6 @@ export const submit: Handler = async (i) => {
 /** Runs the same again. What it took from jobs of its pipeline it takes as it was then. */
 export const rerun: Handler = async (i) => {
   const client = await connect(i, "write");
-  const run = await client.run(i.args[0]);
-  const spec = await client.runSpec(run.id);
-  const inputs: SubmitWish["runs"][number]["inputs"] = [];
-  for (const input of spec.inputs) {
-    if (input.from === "blob") {
-      inputs.push(input);
-      continue;
-    }
-    const makers = await Promise.all(run.runs.map((id) => client.run(id)));
-    const found = makers.find((r) => r.job === input.job)?.artifacts.find((a) => a.name === input.output);
-    if (!found) {
-      throw new RealmError(
-        "not_found",
-        `the artifact ${input.output} of ${input.job}, which ${run.id} takes, was not kept; submit the pipeline again`,
-      );
-    }
-    const { digest, bytes: size, form } = found;
-    inputs.push({ from: "blob", digest, bytes: size, form, mount: input.mount, read_only: false });
-  }
-  const { max_parallel: _, ...rest } = spec;
-  const wish: SubmitWish = { runs: [{ ...rest, needs: [], inputs, fail_fast: false }], of: run.id };
+  const wish = await rerunWish(client, await client.run(i.args[0]));
   return await submitWish(i, client, wish, { files: 0, bytes: 0 });
 };

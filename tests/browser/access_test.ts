@@ -119,6 +119,7 @@ async function dialogs(page: Page): Promise<void> {
       "unpin img",
       "change pin img",
       "revoke <img",
+      "run again run-1",
     ]
   ) {
     await seek(words);

@@ -1,6 +1,14 @@
 /** An agent in memory whose every free text wants to be more than a text. */
 import { keyIdOf } from "../../mod.ts";
-import { createFakeAgent, type FakeAgent, realm, testApp, testNode, testSigner } from "../fake_agent.ts";
+import {
+  createFakeAgent,
+  type FakeAgent,
+  realm,
+  testApp,
+  testNode,
+  testRun,
+  testSigner,
+} from "../fake_agent.ts";
 
 /** Markup that would set `pwned`. */
 export const IMG = '<img src=x onerror="pwned=1">';
@@ -37,6 +45,39 @@ export function hostileAgent(): { readonly agent: FakeAgent; readonly digest: st
     pin: { copies: 2, tags: [] },
     here: true,
   };
+  agent.runViews.clear();
+  const report = {
+    wall_ms: 5,
+    runtime: text,
+    level: text,
+    fetched_bytes: 0,
+    stored_bytes: 0,
+    out_of_memory: false,
+  };
+  for (const [i, job] of HOSTILE.entries()) {
+    const attempt = {
+      id: `attempt-${i}`,
+      number: 1,
+      node: agent.self,
+      node_name: job,
+      epoch: 1,
+      state: "failed" as const,
+      reason: text,
+      at,
+      report,
+    };
+    const run = testRun(`run-${i}`, job, {
+      state: "failed",
+      reason: text,
+      matrix: { [IMG]: job },
+      labels: { [IMG]: job },
+      needs: HOSTILE.slice(0, i),
+      runs: HOSTILE.map((_, n) => `run-${n}`),
+      attempts: [attempt],
+      artifacts: HOSTILE.map((name) => ({ name, digest, bytes: 1, form: "file" as const, until: at })),
+    });
+    agent.runViews.set(run.id, run);
+  }
   const status = agent.status();
   const findings = HOSTILE.map((h) => ({ subject: h, state: "missing" as const, detail: h, fix: h }));
   const revisions = HOSTILE.map((version, i) => ({

@@ -19,6 +19,10 @@ export function span(ms: number): string {
   return `${Math.round(s / 86_400)} d`;
 }
 
+/** A stretch of time that was measured: `340 ms`, `2.5 s`, then as {@link span}. */
+export const duration = (ms: number): string =>
+  ms < 1_000 ? `${Math.round(ms)} ms` : ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : span(ms);
+
 /** Characters that show nothing and can make a text look like another: controls, turns of direction, empty spaces. */
 // deno-lint-ignore no-control-regex
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
@@ -35,15 +39,15 @@ export const quote = (word: string): string =>
 
 /** What a state means for the eye. */
 export function tone(state: string): "good" | "warn" | "bad" | "calm" {
-  if (/^(alive|healthy|steady|ok|accepted|current|open)$/.test(state)) return "good";
+  if (/^(alive|healthy|steady|ok|accepted|current|open|running|succeeded)$/.test(state)) return "good";
   if (
-    /^(unreachable|failed|refused|unhealthy|rejected|missing|rolled_back|revoked|expired|lost|error|no answer|node unreachable)$/
+    /^(unreachable|failed|refused|unhealthy|rejected|missing|rolled_back|revoked|expired|lost|timed_out|error|no answer|node unreachable)$/
       .test(state)
   ) {
     return "bad";
   }
   if (
-    /^(suspect|degraded.*|.*warnings?|rolling|cordoned|draining|fetching|verifying|starting|stopping|pending)$/
+    /^(suspect|degraded.*|.*warnings?|rolling|cordoned|draining|fetching|verifying|starting|stopping|pending|offered|preparing)$/
       .test(
         state,
       )

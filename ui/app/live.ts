@@ -15,6 +15,8 @@ export const version = signal(0);
 export const audited = signal(0);
 /** Whether what is shown is current; `since`: from when on it is not, 0 while the first connection is being made. */
 export const link = signal<{ readonly live: boolean; readonly since: number }>({ live: false, since: 0 });
+/** Rises with each change of a run. */
+export const worked = signal(0);
 /** Now, to the second. */
 export const now = signal(Date.now());
 
@@ -96,6 +98,7 @@ async function follow(s: Session): Promise<void> {
         pending = [];
         if (told.length > 0) remember(told);
         if (told.some((e) => e.topic === "audit")) audited.value++;
+        if (told.some((e) => e.topic === "jobs")) worked.value++;
         await refresh(s, now);
         if (current && !link.value.live) link.value = { live: true, since: 0 };
         await wait(THROTTLE_MS, both);
@@ -110,6 +113,9 @@ async function follow(s: Session): Promise<void> {
   heard.at = Date.now();
   heard.opened = () => {
     open = true;
+    // What changed while nothing was heard is not told again.
+    audited.value++;
+    worked.value++;
     void again("realm", "nodes", "apps");
   };
   let polls = 0;

@@ -1,4 +1,14 @@
 /** Words that views' addresses begin with: `/nodes`, `/nodes/NAME`. The agent answers each of them with the page. */
-export const nouns = ["nodes", "apps", "events", "packages", "storage", "audit", "keys", "apply"] as const;
+export const nouns = [
+  "nodes",
+  "apps",
+  "jobs",
+  "events",
+  "packages",
+  "storage",
+  "audit",
+  "keys",
+  "apply",
+] as const;
 /** One of {@link nouns}. */
 export type Noun = (typeof nouns)[number];

@@ -8,6 +8,8 @@ import { Icon } from "./icons.tsx";
 import { type Fetched, find, type Item } from "./palette_items.ts";
 import { session } from "./session.ts";
 
+/** Runs that are found, the newest. */
+const RUNS = 200;
 /** Whether the palette is open. */
 export const seeking = signal(false);
 
@@ -24,10 +26,15 @@ export const Palette = () => seeking.value ? <Open /> : null;
 async function fetchMore(): Promise<Fetched> {
   const client = session.value?.client;
   if (!client) return {};
-  const [blobs, keys] = await Promise.allSettled([client.blobs(), client.keys()]);
+  const [blobs, keys, runs] = await Promise.allSettled([
+    client.blobs(),
+    client.keys(),
+    client.runs({ limit: RUNS }),
+  ]);
   return {
     ...(blobs.status === "fulfilled" && { blobs: blobs.value }),
     ...(keys.status === "fulfilled" && { keys: keys.value }),
+    ...(runs.status === "fulfilled" && { runs: runs.value }),
   };
 }
 

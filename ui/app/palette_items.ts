@@ -1,8 +1,9 @@
 /** What the command palette offers, and how a search ranks it. */
-import { type AppView, type BlobView, type KeyView, shortId } from "../../mod.ts";
+import { type AppView, type BlobView, type KeyView, type RunView, shortId } from "../../mod.ts";
 import { type Action, asking } from "./actions/action.ts";
 import { appActions, deployBefore, rollbackTo } from "./actions/app_actions.ts";
 import { blobActions } from "./actions/blob_actions.ts";
+import { runActions } from "./actions/job_actions.ts";
 import { keyActions } from "./actions/key_actions.ts";
 import { nodeActions } from "./actions/node_actions.ts";
 import type { IconName } from "./icons.tsx";
@@ -26,6 +27,7 @@ export interface Item {
 export interface Fetched {
   readonly blobs?: readonly BlobView[];
   readonly keys?: readonly KeyView[];
+  readonly runs?: readonly RunView[];
 }
 
 /** Lines shown: more than a screen, and a bound on the work of drawing. */
@@ -62,7 +64,7 @@ export function rank(text: string, words: readonly string[]): number | undefined
   return sum;
 }
 
-function* candidates({ blobs = [], keys = [] }: Fetched): Generator<Item> {
+function* candidates({ blobs = [], keys = [], runs = [] }: Fetched): Generator<Item> {
   for (const p of places) {
     yield {
       key: `view ${p.noun}`,
@@ -95,6 +97,9 @@ function* candidates({ blobs = [], keys = [] }: Fetched): Generator<Item> {
       run: () => go(to("nodes", n.id)),
     };
   }
+  for (const r of runs) {
+    yield { key: `run ${r.id}`, text: r.id, kind: "run", icon: "job", run: () => go(to("jobs", r.id)) };
+  }
   for (const b of blobs) {
     yield {
       key: `blob ${b.digest}`,
@@ -126,6 +131,9 @@ function* candidates({ blobs = [], keys = [] }: Fetched): Generator<Item> {
   }
   for (const n of nodes.value ?? []) {
     for (const x of nodeActions(n)) if (may(x.role)) yield action(x, n.name.slice(0, 200), `node ${n.id}`);
+  }
+  for (const r of runs) {
+    for (const x of runActions(r)) if (may(x.role)) yield action(x, r.id, `run ${r.id}`);
   }
   for (const b of blobs) {
     const name = b.name ? `${b.name} ${shortId(b.digest)}` : b.digest;

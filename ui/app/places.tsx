@@ -7,6 +7,8 @@ import { App, Apps } from "./views/apps.tsx";
 import { Apply } from "./views/apply.tsx";
 import { Audit } from "./views/audit.tsx";
 import { Events } from "./views/events.tsx";
+import { Jobs } from "./views/jobs.tsx";
+import { Run } from "./views/run.tsx";
 import { granting } from "./views/grant.tsx";
 import { inviting } from "./invites.ts";
 import { Key, Keys } from "./views/keys.tsx";
@@ -50,6 +52,14 @@ export const places: readonly Place[] = [
     group: "Work",
     list: () => <Apps />,
     one: (name) => <App key={name} name={name} />,
+  },
+  {
+    noun: "jobs",
+    name: "Jobs",
+    icon: "job",
+    group: "Work",
+    list: () => <Jobs />,
+    one: (name) => <Run key={name} name={name} />,
   },
   {
     noun: "packages",

@@ -1,6 +1,6 @@
-/** Log lines of an app, live; bounded, and following only while its end is in view. */
+/** Log lines of an app or a run, live; bounded, and following only while its end is in view. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { LogLineView, RealmClient } from "../../../mod.ts";
+import type { RealmClient } from "../../../mod.ts";
 import { pieces } from "../ansi.ts";
 import { Command } from "../copy.tsx";
 import { quote } from "../format.ts";
@@ -10,36 +10,54 @@ import { Panel, sentence } from "../parts.tsx";
 import { session } from "../session.ts";
 import { save } from "../save.ts";
 
-/** Lines in memory, lines drawn, and lines asked of the past. */
+/** Lines in memory, lines drawn, and lines of the past in which one that comes twice is looked for. */
 const KEPT = 5_000, DRAWN = 1_000, PAST = 500;
+/** Characters of a line that are shown. */
 const LINE = 4_000;
 
-const keyOf = (l: LogLineView) => `${l.node} ${l.replica} ${l.seq}`;
+/** One line. */
+export interface LogLine {
+  /** Its own for ever. */
+  readonly key: string;
+  readonly at: number;
+  readonly stream: "stdout" | "stderr" | "system";
+  readonly node: string;
+  /** Replica or attempt. */
+  readonly from: string;
+  readonly text: string;
+}
+/** Gives lines as they come, those of the past first; `last`: the last one that is known already. */
+export type LogSource = (
+  client: RealmClient,
+  last: LogLine | undefined,
+  stop: AbortSignal,
+) => AsyncIterable<LogLine>;
 
-/** Lines of an app as they come; what came twice after a reconnect is there once. */
-function useLines(app: string): { lines: readonly LogLineView[]; error: string } {
-  const [lines, setLines] = useState<readonly LogLineView[]>([]);
+/** Lines as they come; what came twice after a reconnect is there once. `id` changes with the source. */
+function useLines(id: string, source: LogSource): { lines: readonly LogLine[]; error: string } {
+  const [lines, setLines] = useState<readonly LogLine[]>([]);
   const [error, setError] = useState("");
+  const last = useRef<LogLine | undefined>(undefined);
   const live = link.value.live, client: RealmClient | undefined = session.value?.client;
   useEffect(() => {
     if (!client || !live) return;
     const stop = new AbortController();
-    let fresh: LogLineView[] = [], timer: ReturnType<typeof setTimeout> | undefined;
+    let fresh: LogLine[] = [], timer: ReturnType<typeof setTimeout> | undefined;
     const flush = () => {
       timer = undefined;
       const more = fresh;
       fresh = [];
       setLines((old) => {
-        const known = new Set(old.slice(-2 * PAST).map(keyOf));
-        const added = more.filter((l) => l.seq === 0 || !known.has(keyOf(l)));
+        const known = new Set(old.slice(-2 * PAST).map((l) => l.key));
+        const added = more.filter((l) => !known.has(l.key));
         return added.length === 0 ? old : [...old, ...added].slice(-KEPT);
       });
     };
     void (async () => {
       try {
         setError("");
-        for await (const line of client.logs(app, { follow: true, tail: PAST }, stop.signal)) {
-          fresh.push(line);
+        for await (const line of source(client, last.current, stop.signal)) {
+          fresh.push(last.current = line);
           if (fresh.length > KEPT) fresh.shift();
           timer ??= setTimeout(flush, 100);
         }
@@ -52,12 +70,12 @@ function useLines(app: string): { lines: readonly LogLineView[]; error: string }
       clearTimeout(timer);
       if (fresh.length > 0) flush();
     };
-  }, [app, live, client]);
+  }, [id, live, client]);
   return { lines, error };
 }
 
 /** A line with what is searched for marked. */
-function Text({ line, grep }: { line: LogLineView; grep: string }) {
+function Text({ line, grep }: { line: LogLine; grep: string }) {
   const at = grep ? line.text.toLowerCase().indexOf(grep.toLowerCase()) : -1;
   if (at >= 0 && !line.text.includes("\x1b")) {
     return (
@@ -77,9 +95,15 @@ function Text({ line, grep }: { line: LogLineView; grep: string }) {
   );
 }
 
-/** See the module's text. */
-export function Logs({ app }: { app: string }) {
-  const { lines, error } = useLines(app);
+/** See the module's text. `name`: of the file that is saved; `line`: the same on the command line, with what lines
+ * shall contain. */
+export function LogPanel({ id, source, name, line }: {
+  id: string;
+  source: LogSource;
+  name: string;
+  line: (contains: string) => string;
+}) {
+  const { lines, error } = useLines(id, source);
   const [grep, setGrep] = useState("");
   const [node, setNode] = useState("");
   const [stream, setStream] = useState("");
@@ -99,9 +123,9 @@ export function Logs({ app }: { app: string }) {
   }, [shown, follow]);
   const download = () =>
     save(
-      `${app}.log`,
+      `${name}.log`,
       "text/plain",
-      shown.map((l) => `${new Date(l.at).toISOString()} ${l.node} ${l.replica} ${l.stream} ${l.text}\n`),
+      shown.map((l) => `${new Date(l.at).toISOString()} ${l.node} ${l.from} ${l.stream} ${l.text}\n`),
     );
   return (
     <Panel
@@ -152,16 +176,16 @@ export function Logs({ app }: { app: string }) {
           <p class="muted">{lines.length > 0 ? "No line fits." : "Nothing was written yet."}</p>
         )}
         {shown.slice(-DRAWN).map((l) => (
-          <div key={keyOf(l)} class={l.stream}>
+          <div key={l.key} class={l.stream}>
             <time title={new Date(l.at).toLocaleString()}>{new Date(l.at).toLocaleTimeString()}</time>
-            <b title={`${l.node} ${l.replica}`}>{l.node.slice(0, 16)}</b>
+            <b title={`${l.node} ${l.from}`}>{l.node.slice(0, 16)}</b>
             <Text line={l} grep={grep} />
           </div>
         ))}
       </div>
       {error && <p class="error">{error}</p>}
       <p class="under">
-        <Command line={`realm app logs ${quote(app)} -f${grep ? ` --grep ${quote(grep)}` : ""}`} />
+        <Command line={line(grep)} />
         <small class="muted">
           {shown.length > DRAWN
             ? `the newest ${DRAWN} of ${shown.length} lines`
@@ -173,3 +197,19 @@ export function Logs({ app }: { app: string }) {
     </Panel>
   );
 }
+
+/** What an app's replicas write. */
+export const Logs = ({ app }: { app: string }) => (
+  <LogPanel
+    id={`app ${app}`}
+    name={app}
+    line={(contains) => `realm app logs ${quote(app)} -f${contains ? ` --grep ${quote(contains)}` : ""}`}
+    source={async function* (client, _, stop) {
+      let unnumbered = 0;
+      for await (const l of client.logs(app, { follow: true, tail: PAST }, stop)) {
+        const key = l.seq === 0 ? `${Date.now()} ${++unnumbered}` : `${l.node} ${l.replica} ${l.seq}`;
+        yield { ...l, key, from: l.replica };
+      }
+    }}
+  />
+);

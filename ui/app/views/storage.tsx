@@ -1,29 +1,14 @@
 /** Storage: what is kept, where, in how many copies, and what needs it. */
 import { signal } from "@preact/signals";
-import { useEffect, useState } from "preact/hooks";
 import { type BlobView, type RealmClient, shortId } from "../../../mod.ts";
 import { blobActions } from "../actions/blob_actions.ts";
 import { Buttons } from "../confirm.tsx";
-import { download } from "../files/download.ts";
 import { bytes } from "../format.ts";
-import { Icon } from "../icons.tsx";
 import { nodes } from "../live.ts";
-import {
-  Bar,
-  Empty,
-  Facts,
-  Id,
-  Name,
-  Panel,
-  say,
-  sentence,
-  State,
-  Table,
-  Tags,
-  useFetched,
-} from "../parts.tsx";
+import { Bar, Empty, Facts, Id, Name, Panel, say, State, Table, Tags, useFetched } from "../parts.tsx";
 import { to } from "../router.ts";
-import { may, session } from "../session.ts";
+import { may } from "../session.ts";
+import { Download } from "./download_button.tsx";
 import { PutFile, putting } from "./put_file.tsx";
 import { Filter } from "./why.tsx";
 import { DropZone } from "./drop_zone.tsx";
@@ -129,7 +114,7 @@ export function Blob({ name }: { name: string }) {
         {b && <State is={health(b)} />}
         {b && (
           <span class="buttons">
-            <Download blob={b} />
+            <Download digest={b.digest} name={b.name ?? `${shortId(b.digest)}.blob`} size={b.size} />
             <Buttons of={blobActions(b)} />
           </span>
         )}
@@ -187,28 +172,5 @@ export function Blob({ name }: { name: string }) {
         </div>
       )}
     </>
-  );
-}
-
-function Download({ blob: b }: { blob: BlobView }) {
-  const [done, setDone] = useState<number>();
-  const [stop] = useState(() => new AbortController());
-  useEffect(() => () => stop.abort(), []);
-  const save = async () => {
-    const client = session.value?.client;
-    if (!client) return;
-    setDone(0);
-    try {
-      await download(client, b.digest, b.name ?? `${shortId(b.digest)}.blob`, b.size, setDone, stop.signal);
-    } catch (error) {
-      if (!stop.signal.aborted) say(sentence(error), true);
-    }
-    setDone(undefined);
-  };
-  return (
-    <button type="button" disabled={done !== undefined} onClick={() => void save()}>
-      <Icon is="download" />
-      {done === undefined ? "Download" : bytes(done)}
-    </button>
   );
 }
