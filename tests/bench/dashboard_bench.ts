@@ -7,6 +7,7 @@ import { bigAgent, doings } from "../browser/big.ts";
 import { enter, fabricated, launch, linkOf, open } from "../browser/bed.ts";
 import { firstPaint, type LongestTask, longestTask } from "../browser/measure.ts";
 import { buildAssets } from "../../ui/mod.ts";
+import { canRun } from "../system_packages.ts";
 import { atMost, type Figure, median, pause } from "./figures.ts";
 
 const PAINT_MS = 300, TASK_MS = 100, GZIP_BYTES = 150_000;
@@ -18,6 +19,10 @@ const figures: Figure[] = [];
 const say = (name: string, times: readonly number[], most: number) =>
   figures.push(atMost(name, Math.min(...times), most, "ms", `median ${median(times).toFixed(0)} ms`));
 
+if (!canRun("browser")) {
+  console.log("  left out: it needs the Debian package chromium");
+  Deno.exit(0);
+}
 const assets = await buildAssets(new URL("../../", import.meta.url).pathname.replace(/\/$/, ""));
 let size = 0;
 for (const text of Object.values(assets)) {
