@@ -1,123 +1,31 @@
 import assert from "node:assert/strict";
 import {
-  type Envelope,
   keyIdOf,
   nodeIdOf,
   queries,
   type Query,
   type QueryName,
-  type Role,
   sealCommand,
-  sealGrant,
-  sealSession,
   type SignedSession,
-  type Signer,
 } from "../protocol/mod.ts";
+import { nodeKey, owner, realm, self, testSigner } from "../../tests/fake_agent.ts";
 import {
-  createFakeAgent,
-  type FakeAgent,
-  nodeKey,
-  owner,
-  realm,
-  self,
-  testSigner,
-} from "../../tests/fake_agent.ts";
-import { type Api, type ApiOptions, createApi } from "./server.ts";
+  ask,
+  assertion,
+  byOperator,
+  grant,
+  nonce,
+  operator,
+  operatorId,
+  ORIGIN,
+  post,
+  refused,
+  sample,
+  setUp,
+  tokenOf,
+  withToken,
+} from "../../tests/api_bed.ts";
 
-const ORIGIN = "http://127.0.0.1:7481";
-const nonce = () => crypto.getRandomValues(new Uint8Array(16));
-const operator = testSigner(9), operatorId = keyIdOf(operator.publicKey);
-
-function grant(role: Exclude<Role, "owner">, change: { until?: number; realm?: string } = {}): Envelope {
-  const now = Date.now();
-  return sealGrant({
-    v: 1,
-    realm,
-    key: operatorId,
-    role,
-    from: now - 60_000,
-    until: now + 3_600_000,
-    ...change,
-  }, owner);
-}
-
-function setUp(options: ApiOptions = {}): { agent: FakeAgent; api: Api } {
-  const agent = createFakeAgent();
-  return { agent, api: createApi(agent, options) };
-}
-
-const ask = (api: Api, path: string, init: RequestInit = {}): Promise<Response> =>
-  Promise.resolve(api.request(ORIGIN + path, init));
-const post = (api: Api, path: string, body: unknown, token?: string) =>
-  ask(api, path, {
-    method: "POST",
-    body: JSON.stringify(body),
-    headers: {
-      "content-type": "application/json",
-      ...(token !== undefined && { authorization: `Bearer ${token}` }),
-    },
-  });
-/** What a client signs after it asked for a challenge, right in everything but what is asked for. */
-async function assertion(
-  api: Api,
-  change: { realm?: string; node?: string; address?: string; challenge?: string } = {},
-  by: { signer: Signer; grants: readonly Envelope[]; as?: "node" } = { signer: owner, grants: [] },
-): Promise<SignedSession> {
-  const { node, challenge } = await (await ask(api, "/api/session")).json();
-  return sealSession({ realm, node, address: ORIGIN, challenge, ...change }, by.signer, by.grants, by.as);
-}
-const byOperator = (...grants: readonly Envelope[]) => ({ signer: operator, grants });
-
-async function tokenOf(api: Api, signed?: SignedSession): Promise<string> {
-  const response = await post(api, "/api/session", signed ?? await assertion(api));
-  assert.equal(response.status, 200);
-  return (await response.json()).token;
-}
-async function refused(response: Response, code: string, status?: number): Promise<void> {
-  // Looked at before the body: a stream that was wrongly granted never ends.
-  const type = response.headers.get("content-type");
-  if (type !== "application/problem+json") await response.body?.cancel();
-  assert.equal(type, "application/problem+json");
-  const problem = await response.json();
-  assert.equal(problem.code, code, JSON.stringify(problem));
-  assert.equal(problem.status, response.status);
-  if (status !== undefined) assert.equal(response.status, status);
-}
-const withToken = (token: string, init: RequestInit = {}): RequestInit => ({
-  ...init,
-  headers: { ...init.headers as Record<string, string>, authorization: `Bearer ${token}` },
-});
-
-/** A request of each query, complete but for the session. */
-function sample(name: QueryName): { path: string; init: RequestInit } {
-  const query: Query = queries[name];
-  const path = query.path.replace("{app}", "site").replace("{run}", "build-0").replace("{node}", "node-2")
-    .replace("{id}", "site")
-    .replace(/\{(blob|digest)\}/, "0".repeat(64));
-  if (query.method === "GET") return { path, init: {} };
-  if (query.method === "PUT") return { path, init: { method: "PUT", body: "x" } };
-  const body = name === "upload.missing" ? { digests: [] } : name === "app.plan"
-    ? {
-      app: "site",
-      spec: {
-        package: "1".repeat(64),
-        version: "1",
-        kind: "static",
-        memory_mb: 0,
-        routes: ["site"],
-        volumes: [],
-        bytes: 1,
-      },
-      replicas: 1,
-      tags: [],
-      strategy: "rolling",
-    }
-    : {};
-  return {
-    path,
-    init: { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } },
-  };
-}
 const guarded = (Object.keys(queries) as QueryName[]).filter((n) => (queries[n] as Query).role !== undefined);
 
 for (const name of guarded) {

@@ -8,12 +8,10 @@ import {
   type CommandKind,
   type Digest,
   type Envelope,
-  type Heads,
   inviteId,
   keyIdOf,
   type Message,
   type NodeId,
-  nodeIdOf,
   openRecord,
   type RealmRecord,
   type Result,
@@ -24,7 +22,6 @@ import {
   type SignedInvite,
   type Signer,
   toHex,
-  type Verifier,
   type WireRecord,
 } from "../../agent/protocol/mod.ts";
 import {
@@ -35,85 +32,18 @@ import {
   headsOf,
   isInTouch,
   type Reply,
-  type RunOrder,
   step,
   wakeAt,
 } from "../../agent/core/mod.ts";
-import { createSigner, createVerifier } from "../../agent/platform/crypto.ts";
-import { type FakeAttempt, reconcileAttempts } from "./attempts.ts";
+import { createSigner } from "../../agent/platform/crypto.ts";
+import { reconcileAttempts } from "./attempts.ts";
+import { calm, createRandom, type Weather } from "./chance.ts";
+import { cachingVerifier, createMachine, type SimNode } from "./machine.ts";
+import { deployOf, type DeployOptions, reconcileReplicas } from "./replicas.ts";
+import { Timers } from "./timers.ts";
 
-/** mulberry32: a small, good generator; all randomness of a simulation comes from one. */
-export function createRandom(seed: number): () => number {
-  let a = seed >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0;
-    let t = a;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-/** How bad the network is. */
-export interface Weather {
-  readonly loss: number;
-  readonly duplicate: number;
-  readonly minDelayMs: number;
-  readonly maxDelayMs: number;
-}
-/** A quiet network. */
-export const calm: Weather = { loss: 0, duplicate: 0, minDelayMs: 1, maxDelayMs: 5 };
-/** 10 % loss, duplicates, reordering by delays of up to 200 ms. */
-export const storm: Weather = { loss: 0.1, duplicate: 0.05, minDelayMs: 1, maxDelayMs: 200 };
-
-/** Verifications are the costliest part of a simulation and always give the same answer. */
-function cachingVerifier(): Verifier {
-  const verifier = createVerifier();
-  const seen = new Map<string, boolean>();
-  return {
-    verify(key, message, signature) {
-      const name = toHex(signature) + toHex(key) + message.length;
-      let good = seen.get(name);
-      if (good === undefined) seen.set(name, good = verifier.verify(key, message, signature));
-      return good;
-    },
-  };
-}
-
-interface Fake {
-  readonly order: RunOrder;
-  state: "starting" | "healthy" | "failed";
-}
-
-/** One simulated machine. */
-export interface SimNode {
-  readonly id: NodeId;
-  readonly name: string;
-  readonly signer: Signer;
-  core: Core | undefined;
-  /** What survives a crash. */
-  disk: Map<string, RealmRecord>;
-  running: Map<string, Fake>;
-  /** Attempts of runs that execute here. */
-  attempts: Map<string, FakeAttempt>;
-  /** State volumes on this disk: app/slot → writes so far. */
-  volumes: Map<string, number>;
-  timerAt: number;
-  readonly tags: readonly string[];
-  memoryMb: number;
-  /** By which it joined; kept beside the node key, so that it finds back after losing its disk. */
-  invite: SignedInvite | undefined;
-  /** As an agent saves them from time to time. */
-  saved: { readonly inTouchAt: number; readonly heads: Heads } | undefined;
-  /** Records that came by sync. */
-  synced: number;
-}
-
-interface Timer {
-  readonly at: number;
-  readonly n: number;
-  readonly run: () => void;
-}
+export { calm, createRandom, storm, type Weather } from "./chance.ts";
+export type { SimNode } from "./machine.ts";
 
 /** Start time of every simulation: 2026-01-01. */
 const EPOCH = Date.UTC(2026, 0, 1);
@@ -140,8 +70,7 @@ export class World {
   bytes = 0;
   /** Side of a partition by node; messages cross only within a side. */
   side = new Map<NodeId, number>();
-  #heap: Timer[] = [];
-  #n = 0;
+  readonly #timers = new Timers();
   #ref = 0;
 
   constructor(readonly seed: number) {
@@ -163,42 +92,13 @@ export class World {
   }
 
   at(at: number, run: () => void): void {
-    const timer = { at: Math.ceil(at), n: this.#n++, run };
-    const heap = this.#heap;
-    heap.push(timer);
-    for (let i = heap.length - 1; i > 0;) {
-      const parent = (i - 1) >> 1;
-      if (before(heap[parent], timer)) break;
-      heap[i] = heap[parent];
-      heap[parent] = timer;
-      i = parent;
-    }
-  }
-
-  #pop(): Timer | undefined {
-    const heap = this.#heap;
-    const top = heap[0];
-    const last = heap.pop();
-    if (heap.length > 0 && last) {
-      let i = 0;
-      for (;;) {
-        let child = 2 * i + 1;
-        if (child >= heap.length) break;
-        if (child + 1 < heap.length && before(heap[child + 1], heap[child])) child++;
-        if (before(last, heap[child])) break;
-        heap[i] = heap[child];
-        i = child;
-      }
-      heap[i] = last;
-    }
-    return top;
+    this.#timers.add(at, run);
   }
 
   /** Lets virtual time pass. */
   run(ms: number): void {
     const until = Math.ceil(this.now + ms);
-    while (this.#heap.length > 0 && this.#heap[0].at <= until) {
-      const timer = this.#pop()!;
+    for (let timer = this.#timers.take(until); timer; timer = this.#timers.take(until)) {
       this.now = Math.max(this.now, timer.at);
       timer.run();
     }
@@ -214,23 +114,7 @@ export class World {
 
   /** A machine that is not in the realm yet. */
   machine(name: string, tags: readonly string[] = [], memoryMb = 4096): SimNode {
-    const signer = createSigner(this.bytesOf(32));
-    const node: SimNode = {
-      id: nodeIdOf(signer.publicKey),
-      name,
-      signer,
-      core: undefined,
-      disk: new Map(),
-      running: new Map(),
-      attempts: new Map(),
-      volumes: new Map(),
-      timerAt: Infinity,
-      tags,
-      memoryMb,
-      invite: undefined,
-      saved: undefined,
-      synced: 0,
-    };
+    const node = createMachine(this.bytesOf(32), name, tags, memoryMb);
     this.nodes.set(node.id, node);
     return node;
   }
@@ -404,37 +288,8 @@ export class World {
     return reply;
   }
 
-  deploy(
-    via: SimNode,
-    app: string,
-    options: {
-      pkg?: string;
-      replicas?: number | "all";
-      tags?: string[];
-      volumes?: string[];
-      memoryMb?: number;
-      strategy?: "rolling" | "all" | "canary";
-    } = {},
-  ): Reply {
-    const spec = {
-      package: (options.pkg ?? "a").repeat(64).slice(0, 64),
-      version: "1.0.0",
-      kind: "component" as const,
-      memory_mb: options.memoryMb ?? 64,
-      routes: [app],
-      volumes: options.volumes ?? [],
-      bytes: 1000,
-    };
-    return this.submit(
-      via,
-      this.command("app.deploy", {
-        app,
-        spec,
-        replicas: options.replicas ?? 1,
-        tags: options.tags ?? [],
-        strategy: options.strategy ?? "rolling",
-      }),
-    );
+  deploy(via: SimNode, app: string, options: DeployOptions = {}): Reply {
+    return this.submit(via, this.command("app.deploy", deployOf(app, options)));
   }
 
   event(node: SimNode, event: Event): void {
@@ -481,7 +336,7 @@ export class World {
           this.replies.set(effect.ref, effect.reply);
           break;
         case "run":
-          this.#reconcile(node, effect.orders);
+          reconcileReplicas(this, node, effect.orders);
           break;
         case "attempts":
           reconcileAttempts(this, node, effect.orders);
@@ -512,50 +367,6 @@ export class World {
     }
   }
 
-  #reconcile(node: SimNode, orders: readonly RunOrder[]): void {
-    const wanted = new Set(orders.map((o) => o.replica));
-    for (const [id] of node.running) {
-      if (wanted.has(id)) continue;
-      node.running.delete(id);
-      this.at(this.now + 1, () => this.event(node, { t: "gone", replica: id }));
-    }
-    for (const order of orders) {
-      if (node.running.has(order.replica)) continue;
-      const fake: Fake = { order, state: "starting" };
-      node.running.set(order.replica, fake);
-      const core = node.core;
-      const bad = this.badPackages.has(order.revision.spec.package);
-      for (const volume of order.revision.spec.volumes) {
-        const name = `${order.app}/${order.slot}/${volume}`;
-        node.volumes.set(name, (node.volumes.get(name) ?? 0) + 1);
-      }
-      this.#report(node, fake);
-      this.at(this.now + 100 + this.random() * 400, () => {
-        if (node.core !== core || node.running.get(order.replica) !== fake) return;
-        fake.state = bad ? "failed" : "healthy";
-        this.#report(node, fake);
-      });
-    }
-  }
-
-  #report(node: SimNode, fake: Fake): void {
-    const { order } = fake;
-    this.at(this.now, () =>
-      this.event(node, {
-        t: "replica",
-        status: {
-          app: order.app,
-          replica: order.replica,
-          revision: order.revision.id,
-          epoch: order.epoch,
-          state: fake.state,
-          restarts: 0,
-          since: this.now,
-          ...(fake.state === "failed" ? { reason: "exited with code 1" } : {}),
-        },
-      }));
-  }
-
   alive(): SimNode[] {
     return [...this.nodes.values()].filter((n) => n.core);
   }
@@ -563,5 +374,3 @@ export class World {
     return items[Math.floor(this.random() * items.length)];
   }
 }
-
-const before = (a: Timer, b: Timer): boolean => a.at < b.at || (a.at === b.at && a.n < b.n);
