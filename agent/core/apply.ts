@@ -1,9 +1,6 @@
 /** From records to projections. Order of arrival never matters; what is not authorised is kept out by every node alike. */
-import { type Command, openCommand, type SignedCommand } from "../protocol/command.ts";
+import { type SignedCommand } from "../protocol/command.ts";
 import { open, payloadTypes } from "../protocol/envelope.ts";
-import { decodeJson, GrantSchema, type RevokedAt } from "../protocol/grant.ts";
-import { fromBase64Url } from "../protocol/encoding.ts";
-import { type Admission, openAdmission } from "../protocol/invite.ts";
 import { limits } from "../protocol/limits.ts";
 import { type ErrorCode, ok, refuse, type Result } from "../protocol/errors.ts";
 import type { NodeId } from "../protocol/identity.ts";
@@ -11,10 +8,11 @@ import type { Decision, NodeInfo, RealmRecord, RecordBody } from "../protocol/re
 import { type AppState, createApp, settleApp } from "./apps.ts";
 import { chainOf, settleRevocations } from "./authority.ts";
 import { isPlausible, settleDecision } from "./decisions.ts";
+import { admissionOf, dropLate, isLate, keepOrphan, nobodyRevoked, openReplicated } from "./evidence.ts";
 import { claim, endedAt, isMember, removeMember, settleMembers } from "./members.ts";
 import { applyAttempts, applyCancel, applyRunDecision, applySubmit, clearJobs } from "./jobs/runs.ts";
 import { applyPolicy } from "./policies.ts";
-import { allRecords, insert, recordOf, withdraw } from "./record_store.ts";
+import { allRecords, insert, recordOf } from "./record_store.ts";
 import { forgetBefore, retireBefore } from "./retirement.ts";
 import type { Core } from "./state.ts";
 
@@ -48,9 +46,6 @@ const refusal = (code: ErrorCode, message: string, forged: boolean): Applied => 
   refused: { code, message, forged },
 });
 const irrevocable = refuse("not_authorised", "a member cannot take back a command or a membership");
-/** What is stored must not depend on which revocations came first; what counts is derived from the whole set. */
-const nobodyRevoked: RevokedAt = () => undefined;
-
 /**
  * Takes in a record whose signature was verified: membership of its author, then what it claims, then store, then
  * projections. A command that nobody entitled signed, and a membership that nobody granted, is not even stored.
@@ -105,69 +100,6 @@ function membersChanged(
   if (late.length > 0) { for (const topic of rebuild(core)) topics.add(topic); }
   else for (const app of core.apps.values()) settle(core, app, topics);
   return { adopted, dropped: [...dropped, ...late] };
-}
-
-/** Dated after its author's end; the command that ended it may have been handed in at that very node. */
-function isLate(core: Core, record: RealmRecord, removedAt: number | undefined): boolean {
-  if (removedAt === undefined || record.at <= removedAt) return false;
-  if (record.kind !== "command" || record.body === null) return true;
-  const opened = openReplicated(core, record, nobodyRevoked);
-  const command = opened.ok ? opened.value.command : undefined;
-  return !(command?.kind === "node.remove" && command.body.node === record.author);
-}
-
-/**
- * What a node dated after the end of its membership is refused by those who know of the end; those to whom it came
- * first drop it, so that all hold the same.
- */
-function dropLate(core: Core): RealmRecord[] {
-  const dropped: RealmRecord[] = [];
-  for (const { id, removedAt } of core.members.admitted.values()) {
-    const log = removedAt === undefined ? undefined : core.store.authors.get(id);
-    if (!log) continue;
-    const late = [...log.live.values()].filter((record) => isLate(core, record, removedAt));
-    withdraw(core.store, id, late);
-    dropped.push(...late);
-  }
-  return dropped;
-}
-
-const revokedIn = (core: Core): RevokedAt => (key) => core.authority.revoked.get(key);
-
-/** A self-authored membership is the founder's: its invite has no bootstrap address and one use. */
-function admissionOf(core: Core, record: RealmRecord, revokedAt = revokedIn(core)) {
-  const admission = record.body as Admission;
-  const opened = openAdmission(admission, core.config.realm, core.config.verifier, revokedAt);
-  if (!opened.ok) return opened;
-  if (record.key !== `member/${opened.value.node}`) {
-    return refuse("invite_invalid", "the admission is of another node");
-  }
-  if (Math.abs(record.at - opened.value.at) > limits.commandSkewMs) {
-    return refuse("invite_expired", "the admission is too old");
-  }
-  const own = record.author === opened.value.node;
-  if (own && !(opened.value.uses === 1 && bootstrapIsEmpty(admission))) {
-    return refuse("invite_invalid", "a node cannot admit itself by an invite to join others");
-  }
-  return ok({ ...opened.value, founder: own });
-}
-
-function bootstrapIsEmpty(admission: Admission): boolean {
-  try {
-    return JSON.parse(new TextDecoder().decode(fromBase64Url(admission.invite.envelope.payload))).bootstrap
-      .length === 0;
-  } catch {
-    return false;
-  }
-}
-
-/** The newest stay: strangers' records, which anybody can make, must not keep out those of members to come. */
-function keepOrphan(core: Core, record: RealmRecord): void {
-  core.orphans.push(record);
-  let bytes = core.orphans.reduce((n, r) => n + r.wire.p.length, 0);
-  while (core.orphans.length > limits.orphans || bytes > limits.orphanBytes) {
-    bytes -= core.orphans.shift()!.wire.p.length;
-  }
 }
 
 /** Records that came before their author's membership. */
@@ -288,31 +220,6 @@ export function appOf(core: Core, name: string) {
   let app = core.apps.get(name);
   if (!app) core.apps.set(name, app = createApp(name));
   return app;
-}
-
-/** Verifies a replicated command: everything that {@link openCommand} checks, and that it was fresh when accepted. */
-export function openReplicated(
-  core: Core,
-  record: RealmRecord,
-  revokedAt = revokedIn(core),
-): Result<{ command: Command | undefined; id: string; at: number }> {
-  const opened = openCommand(
-    record.body as SignedCommand,
-    core.config.realm,
-    core.config.verifier,
-    revokedAt,
-  );
-  if (!opened.ok) return opened;
-  const { known } = opened.value;
-  const id = known ? opened.value.command.id : opened.value.id;
-  const at = known ? opened.value.command.at : opened.value.at;
-  if (record.key !== `command/${id}`) {
-    return refuse("bad_request", "a command record has another id than its command");
-  }
-  if (Math.abs(record.at - at) > limits.commandSkewMs) {
-    return refuse("stale_command", "the command was not fresh when accepted");
-  }
-  return ok({ command: known ? opened.value.command : undefined, id, at });
 }
 
 /**
@@ -455,21 +362,6 @@ export function rebuild(core: Core): ReadonlySet<Topic> {
   for (const app of core.apps.values()) settle(core, app, topics);
   for (const app of core.apps.keys()) core.dirtyApps.add(app);
   return topics;
-}
-
-/** Grants that were made known, decoded; for `realm key show`. */
-export function knownGrants(core: Core) {
-  return [...core.authority.grants].flatMap(([id, { envelope }]) => {
-    const grant = decodeJson(fromBase64Url(envelope.payload), GrantSchema, "the grant");
-    return grant.ok
-      ? [{
-        id,
-        grant: grant.value,
-        issuer: envelope.keyid,
-        revokedAt: core.authority.revoked.get(grant.value.key),
-      }]
-      : [];
-  });
 }
 
 /** Whether a peer may talk to us at all. */

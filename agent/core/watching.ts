@@ -1,0 +1,64 @@
+/** Carries out what the failure detector wants. */
+import { storeDigest } from "./record_store.ts";
+import { type LivenessAction, type LivenessFacts, neighboursOf } from "./liveness.ts";
+import { isMember } from "./members.ts";
+import { aliveNodes, incarnationOf } from "./state.ts";
+import type { Turn } from "./turn.ts";
+
+/** Sends probes and questions, tells suspicions, writes verdicts. */
+export function act(turn: Turn, actions: readonly LivenessAction[]): void {
+  const core = turn.core;
+  for (const action of actions) {
+    switch (action.do) {
+      case "probe":
+        turn.send(action.to, {
+          t: "probe",
+          n: action.n,
+          digest: storeDigest(core.store),
+          incarnation: core.info?.incarnation ?? 0,
+        });
+        break;
+      case "ask":
+        turn.send(action.to, { t: "ask", n: action.n, target: action.target });
+        break;
+      case "suspect":
+        turn.effects.push({
+          t: "publish",
+          message: { t: "suspect", target: action.target, incarnation: action.incarnation },
+        });
+        core.alive = undefined;
+        turn.topics.add("nodes");
+        break;
+      case "unreachable":
+        turn.write(`liveness/${action.target}`, { state: "unreachable", incarnation: action.incarnation });
+        break;
+    }
+  }
+}
+
+/** What the failure detector has to know. */
+export function factsOf(turn: Turn): LivenessFacts {
+  const core = turn.core;
+  const self = core.config.self;
+  const alive = aliveNodes(core);
+  const unreachable = [...core.members.admitted.keys()].filter((id) =>
+    id !== self && isMember(core.members, id) && !alive.includes(id)
+  );
+  return {
+    self,
+    now: turn.now,
+    incarnationOf: (id) => incarnationOf(core, id),
+    alive: alive.filter((id) => id !== self),
+    unreachable,
+  };
+}
+
+/** Connections to whom this node watches, when that changed. */
+export function reconnect(turn: Turn): void {
+  const core = turn.core;
+  const self = core.config.self;
+  const neighbours = isMember(core.members, self) ? neighboursOf(self, aliveNodes(core)) : [];
+  if (neighbours.join() === core.liveness.neighbours.join()) return;
+  core.liveness.neighbours = neighbours;
+  turn.effects.push({ t: "connect", neighbours });
+}
