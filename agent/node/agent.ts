@@ -8,18 +8,18 @@ import {
   type Core,
   createCore,
   type Effect,
-  headsOf,
-  isInTouch,
   isMember,
-  nodeState,
   packagesInUse,
   type RunOrder,
   type Topic,
   usedByJobs,
 } from "../core/mod.ts";
-import { createGateway, createStaticSite, type Gateway, type LocalReplica, urlHost } from "../gateway/mod.ts";
+import { createGateway, type Gateway, urlHost } from "../gateway/mod.ts";
+import type { AgentOptions } from "./agent_options.ts";
+import { packageHolders } from "./holders.ts";
+import { createRoutes } from "./routes.ts";
+import { dropVolumes, type VolumeParts } from "./volumes.ts";
 import { createMesh, type Mesh } from "../mesh/mod.ts";
-import { clearWork, prepareMounts, removeVolume } from "../packages/mod.ts";
 import {
   createDisk,
   createHasher,
@@ -31,7 +31,6 @@ import {
   systemClock,
   systemRandom,
 } from "../platform/mod.ts";
-import type { Log } from "../ports.ts";
 import {
   channelOf,
   decodeMessage,
@@ -42,10 +41,8 @@ import {
   nodeIdOf,
   type NodeInfo,
   RealmError,
-  type RealmFile,
   shortId,
 } from "../protocol/mod.ts";
-import type { ProgramRuntime, Runtime } from "../runtimes/mod.ts";
 import { openAccessFile } from "./access_file.ts";
 import { type AuditLog, createAuditLog } from "./audit_log.ts";
 import { type Contents, openContents } from "./contents.ts";
@@ -53,54 +50,21 @@ import { CoreLoop } from "./core_loop.ts";
 import { Events } from "./event_stream.ts";
 import { type Happenings, watchHappenings } from "./happenings.ts";
 import { createLoopDelay, type LoopDelay } from "./loop_delay.ts";
-import { admissionOf, answerJoin, askToJoin, inviteOf, isFounder } from "./joining.ts";
+import { admissionOf, answerJoin, becomeMember, inviteOf } from "./joining.ts";
+import { nodeInfo } from "./node_info.ts";
 import { JobHost } from "./jobs/job_host.ts";
 import { Keeper } from "./keeper.ts";
 import { serveLogs } from "./log_stream.ts";
 import { type Monitoring, startMonitoring } from "./monitoring.ts";
 import { NativeHost } from "./native_host.ts";
 import { createRecordTable } from "./record_table.ts";
+import { startRemembering } from "./remembering.ts";
 import { ReplicaLogs } from "./replica_log.ts";
-import type { Replica } from "./replica.ts";
+import type { ReplicaWorld } from "./replica.ts";
+import { replicaWorld } from "./replica_world.ts";
 import { Replicas } from "./replicas.ts";
-import { routeTable } from "./routing.ts";
 
-/** How a node is started. */
-export interface AgentOptions {
-  readonly dataDir: string;
-  /** 32-byte seed of the node key. */
-  readonly seed: Uint8Array;
-  readonly realmFile: RealmFile;
-  readonly name: string;
-  readonly tags: readonly string[];
-  /** Multiaddrs. */
-  readonly listen: readonly string[];
-  readonly announce?: readonly string[];
-  readonly gateway: { readonly hostname: string; readonly port: number };
-  /** PEM files of whatever is served by HTTPS. */
-  readonly tls?: { readonly cert: string; readonly key: string };
-  /** Where apps are served by HTTPS besides. */
-  readonly gatewayTls?: { readonly hostname: string; readonly port: number };
-  /** See `GatewayOptions`. */
-  readonly trustedProxies?: readonly string[];
-  /** File that each request at the gateway is written to. */
-  readonly accessLog?: string;
-  readonly mdns: boolean;
-  readonly relay: boolean;
-  readonly version: string;
-  readonly log: Log;
-  /** Engines by kind; those that work are published. */
-  readonly runtimes: readonly Runtime[];
-  /** The engine for programs of the operating system, where there is one. */
-  readonly native?: ProgramRuntime;
-  /** Called when an invariant broke: the process must end. */
-  readonly onCrash: (error: unknown) => void;
-  /** MiB of memory that may be reserved; default 80 % of the machine's. */
-  readonly memoryMb?: number;
-}
-
-/** How often the audit chain's head is published when it grew. */
-const AUDIT_HEAD_MS = 60_000;
+export type { AgentOptions } from "./agent_options.ts";
 
 /** Parts that a running agent is made of; {@link startAgent} returns them wired. */
 export interface Agent extends AsyncDisposable {
@@ -168,7 +132,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   let orders: readonly RunOrder[] = [];
   let attempts: readonly AttemptOrder[] = [];
   let neighbours: readonly NodeId[] = [];
-  let routesQueued = false, leaving = false;
   let info: Omit<NodeInfo, "incarnation"> | undefined;
 
   const sinks = {
@@ -184,7 +147,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     run: (effect: Extract<Effect, { t: "run" }>) => {
       orders = effect.orders;
       late.replicas?.reconcile(orders);
-      queueRoutes();
+      routes.changed();
     },
     prefetch: (effect: Extract<Effect, { t: "prefetch" }>) =>
       effect.packages.forEach((p) => late.contents?.prefetch(p, holdersOf(p))),
@@ -207,75 +170,32 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         late.mesh.membershipChanged();
         late.contents?.exchange.membersChanged();
       }
-      if (topics.has("nodes") || topics.has("apps") || topics.has("members")) queueRoutes();
-      if (topics.has("apps")) dropVolumes();
+      if (topics.has("nodes") || topics.has("apps") || topics.has("members")) routes.changed();
+      if (topics.has("apps")) dropVolumes(volumes);
       if (topics.has("nodes")) late.native?.changed();
-      if (["apps", "pins", "members", "nodes"].some((t) => topics.has(t as Topic))) late.keeper?.changed();
       for (const topic of topics) events.changed(topic);
       late.happenings?.changed();
       const keeps = ["apps", "jobs", "pins", "members", "nodes"];
       if (keeps.some((t) => topics.has(t as Topic))) late.keeper?.changed();
       if (topics.has("jobs") || topics.has("nodes")) late.jobs?.changed();
-      for (const topic of topics) events.emit(topic, "changed");
     },
   };
   const loop = new CoreLoop(core, sinks, clock, log, options.onCrash);
 
-  /** Who surely has a package: the node that took its upload, and those that run it. */
-  function holdersOf(digest: Digest): NodeId[] {
-    const holders = new Set<NodeId>();
-    for (const app of core.apps.values()) {
-      for (const revision of app.revisions) {
-        if (revision.spec.package !== digest) continue;
-        const via = core.commands.get(revision.of ?? revision.id)?.via;
-        if (via) holders.add(via);
-        for (const [node, statuses] of app.statuses) {
-          const runs = [...statuses.values()].some((status) =>
-            status.state === "healthy" && status.revision === revision.id
-          );
-          if (runs) holders.add(node);
-        }
-      }
-    }
-    holders.delete(self);
-    return [...holders].filter((id) => nodeState(core, id) === "alive");
-  }
-  function localOf(id: string): LocalReplica | undefined {
-    const replica = leaving ? undefined : late.replicas?.get(id);
-    return replica ? localReplica(replica) : undefined;
-  }
-  /** One table for many changes: built once at the end of the present turn. */
-  function queueRoutes(): void {
-    if (routesQueued || !late.gateway) return;
-    routesQueued = true;
-    queueMicrotask(() => {
-      routesQueued = false;
-      setRoutes();
-    });
-  }
-  function setRoutes(): void {
-    const rtts = new Map(late.mesh?.peers().map((p) => [p.id, p.rttMs]) ?? []);
-    late.gateway?.setRoutes(routeTable(core, localOf, (node) => rtts.get(node)));
-  }
-  /** Volumes go only when their app was removed with them, by a person's explicit wish. */
-  function dropVolumes(): void {
-    for (const app of core.apps.values()) {
-      if (
-        !app.removed?.volumes || app.desired ||
-        database.meta(`dropped/${app.name}`) === String(app.removed.at)
-      ) continue;
-      if (late.replicas?.list().some((r) => r.order.app === app.name)) continue;
-      database.setMeta(`dropped/${app.name}`, String(app.removed.at));
-      const names = new Set(
-        [...app.commands.values()].flatMap((c) => c.kind === "app.deploy" ? c.body.spec.volumes : []),
-      );
-      for (const volume of names) {
-        removeVolume(world, dataDir, app.name, volume).catch((error) =>
-          log.error("a volume could not be removed", { app: app.name, volume, error: String(error) })
-        );
-      }
-    }
-  }
+  const holdersOf = (digest: Digest) => packageHolders(core, digest);
+  const routes = createRoutes(core, {
+    replica: (id) => late.replicas?.get(id),
+    rtts: () => late.mesh?.peers().map((p) => [p.id, p.rttMs] as const) ?? [],
+    setRoutes: (table) => late.gateway?.setRoutes(table),
+  });
+  const volumes: VolumeParts = {
+    core,
+    database,
+    world,
+    dataDir,
+    log,
+    runs: (app) => late.replicas?.list().some((r) => r.order.app === app) ?? false,
+  };
 
   // What this node knew; it is a member already, or becomes one now.
   const inTouchAt = database.meta("in_touch_at"), heads = database.meta("heads");
@@ -288,21 +208,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const invite = inviteOf(options.realmFile);
   const admission = () => admissionOf(options.realmFile, self, signer, options.name, clock.now());
   if (!isMember(core.members, self)) {
-    if (isFounder(invite) && invite.until > clock.now()) {
-      const reply = loop.ask((ref) => ({ t: "join", ref, admission: admission() }));
-      if (!reply.ok) throw new RealmError(reply.code, reply.message);
-    } else {
-      const known = JSON.parse(database.meta("addresses") ?? "[]") as string[];
-      const addresses = [...new Set([...invite.bootstrap, ...known])];
-      const records = await askToJoin({ addresses, seed: options.seed, admission: admission(), verifier });
-      loop.feed({ t: "load", records, fresh: true });
-      if (!isMember(core.members, self)) {
-        throw new RealmError(
-          "not_member",
-          "the realm let this node in but its proof does not hold; update Realm on all nodes",
-        );
-      }
-    }
+    const known = JSON.parse(database.meta("addresses") ?? "[]") as string[];
+    await becomeMember({ core, loop, invite, known, seed: options.seed, admission: admission(), verifier });
   }
 
   const mesh = late.mesh = await createMesh({
@@ -383,44 +290,18 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     gateway: gateway.addresses.map((a) => `${urlHost(a.hostname)}:${a.port}`),
   };
 
-  const runtimes = new Map(options.runtimes.map((r) => [r.kind, r]));
-  const preparing = new Map<string, Promise<unknown>>();
+  const startRun: ReplicaWorld["startRun"] = (spec, onLog, signal) => {
+    const runtime = options.runtimes.find((r) => r.kind === "wasm");
+    if (!runtime) throw new RealmError("unavailable", "this node has no wasm runtime");
+    return runtime.start(spec, onLog, signal);
+  };
   const replicas = late.replicas = new Replicas(
-    {
-      ensurePackage: (order, onProgress, signal) =>
-        contents.ensurePackage(order, holdersOf(order.revision.spec.package), onProgress, signal),
-      // Two starts of one app must not seed one volume at the same time.
-      prepareMounts(manifest, order, dir) {
-        const before = preparing.get(order.app) ?? Promise.resolve();
-        const mounts = before.then(() =>
-          prepareMounts(world, manifest, { dataDir, app: order.app, replica: order.replica, packageDir: dir })
-        );
-        preparing.set(order.app, mounts.catch(() => {}));
-        return mounts;
-      },
-      clearWork: (order) => clearWork(world, dataDir, order.app, order.replica),
-      startRun(spec, onLog, signal) {
-        const runtime = runtimes.get("wasm");
-        if (!runtime) throw new RealmError("unavailable", "this node has no wasm runtime");
-        return runtime.start(spec, onLog, signal);
-      },
-      cacheDir: `${dataDir}/cache/wasm`,
-      report: (status) => loop.feed({ t: "replica", status }),
-      log: (order, chunk) => logs.write(order.app, order.replica, chunk),
-      note: (order, text) => logs.note(order.app, order.replica, text),
-      lastLines: (order) => logs.tail(order.app, 20, order.replica).map((l) => l.text).join("\n"),
-      changed: queueRoutes,
-      drained(order, withinMs) {
-        // The table in force may still name it: nothing new must reach it from here on.
-        setRoutes();
-        return gateway.idle(order.replica, withinMs);
-      },
-    },
+    replicaWorld({ dataDir, world, contents, gateway, loop, logs, routes, holdersOf, startRun }),
     (app) => !core.apps.get(app)?.desired,
     (replica) => {
       loop.feed({ t: "gone", replica });
-      dropVolumes();
-      queueRoutes();
+      dropVolumes(volumes);
+      routes.changed();
     },
   );
 
@@ -443,33 +324,15 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     streams: mesh.streams,
     log,
     startProgram: (order, spec, onLog, signal) => native.start(order.run, spec, onLog, signal),
-    startRun(spec, onLog, signal) {
-      const runtime = runtimes.get("wasm");
-      if (!runtime) throw new RealmError("unavailable", "this node has no wasm runtime");
-      return runtime.start(spec, onLog, signal);
-    },
+    startRun,
     report: (run, status) => loop.feed({ t: "attempt", run, status }),
   });
-  const probes = await Promise.all(options.runtimes.map((r) => r.probe()));
-  const memory = Math.floor(Deno.systemMemoryInfo().total / 1024 / 1024 * 0.8);
-  const space = await disk.space(dataDir);
-  info = {
-    name: options.name,
-    addresses: [...mesh.addresses()],
-    platform: `${Deno.build.os}/${Deno.build.arch === "x86_64" ? "amd64" : "arm64"}`,
-    version: options.version,
-    tags: [...options.tags],
-    cpu_cores: navigator.hardwareConcurrency,
-    memory_mb: options.memoryMb ?? memory,
-    disk_mb: Math.floor(space.free / 1024 / 1024),
-    runtimes: [
-      ...probes.filter((p) => p.available).map((p) => p.kind),
-      ...(options.native ? [options.native.kind] : []),
-    ],
-    ...(native.told ? { native: native.told } : {}),
+  info = await nodeInfo(options, disk, {
+    addresses: mesh.addresses(),
     gateway: gatewayUrl,
-    started_at: clock.now(),
-  };
+    startedAt: clock.now(),
+    native: native.told,
+  });
   const keeper = late.keeper = new Keeper(core, contents, holdersOf, clock, log);
   loop.feed({ t: "info", info });
   // What runs of a process before this one left holds files that are removed next.
@@ -481,27 +344,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   keeper.changed();
   mesh.setNeighbours(neighbours);
   replicas.reconcile(orders);
-  queueRoutes();
+  routes.changed();
 
-  /** What the next start goes on from: how far the records are whole, and when that was. */
-  const remember = () => {
-    if (!isInTouch(core, clock.now())) return;
-    database.transaction(() => {
-      database.setMeta("heads", JSON.stringify(headsOf(core.store)));
-      database.setMeta("in_touch_at", String(clock.now()));
-    });
-  };
-  let published = audit.head().count;
-  const auditTimer = setInterval(() => {
-    const head = audit.head();
-    remember();
-    if (head.count !== published) loop.feed({ t: "audited", ...head });
-    published = head.count;
-    const addresses = [...core.infos].filter(([id]) => id !== self && isMember(core.members, id)).flatMap((
-      [, i],
-    ) => i.addresses.slice(0, 2)).slice(0, 64);
-    if (addresses.length > 0) database.setMeta("addresses", JSON.stringify(addresses));
-  }, AUDIT_HEAD_MS);
+  const remembering = startRemembering({ core, loop, database, audit, now: clock.now });
   log.info("node is up", {
     node: shortId(self),
     name: options.name,
@@ -536,16 +381,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       loop.feed({ t: "info", info });
     },
     async [Symbol.asyncDispose]() {
-      clearInterval(auditTimer);
       loopDelay[Symbol.dispose]();
       keeper[Symbol.dispose]();
       await parts.jobs.stop();
       loop.feed({ t: "leave" });
       loop.feed({ t: "tick" });
-      remember();
+      remembering[Symbol.dispose]();
       // Others hear that this node leaves, and what reaches it meanwhile goes to them.
-      leaving = true;
-      setRoutes();
+      routes.leave();
       await Promise.all([
         parts.replicas.stopAll(gatewayLimits.stopMs),
         parts.gateway.close(gatewayLimits.stopMs),
@@ -562,37 +405,5 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       database[Symbol.dispose]();
       lock[Symbol.dispose]();
     },
-  };
-}
-
-const sites = new WeakMap<Replica, LocalReplica["static"]>();
-
-/** How the gateway calls a replica here; `undefined` while it cannot be called. */
-function localReplica(replica: Replica): LocalReplica | undefined {
-  const ready = replica.package;
-  if (!ready || (replica.state !== "healthy" && replica.state !== "stopping")) return undefined;
-  const { manifest, dir } = ready;
-  let site = sites.get(replica);
-  const config = manifest.http?.static;
-  if (config && !site) {
-    const prefix = `${config.source}/`;
-    site = createStaticSite({
-      dir: `${dir}/${config.source}`,
-      files: manifest.files.filter((f) => f.path.startsWith(prefix)).map((f) => ({
-        path: f.path.slice(prefix.length),
-        digest: f.sha256,
-        size: f.size,
-      })),
-      modifiedAt: replica.order.revision.at,
-      ...(config.spa ? { fallback: config.index } : {}),
-      ...(config.notFound ? { notFound: config.notFound.slice(prefix.length) } : {}),
-    });
-    sites.set(replica, site);
-  }
-  const handle = replica.handle;
-  if (manifest.component && !handle) return undefined;
-  return {
-    ...(site ? { static: site } : {}),
-    ...(handle ? { serve: handle.serve.bind(handle) } : {}),
   };
 }

@@ -22,7 +22,8 @@ import {
   type Verifier,
   WireRecordSchema,
 } from "../protocol/mod.ts";
-import type { Reply } from "../core/mod.ts";
+import { type Core, isMember, type Reply } from "../core/mod.ts";
+import type { CoreLoop } from "./core_loop.ts";
 import * as v from "valibot";
 
 const AnswerSchema = v.union([
@@ -99,4 +100,34 @@ export async function askToJoin(options: {
     const opened = openRecord(wire, options.verifier);
     return opened.ok ? [opened.value] : [];
   });
+}
+
+/** What becoming a member takes. */
+export interface Candidacy {
+  readonly core: Core;
+  readonly loop: CoreLoop;
+  readonly invite: Invite;
+  /** Addresses of members remembered from before. */
+  readonly known: readonly string[];
+  readonly seed: Uint8Array;
+  readonly admission: Admission;
+  readonly verifier: Verifier;
+}
+
+/** Founds the realm by its own invite, or joins it by way of a member. Throws `RealmError` with the refusal. */
+export async function becomeMember(candidacy: Candidacy): Promise<void> {
+  const { core, loop, invite, known, seed, admission, verifier } = candidacy;
+  if (isFounder(invite) && invite.until > Date.now()) {
+    const reply = loop.ask((ref) => ({ t: "join", ref, admission }));
+    if (!reply.ok) throw new RealmError(reply.code, reply.message);
+    return;
+  }
+  const addresses = [...new Set([...invite.bootstrap, ...known])];
+  const records = await askToJoin({ addresses, seed, admission, verifier });
+  loop.feed({ t: "load", records, fresh: true });
+  if (isMember(core.members, core.config.self)) return;
+  throw new RealmError(
+    "not_member",
+    "the realm let this node in but its proof does not hold; update Realm on all nodes",
+  );
 }

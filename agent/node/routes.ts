@@ -1,0 +1,85 @@
+/** Keeps the gateway's routing table in step with the core's state and with what runs here. */
+import type { Core } from "../core/mod.ts";
+import { createStaticSite, type LocalReplica, type RouteTable } from "../gateway/mod.ts";
+import type { NodeId } from "../protocol/mod.ts";
+import type { Replica } from "./replica.ts";
+import { routeTable } from "./routing.ts";
+
+/** What routes are made from and given to; before a part is there it has nothing and takes nothing. */
+export interface RouteParts {
+  /** What is here of a replica. */
+  replica(id: string): Replica | undefined;
+  /** Round trips to connected members, milliseconds. */
+  rtts(): readonly (readonly [node: NodeId, rttMs: number | undefined])[];
+  setRoutes(table: RouteTable): void;
+}
+
+/** See the module's text. */
+export interface Routes {
+  /** Something changed: one table for many changes, built once at the end of the present turn. */
+  changed(): void;
+  /** Builds a table at once. */
+  set(): void;
+  /** This node stops: from here on nothing is routed to what runs here. */
+  leave(): void;
+}
+
+/** Nothing is routed before the first change. */
+export function createRoutes(core: Core, parts: RouteParts): Routes {
+  let queued = false, leaving = false;
+  const localOf = (id: string): LocalReplica | undefined => {
+    const replica = leaving ? undefined : parts.replica(id);
+    return replica && localReplica(replica);
+  };
+  function set(): void {
+    const rtts = new Map(parts.rtts());
+    parts.setRoutes(routeTable(core, localOf, (node) => rtts.get(node)));
+  }
+  return {
+    changed() {
+      if (queued) return;
+      queued = true;
+      queueMicrotask(() => {
+        queued = false;
+        set();
+      });
+    },
+    set,
+    leave() {
+      leaving = true;
+      set();
+    },
+  };
+}
+
+const sites = new WeakMap<Replica, LocalReplica["static"]>();
+
+/** How the gateway calls a replica here; `undefined` while it cannot be called. */
+function localReplica(replica: Replica): LocalReplica | undefined {
+  const ready = replica.package;
+  if (!ready || (replica.state !== "healthy" && replica.state !== "stopping")) return undefined;
+  const { manifest, dir } = ready;
+  let site = sites.get(replica);
+  const config = manifest.http?.static;
+  if (config && !site) {
+    const prefix = `${config.source}/`;
+    site = createStaticSite({
+      dir: `${dir}/${config.source}`,
+      files: manifest.files.filter((f) => f.path.startsWith(prefix)).map((f) => ({
+        path: f.path.slice(prefix.length),
+        digest: f.sha256,
+        size: f.size,
+      })),
+      modifiedAt: replica.order.revision.at,
+      ...(config.spa ? { fallback: config.index } : {}),
+      ...(config.notFound ? { notFound: config.notFound.slice(prefix.length) } : {}),
+    });
+    sites.set(replica, site);
+  }
+  const handle = replica.handle;
+  if (manifest.component && !handle) return undefined;
+  return {
+    ...(site ? { static: site } : {}),
+    ...(handle ? { serve: handle.serve.bind(handle) } : {}),
+  };
+}
