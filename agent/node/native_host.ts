@@ -118,10 +118,14 @@ export class NativeHost {
     if (!runtime) return [];
     const { levels, limits } = await runtime.sandbox();
     const { allow_native_execution: allowed } = this.policy();
+    // A node without native programs is whole unless they are allowed on it and none can run.
+    const lacking = allowed && sandboxLevels.every((level) => levels[level] !== undefined)
+      ? "missing"
+      : "warning";
     return [
       ...sandboxLevels.map((level): FindingView => ({
         subject: `sandbox ${level}`,
-        state: levels[level] === undefined ? "ok" : "missing",
+        state: levels[level] === undefined ? "ok" : lacking,
         detail: levels[level] ?? "native programs can be confined so",
       })),
       { subject: "sandbox limits", state: "ok", detail: limits },
