@@ -1,5 +1,5 @@
 /** From records to projections. Order of arrival never matters; what is not authorised is kept out by every node alike. */
-import { type SignedCommand } from "../protocol/command.ts";
+import type { SignedCommand } from "../protocol/command.ts";
 import { open, payloadTypes } from "../protocol/envelope.ts";
 import { limits } from "../protocol/limits.ts";
 import { type ErrorCode, ok, refuse, type Result } from "../protocol/errors.ts";
