@@ -1,5 +1,5 @@
 /**
- * Builds the dashboard: one script, one style sheet, one page. From source the agent calls {@link sourceAssets}, which
+ * Builds the dashboard: one page, one script, one style sheet, and what the script fetches later. From source the agent calls {@link sourceAssets}, which
  * keeps the result in `.cache/ui/` under a hash of everything it is made of; builds of executables embed it.
  */
 import type { Assets } from "./mod.ts";
@@ -57,12 +57,36 @@ async function styleText(root: string): Promise<string> {
   return (await Promise.all(files.map((f) => Deno.readTextFile(f)))).join("\n");
 }
 
+/** What the script fetches once it is needed; the bundler's names for these hold a hash. They know no other part. */
+async function laterParts(dir: string): Promise<Assets> {
+  const parts: Record<string, string> = {};
+  for (const path of await filesUnder(dir)) {
+    const name = path.slice(dir.length + 1);
+    if (name === "main.js") continue;
+    const text = parts[`assets/${name}`] = await Deno.readTextFile(path);
+    // The script has another name where it is served.
+    if (text.includes('"./main.js"')) throw new Error(`${name} imports the script that imports it`);
+  }
+  return parts;
+}
+
+/** Bytes, gzip, of what a person waits for at the first visit: the page and what it names. */
+export async function firstVisitBytes(assets: Assets): Promise<number> {
+  let size = 0;
+  for (const [name, text] of Object.entries(assets)) {
+    if (name !== "index.html" && !assets["index.html"].includes(`"/${name}"`)) continue;
+    const zipped = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+    size += (await new Response(zipped).arrayBuffer()).byteLength;
+  }
+  return size;
+}
+
 /** Bundles the sources under `root`. Throws with the bundler's words. */
 export async function buildAssets(root: string): Promise<Assets> {
   const dir = await Deno.makeTempDir({ prefix: "realm-ui-" });
   try {
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["bundle", "--quiet", "--minify", "--platform", "browser", "--output", `${dir}/app.js`]
+      args: ["bundle", "--quiet", "--minify", "--platform", "browser", "--code-splitting", "--outdir", dir]
         .concat("ui/app/main.tsx"),
       cwd: root,
       env: { NO_COLOR: "1" },
@@ -71,7 +95,7 @@ export async function buildAssets(root: string): Promise<Assets> {
     }).output();
     if (!success) throw new Error(new TextDecoder().decode(stderr).trim());
     const [js, css, icon] = await Promise.all([
-      Deno.readTextFile(`${dir}/app.js`),
+      Deno.readTextFile(`${dir}/main.js`),
       styleText(root),
       Deno.readTextFile(`${root}/ui/app/icon.svg`),
     ]);
@@ -82,7 +106,13 @@ export async function buildAssets(root: string): Promise<Assets> {
       named("app", "css", css),
       named("icon", "svg", icon),
     ]);
-    return { "index.html": PAGE(script, style, image), [script]: js, [style]: css, [image]: icon };
+    return {
+      "index.html": PAGE(script, style, image),
+      [script]: js,
+      [style]: css,
+      [image]: icon,
+      ...await laterParts(dir),
+    };
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

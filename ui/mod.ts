@@ -1,10 +1,11 @@
 /**
- * The dashboard as the agent serves it: one page, one script, one style sheet, all from memory. The page itself is
- * `app/`; it talks to the API of the node that served it and to nothing else. This door knows no realm and no session.
+ * The dashboard as the agent serves it: one page, one script, one style sheet, and what the script fetches later, all
+ * from memory. The page itself is `app/`; it talks to the API of the node that served it and to nothing else. This door
+ * knows no realm and no session.
  */
 import { nouns } from "./app/nouns.ts";
 
-export { buildAssets, sourceAssets } from "./build.ts";
+export { buildAssets, firstVisitBytes, sourceAssets } from "./build.ts";
 
 /** The dashboard's files: path below `/` → text. */
 export type Assets = Readonly<Record<string, string>>;

@@ -6,7 +6,7 @@ import { Cluster } from "../cluster.ts";
 import { bigAgent, doings } from "../browser/big.ts";
 import { enter, fabricated, launch, linkOf, open } from "../browser/bed.ts";
 import { firstPaint, type LongestTask, longestTask } from "../browser/measure.ts";
-import { buildAssets } from "../../ui/mod.ts";
+import { buildAssets, firstVisitBytes } from "../../ui/mod.ts";
 import { canRun } from "../system_packages.ts";
 import { atMost, type Figure, median, pause } from "./figures.ts";
 
@@ -24,12 +24,7 @@ if (!canRun("browser")) {
   Deno.exit(0);
 }
 const assets = await buildAssets(new URL("../../", import.meta.url).pathname.replace(/\/$/, ""));
-let size = 0;
-for (const text of Object.values(assets)) {
-  const zipped = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
-  size += (await new Response(zipped).arrayBuffer()).byteLength;
-}
-figures.push(atMost("loaded at the first visit, gzip", size, GZIP_BYTES, "B"));
+figures.push(atMost("loaded at the first visit, gzip", await firstVisitBytes(assets), GZIP_BYTES, "B"));
 
 const browser = await launch();
 {

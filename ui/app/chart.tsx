@@ -1,9 +1,20 @@
 /** Charts of figures over time, drawn by uPlot; the cursor of one moves those of all others with it. */
 import { effect, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import UPlot from "uplot";
+import type UPlot from "uplot";
 import type { MetricsView } from "../../mod.ts";
 import { type ChartOf, measured } from "./figures.ts";
+
+/** A file of its own: most visits begin with a view that has no chart. */
+const plotting = signal<typeof UPlot | undefined>(undefined);
+let asked: Promise<void> | undefined;
+/** Fetches it once; when that fails, the next call tries again. */
+function fetchPlot(): void {
+  asked ??= import("uplot").then(
+    (module) => void (plotting.value = module.default),
+    () => void (asked = undefined),
+  );
+}
 
 const HEIGHT = 150;
 const COLOURS = ["--accent", "--series-2", "--series-3"];
@@ -38,13 +49,13 @@ const dataOf = (view: MetricsView, of: ChartOf): UPlot.AlignedData => [
   ...of.lines.map(([name]) => [...view.series[name] ?? view.at.map(() => null)]),
 ];
 
-function draw(box: HTMLElement, view: MetricsView, of: ChartOf): UPlot {
+function draw(Plot: typeof UPlot, box: HTMLElement, view: MetricsView, of: ChartOf): UPlot {
   const muted = colourOf(box, "--muted"), grid = colourOf(box, "--line");
   const colours = COLOURS.map((name) => colourOf(box, name));
   const font = "11px system-ui, sans-serif";
   const axis = { stroke: muted, font, ticks: { show: false }, grid: { stroke: grid, width: 1 } };
   const long = view.at.length * view.step_ms > 2 * 86_400_000;
-  return new UPlot(
+  return new Plot(
     {
       width: Math.max(120, box.clientWidth),
       height: HEIGHT,
@@ -100,7 +111,7 @@ export function Chart({ view, of }: { view: MetricsView; of: ChartOf }) {
     const end = effect(() => {
       void scheme.value;
       plot.current?.destroy();
-      plot.current = draw(place, latest.current, of);
+      plot.current = plotting.value && draw(plotting.value, place, latest.current, of);
     });
     const watch = new ResizeObserver(() =>
       plot.current?.setSize({ width: Math.max(120, place.clientWidth), height: HEIGHT })
@@ -113,7 +124,10 @@ export function Chart({ view, of }: { view: MetricsView; of: ChartOf }) {
       plot.current = undefined;
     };
   }, [any, of, view.step_ms]);
-  useEffect(() => plot.current?.setData(dataOf(view, of)), [view]);
+  useEffect(() => {
+    fetchPlot();
+    plot.current?.setData(dataOf(view, of));
+  }, [view]);
   const words = of.lines.map(([name, label]) => {
     const known = (view.series[name] ?? []).filter((v) => v !== null);
     return known.length > 0
