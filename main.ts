@@ -116,10 +116,10 @@ async function agent(): Promise<number> {
   await using wasm = wasmMod.createWasmRuntime({ spawnChild: wasmChildren(wasmMod) });
   await using native = Deno.build.os === "linux"
     ? nativeMod.createNativeRuntime({ spawnLauncher: launchers(nativeMod), dataDir: launch.dataDir })
-    : undefined;
+    : nativeMod.createUntriedRuntime();
   return await runAgent(launch, {
     version,
-    ...(native ? { native } : {}),
+    native,
     log: createLog({ level: launch.logLevel }),
     runtimes: [wasm],
     assets: await dashboard(),

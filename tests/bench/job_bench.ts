@@ -33,14 +33,28 @@ const specOf = (wasm: Uint8Array, job: string): JobRunSpec => ({
   log: { retention_ms: 86_400_000, max_bytes: 1 << 20 },
 });
 
-/** From signing a submission to its first log entry, as a client at `node` sees it, in ms. */
+/** The same as a program of the operating system. */
+const nativeSpec = (): JobRunSpec => {
+  const { program: _, ...spec } = specOf(new Uint8Array(), "native");
+  const echo = { argv: ["/bin/echo", "hello"], go_on: false };
+  return {
+    ...spec,
+    runtime: "native",
+    native: { steps: [echo], pids: 64, network: "none", read: [], minimum: "floor" },
+    args: [],
+  };
+};
+
+/** From signing a submission to the program's first line in the log, as a client at `node` sees it, in ms. */
 async function firstLine(cluster: Cluster, node: ClusterNode, spec: JobRunSpec): Promise<number> {
   const client = cluster.client(node);
   const started = performance.now();
   const { id } = await client.command("job.submit", { runs: [spec] });
   const [run] = runIdsOf(id, [spec]);
   let ms: number | undefined;
-  for await (const _ of client.runLogs(run, { follow: true })) ms ??= performance.now() - started;
+  for await (const { stream } of client.runLogs(run, { follow: true })) {
+    if (stream === "stdout") ms ??= performance.now() - started;
+  }
   return ms!;
 }
 
@@ -50,10 +64,24 @@ async function measure(nodes: number, wasm: Uint8Array): Promise<number[]> {
   await cluster.client(node).realm();
   const spec = specOf(wasm, "bench");
   await cluster.client(node).upload(spec.program!.digest, wasm);
+  return await rounds(cluster, node, spec);
+}
+
+async function rounds(cluster: Cluster, node: ClusterNode, spec: JobRunSpec): Promise<number[]> {
   for (let i = 0; i < 5; i++) await firstLine(cluster, node, spec);
   const times: number[] = [];
   for (let i = 0; i < ROUNDS; i++) times.push(await firstLine(cluster, node, spec));
   return times;
+}
+
+/** Times of native runs, and the sandbox that they had: the node's strongest, which takes longest to make. */
+async function measureNative(): Promise<{ readonly times: number[]; readonly level: string }> {
+  await using cluster = await Cluster.start({ nodes: 1 });
+  const [node] = cluster.nodes;
+  await cluster.realm("policy", "set", "allow_native_execution=true");
+  const times = await rounds(cluster, node, nativeSpec());
+  const [run] = await cluster.client(node).runs({ job: "native", limit: 1 });
+  return { times, level: run.attempts[0].report?.level ?? "unknown" };
 }
 
 async function manyShort(wasm: Uint8Array): Promise<number> {
@@ -86,6 +114,7 @@ export async function benchJobs(): Promise<Figure[]> {
   const one = await measure(1, wasm);
   const three = await measure(3, wasm);
   const rate = await manyShort(wasm);
+  const native = Deno.build.os === "linux" ? await measureNative() : undefined;
   return [
     atMost("submit to first log line, wasm, one node", median(one), 120, "ms", spread(one)),
     atMost(
@@ -95,6 +124,15 @@ export async function benchJobs(): Promise<Figure[]> {
       "ms",
       spread(three),
     ),
+    ...(native
+      ? [atMost(
+        `submit to first log line, native, one node, sandbox ${native.level}`,
+        median(native.times),
+        150,
+        "ms",
+        spread(native.times),
+      )]
+      : [note("native", "left out: only on Linux so far")]),
     show({
       name: `${SHORT_JOBS} short wasm jobs over three nodes`,
       value: `${rate.toFixed(1)} jobs/s`,

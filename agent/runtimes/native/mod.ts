@@ -11,4 +11,5 @@ export {
   sourceLauncher,
   type SpawnLauncher,
 } from "./launch_command.ts";
+export { createUntriedRuntime } from "./untried_runtime.ts";
 export { createNativeRuntime, type NativeRuntimeOptions } from "./native_runtime.ts";
