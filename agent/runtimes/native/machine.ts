@@ -117,14 +117,14 @@ export function userRange(
 }
 
 /**
- * A user that nobody is: by chance among very many, and looked for among the processes. The first of the range is no
- * user but the group that all runs have in common.
+ * A user that nobody is: by chance among very many, or, where there are few, looked for among the processes. The first
+ * of the range is no user but the group that all runs have in common.
  */
 export function freeUser(): number {
   const { first, count } = userRange();
   for (;;) {
     const uid = first + 1 + crypto.getRandomValues(new Uint32Array(1))[0] % (count - 1);
-    if (processesOf(uid).length === 0) return uid;
+    if (first === nativeLimits.firstUser || processesOf(uid).length === 0) return uid;
   }
 }
 

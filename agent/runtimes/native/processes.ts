@@ -114,10 +114,13 @@ export interface Belonging {
   readonly groups: readonly string[];
 }
 
-/** Every process of a run that has not ended. */
+/**
+ * Every process of a run that has not ended. No process leaves its control groups; only without them must all of the
+ * machine's be looked at.
+ */
 export function processesOfRun({ root, uid, groups }: Belonging): readonly number[] {
   const pids = new Set(groupMembers(groups));
-  if (uid !== undefined) { for (const pid of processesOf(uid)) pids.add(pid); }
+  if (uid !== undefined && groups.length === 0) { for (const pid of processesOf(uid)) pids.add(pid); }
   if (root && processInfo(root.pid)?.startedAt === root.startedAt) {
     for (const { pid, state } of processTree(root.pid)) if (state !== "Z") pids.add(pid);
   }

@@ -155,6 +155,8 @@ function confine(libc: Libc, order: LaunchOrder): () => never {
 /** Reads an order and becomes its program. `libcPath`: where the C library is. */
 export function launch(libcPath: string): never {
   const libc = openLibc(libcPath);
+  // A launcher that waits for its order has compiled by then what it needs first.
+  seccompBytes(seccompProgram(Deno.build.arch, "none", false));
   const order = readOrder();
   try {
     return confine(libc, order)();
