@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import {
   buildAttack,
   lacks,
@@ -15,6 +16,8 @@ import { findGroups } from "./cgroup/cgroups.ts";
 import { allProcesses, isOver } from "./processes.ts";
 
 const MIB = 1024 * 1024;
+/** The script of a child lies elsewhere, and finds the packages by this. */
+const CONFIG = fileURLToPath(import.meta.resolve("../../../deno.json"));
 const ignore = nativeIgnored("root");
 
 /** Starts programs in one way: at a level, by an agent that is root or one that is not. */
@@ -206,7 +209,7 @@ Deno.test({
     await Deno.writeTextFile(`${dataDir}/script.ts`, script);
     for (const level of sandboxLevels) {
       const agent = new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--no-check", "--quiet", `${dataDir}/script.ts`, level],
+        args: ["run", "-A", "--no-check", "--quiet", `--config=${CONFIG}`, `${dataDir}/script.ts`, level],
         stdout: "piped",
       }).spawn();
       const reader = agent.stdout.getReader();
