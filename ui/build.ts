@@ -1,6 +1,7 @@
 /**
- * Builds the dashboard: one page, one script, one style sheet, and what the script fetches later. From source the agent calls {@link sourceAssets}, which
- * keeps the result in `.cache/ui/` under a hash of everything it is made of; builds of executables embed it.
+ * Builds the dashboard: one page, one script, one style sheet, and what the script fetches later. From source the agent
+ * calls {@link sourceAssets}, which keeps the result in `.cache/ui/` under a hash of everything it is made of; builds of
+ * executables embed it.
  */
 import type { Assets } from "./mod.ts";
 
@@ -57,17 +58,30 @@ async function styleText(root: string): Promise<string> {
   return (await Promise.all(files.map((f) => Deno.readTextFile(f)))).join("\n");
 }
 
-/** What the script fetches once it is needed; the bundler's names for these hold a hash. They know no other part. */
-async function laterParts(dir: string): Promise<Assets> {
-  const parts: Record<string, string> = {};
+/**
+ * The script, and what it fetches once it is needed. The bundler's names for parts hold a hash of where the sources lie; here
+ * they get one of what they are, each after those that it names itself.
+ */
+async function scriptAndParts(dir: string): Promise<{ script: string; parts: Assets }> {
+  const waiting = new Map<string, string>();
   for (const path of await filesUnder(dir)) {
-    const name = path.slice(dir.length + 1);
-    if (name === "main.js") continue;
-    const text = parts[`assets/${name}`] = await Deno.readTextFile(path);
-    // The script has another name where it is served.
-    if (text.includes('"./main.js"')) throw new Error(`${name} imports the script that imports it`);
+    waiting.set(path.slice(dir.length + 1), await Deno.readTextFile(path));
   }
-  return parts;
+  const parts: Record<string, string> = {};
+  const names = (text: string, name: string) => text.includes(`./${name}"`);
+  while (waiting.size > 1) {
+    const ready = [...waiting].find(([name, text]) =>
+      name !== "main.js" && ![...waiting.keys()].some((other) => other !== name && names(text, other))
+    );
+    if (!ready) throw new Error(`parts of the dashboard name each other: ${[...waiting.keys()].join(", ")}`);
+    const [old, text] = ready;
+    const name = `part-${(await hash([text])).slice(0, 12)}.js`;
+    waiting.delete(old);
+    parts[`assets/${name}`] = text;
+    for (const [other, its] of waiting) waiting.set(other, its.replaceAll(`./${old}"`, `./${name}"`));
+  }
+  const sorted = Object.entries(parts).sort(([a], [b]) => a < b ? -1 : 1);
+  return { script: waiting.get("main.js")!, parts: Object.fromEntries(sorted) };
 }
 
 /** Bytes, gzip, of what a person waits for at the first visit: the page and what it names. */
@@ -94,8 +108,8 @@ export async function buildAssets(root: string): Promise<Assets> {
       stderr: "piped",
     }).output();
     if (!success) throw new Error(new TextDecoder().decode(stderr).trim());
-    const [js, css, icon] = await Promise.all([
-      Deno.readTextFile(`${dir}/main.js`),
+    const [{ script: js, parts }, css, icon] = await Promise.all([
+      scriptAndParts(dir),
       styleText(root),
       Deno.readTextFile(`${root}/ui/app/icon.svg`),
     ]);
@@ -111,7 +125,7 @@ export async function buildAssets(root: string): Promise<Assets> {
       [script]: js,
       [style]: css,
       [image]: icon,
-      ...await laterParts(dir),
+      ...parts,
     };
   } finally {
     await Deno.remove(dir, { recursive: true });
