@@ -2,7 +2,7 @@
 import type { Admission } from "../protocol/invite.ts";
 import type { SignedCommand } from "../protocol/command.ts";
 import type { ErrorCode, Result } from "../protocol/errors.ts";
-import type { Digest, NodeId } from "../protocol/identity.ts";
+import type { Digest, KeyId, NodeId } from "../protocol/identity.ts";
 import type { AttemptStatus } from "../protocol/job_record.ts";
 import type { JobRunSpec } from "../protocol/job_spec.ts";
 import type { Heads, Message } from "../protocol/message.ts";
@@ -76,6 +76,8 @@ export interface AttemptOrder {
   readonly number: number;
   readonly epoch: number;
   readonly spec: JobRunSpec;
+  /** Who submitted it. */
+  readonly by: KeyId;
   /** The member that accepted the submission, and with it took the uploads. */
   readonly via: NodeId;
   readonly inputs: readonly OrderedInput[];

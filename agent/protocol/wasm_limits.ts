@@ -72,6 +72,16 @@ export const wasmLimits = {
   restartWindowMs: 60_000,
   /** How often the memory of a child process is looked at. */
   memoryPollMs: 200,
+  /** Processes that wait for commands: each takes some 50 MB. */
+  warmIdle: 4,
+  /** How long a process waits for another command. */
+  warmMs: 5 * 60_000,
+  /** Commands that one process executes in its life: what it leaks stays small. */
+  warmRuns: 200,
+  /** How much larger than after its first command a process may be before it is replaced. */
+  warmGrowthBytes: 64 * 1024 * 1024,
+  /** Processes for commands that are started at once: each keeps a core busy for a while. */
+  warmStarts: 2,
   /** Memory of a child process beside that of its guests: the platform itself, compiled code, buffers. */
   childBaseBytes: 256 * 1024 * 1024,
   /** Priority of processes that run guests, as `nice` counts: the agent comes first when cores are scarce. */

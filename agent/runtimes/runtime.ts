@@ -61,6 +61,21 @@ export interface RunSpec {
   readonly wholeLog?: boolean;
   /** Fixed clock and random seed. */
   readonly deterministic?: boolean;
+  /**
+   * A command may be executed by a process that has executed others of the lot, one after the other, as long as each came
+   * to its end by itself: an instance, a memory and open files of its own, the permissions of the lot. Absent, or with
+   * `stdin` or `outbound`: a process of its own.
+   */
+  readonly lot?: RunLot;
+}
+
+/** Runs that may follow each other in one process. */
+export interface RunLot {
+  /** Who stands behind them: of two with different names none ever shares a process. */
+  readonly name: string;
+  /** Directories below which all their files lie, and nobody else's: what such a process may read, and write. */
+  readonly read: readonly string[];
+  readonly write: readonly string[];
 }
 
 /** How a run ended. */

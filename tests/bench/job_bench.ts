@@ -74,6 +74,7 @@ async function rounds(cluster: Cluster, node: ClusterNode, spec: JobRunSpec): Pr
   return times;
 }
 
+<<<<<<< HEAD
 /** Times of native runs, and the sandbox that they had: the node's strongest, which takes longest to make. */
 async function measureNative(): Promise<{ readonly times: number[]; readonly level: string }> {
   await using cluster = await Cluster.start({ nodes: 1 });
@@ -85,22 +86,50 @@ async function measureNative(): Promise<{ readonly times: number[]; readonly lev
 }
 
 async function manyShort(wasm: Uint8Array): Promise<number> {
+=======
+/** Processor time of the nodes' agents and all that they started, ended processes too, in ms; proc(5), 10 ms a tick. */
+function processorMs(cluster: Cluster): number {
+  if (Deno.build.os !== "linux") return NaN;
+  const parents = new Map<number, number>(), spent = new Map<number, number>();
+  for (const { name } of Deno.readDirSync("/proc")) {
+    if (!/^[0-9]+$/.test(name)) continue;
+    try {
+      const text = Deno.readTextFileSync(`/proc/${name}/stat`);
+      const fields = text.slice(text.lastIndexOf(")") + 2).split(" ").map(Number);
+      parents.set(Number(name), fields[1]);
+      spent.set(Number(name), 10 * (fields[11] + fields[12] + fields[13] + fields[14]));
+    } catch { /* it has just ended */ }
+  }
+  const agents = new Set(cluster.nodes.map((n) => n.pid));
+  let sum = 0;
+  for (const [pid, parent] of parents) if (agents.has(pid) || agents.has(parent)) sum += spent.get(pid)!;
+  return sum;
+}
+
+/** Jobs a second, and processor time of one job, ms. */
+async function manyShort(wasm: Uint8Array): Promise<{ rate: number; cpuMs: number }> {
+>>>>>>> 23c91c7 (Commands of one submitter follow each other in a warm process; jobs' files lie by submitter)
   await using cluster = await Cluster.start({ nodes: 3 });
   const [node] = cluster.nodes;
   const client = cluster.client(node);
   await client.realm();
   const spec = specOf(wasm, "short");
   await client.upload(spec.program!.digest, wasm);
-  await firstLine(cluster, node, spec);
-  const started = performance.now();
-  for (let i = 0; i < SHORT_JOBS / 25; i++) {
-    await client.command("job.submit", { runs: Array.from({ length: 25 }, () => spec) });
-  }
-  await eventually("all short jobs end", async () => {
-    const runs = await client.runs({ job: "short", state: "succeeded", limit: 1_000 });
-    return runs.length === SHORT_JOBS + 1;
-  }, 180_000);
-  return SHORT_JOBS / ((performance.now() - started) / 1_000);
+  const lots = async (job: string, count: number) => {
+    for (let i = 0; i < count / 25; i++) {
+      await client.command("job.submit", { runs: Array.from({ length: 25 }, () => ({ ...spec, job })) });
+    }
+    await eventually(`all ${job} jobs end`, async () => {
+      const open = await client.runs({ job, state: "open", limit: 1 });
+      return open.length === 0 && (await client.runs({ job, limit: 1_000 })).length === count;
+    }, 180_000);
+  };
+  // All three nodes are warm then.
+  await lots("before", 25);
+  const started = performance.now(), spent = processorMs(cluster);
+  await lots("short", SHORT_JOBS);
+  const seconds = (performance.now() - started) / 1_000;
+  return { rate: SHORT_JOBS / seconds, cpuMs: (processorMs(cluster) - spent) / SHORT_JOBS };
 }
 
 /** Measures and prints. */
@@ -113,8 +142,12 @@ export async function benchJobs(): Promise<Figure[]> {
     `p50 of ${t.length}; ${Math.round(Math.min(...t))} to ${Math.round(Math.max(...t))} ms`;
   const one = await measure(1, wasm);
   const three = await measure(3, wasm);
+<<<<<<< HEAD
   const rate = await manyShort(wasm);
   const native = Deno.build.os === "linux" ? await measureNative() : undefined;
+=======
+  const { rate, cpuMs } = await manyShort(wasm);
+>>>>>>> 23c91c7 (Commands of one submitter follow each other in a warm process; jobs' files lie by submitter)
   return [
     atMost("submit to first log line, wasm, one node", median(one), 120, "ms", spread(one)),
     atMost(
@@ -139,6 +172,8 @@ export async function benchJobs(): Promise<Figure[]> {
       bound: "≥ 20 jobs/s",
       holds: rate >= 20,
     }),
+    // What a machine that does other things as well cannot distort: 100 ms of two cores are 20 jobs a second.
+    atMost("processor time of one of them, all nodes together", cpuMs, 100, "ms"),
   ];
 }
 

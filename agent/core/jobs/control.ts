@@ -246,6 +246,7 @@ export function attemptOrders(core: Core): AttemptOrder[] {
       number: attempt.number,
       epoch: attempt.epoch,
       spec: run.spec,
+      by: run.by,
       via: core.commands.get(run.submission)?.via ?? core.config.self,
       inputs: inputsFor(core, run),
       ...(run.cancel ? { cancelledBy: run.cancel.by } : {}),

@@ -12,6 +12,7 @@ import {
   type Digest,
   isEnd,
   jobTiming,
+  type KeyId,
   type NativeWork,
   type NodeId,
   RealmError,
@@ -20,7 +21,7 @@ import {
 } from "../../protocol/mod.ts";
 import type { ExitReport, ProgramHandle, ProgramSpec, RunHandle, RunSpec } from "../../runtimes/mod.ts";
 import type { BlobStore } from "../../storage/mod.ts";
-import { bringInputs, programFile } from "./inputs.ts";
+import { bringInputs, programFile, programsDirectory } from "./inputs.ts";
 import { JobLog } from "./job_log.ts";
 import { layOut, runSteps } from "./native_steps.ts";
 import { keepOutputs } from "./outputs.ts";
@@ -52,7 +53,7 @@ export interface AttemptWorld {
 /** Sandbox of the wasm runtime, in words. */
 const LEVEL = "wasm in a process with scoped permissions";
 
-/** Directory of a run's files in that of its attempt. */
+/** Directory of a native run's files in that of its attempt. */
 const FILES = "files";
 
 /** Why an attempt is to end before its program does. */
@@ -69,7 +70,10 @@ interface Outcome {
   readonly level?: SandboxLevel;
 }
 
-/** Directory of an attempt. */
+/** Directory below which the file systems of all wasm attempts of one submitter lie. */
+export const lotDirectory = (dataDir: string, by: KeyId): string => `${dataDir}/work/jobs/${by}`;
+
+/** Directory of an attempt: its log. */
 export const attemptDirectory = (dataDir: string, run: string, attempt: string): string =>
   `${dataDir}/jobs/${run}/${attempt}`;
 
@@ -83,6 +87,8 @@ export class Attempt {
   readonly ended: Promise<void>;
   readonly #world: AttemptWorld;
   readonly #directory: string;
+  /** What the program sees as `/`. */
+  readonly #root: string;
   readonly #abort = new AbortController();
   #stop: Stop | undefined;
   #handle: RunHandle | ProgramHandle | undefined;
@@ -98,6 +104,10 @@ export class Attempt {
     this.#world = world;
     this.#since = world.now();
     this.#directory = attemptDirectory(world.dataDir, order.run, order.attempt);
+    // A native program gets a directory and a user of its own; programs of one lot share what their process may reach.
+    this.#root = order.spec.native
+      ? `${this.#directory}/${FILES}`
+      : `${lotDirectory(world.dataDir, order.by)}/${order.attempt}`;
     this.log = new JobLog(`${this.#directory}/log`, order.spec.log.max_bytes);
     this.reported = this.#live();
     this.ended = this.reported.then(() => this.#clear());
@@ -140,6 +150,7 @@ export class Attempt {
     const { disk, dataDir } = this.#world;
     await this.log.idle();
     await disk.remove(this.#directory).catch(() => {});
+    await disk.remove(this.#root).catch(() => {});
     const of = `${dataDir}/jobs/${this.order.run}`;
     if ((await disk.list(of).catch(() => [])).length === 0) await Deno.remove(of).catch(() => {});
   }
@@ -149,8 +160,7 @@ export class Attempt {
     const { spec } = order;
     const { signal } = this.#abort;
     const world = this.#world;
-    const root = `${this.#directory}/${FILES}`;
-    await world.disk.makeDirectory(`${root}/tmp`);
+    await world.disk.makeDirectory(`${this.#root}/tmp`);
     await world.disk.writeAtomic(
       `${this.#directory}/attempt.json`,
       new TextEncoder().encode(
@@ -159,10 +169,10 @@ export class Attempt {
     );
     let wasm = "";
     try {
-      this.#fetched = await bringInputs(world, order, root, signal, (done, total) => {
+      this.#fetched = await bringInputs(world, order, this.#root, signal, (done, total) => {
         if (!signal.aborted) this.#tell("preparing", { done, total });
       });
-      if (spec.native) await layOut(world, order, root);
+      if (spec.native) await layOut(world, order, this.#root);
       else wasm = await programFile(world, spec.program!.digest);
     } catch (error) {
       if (this.#stop) return this.#stopped();
@@ -175,7 +185,7 @@ export class Attempt {
       REALM_RUN: order.run,
       REALM_ATTEMPT: String(order.number),
     };
-    if (spec.native) return await this.#runSteps(spec.native, root, env);
+    if (spec.native) return await this.#runSteps(spec.native, env);
     const run: RunSpec = {
       id: order.attempt,
       mode: "command",
@@ -186,7 +196,7 @@ export class Attempt {
       env: { TMPDIR: "/tmp", ...env },
       mounts: [{
         guest: "/",
-        host: root,
+        host: this.#root,
         readOnly: false,
         quotaBytes: spec.disk_mb * 1024 * 1024,
       }],
@@ -196,6 +206,11 @@ export class Attempt {
       instance: "per_request",
       outbound: [],
       wholeLog: true,
+      lot: {
+        name: order.by,
+        read: [lotDirectory(world.dataDir, order.by), programsDirectory(world.dataDir)],
+        write: [lotDirectory(world.dataDir, order.by)],
+      },
       ...(spec.stdin ? { stdin: world.store.read(spec.stdin.digest) } : {}),
     };
     let handle: RunHandle;
@@ -217,13 +232,12 @@ export class Attempt {
 
   async #runSteps(
     native: NativeWork,
-    root: string,
     env: Readonly<Record<string, string>>,
   ): Promise<Outcome> {
     try {
       const { exit, level } = await runSteps(this.#world, native, {
         order: this.order,
-        root,
+        root: this.#root,
         env,
         signal: this.#abort.signal,
         note: (text) => this.log.note(text),
@@ -258,7 +272,7 @@ export class Attempt {
       const kept = await keepOutputs(
         world,
         order.spec.outputs,
-        `${this.#directory}/${FILES}`,
+        this.#root,
         state === "succeeded",
       );
       artifacts = kept.artifacts;

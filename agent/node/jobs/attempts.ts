@@ -40,6 +40,7 @@ export class Attempts {
       }
       await disk.remove(`${dataDir}/jobs/${run}`);
     }
+    await disk.remove(`${dataDir}/work/jobs`);
   }
 
   async #bury(run: string, attempt: string): Promise<void> {

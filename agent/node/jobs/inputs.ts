@@ -86,10 +86,13 @@ async function writeFile(disk: Disk, path: string, content: ReadableStream<Uint8
   }
 }
 
+/** Where programs are kept as files. */
+export const programsDirectory = (dataDir: string): string => `${dataDir}/cache/programs`;
+
 /** A program as a file, which the runtime's child process may read and nobody writes. */
 export async function programFile(world: AttemptWorld, digest: Digest): Promise<string> {
   const { disk, store, dataDir } = world;
-  const directory = `${dataDir}/cache/programs`;
+  const directory = programsDirectory(dataDir);
   const path = `${directory}/${digest}.wasm`;
   if ((await disk.stat(path))?.kind === "file") return path;
   await disk.makeDirectory(directory);

@@ -1,11 +1,12 @@
 import { RealmError } from "../../protocol/errors.ts";
 import type { LogChunk } from "../../ports.ts";
 import type { Probe, RunHandle, RunSpec, Runtime } from "../runtime.ts";
-import { childStarter } from "./process/children.ts";
-import { CommandRun } from "./process/command_run.ts";
+import { childStarter, runBeginner } from "./process/children.ts";
+import { type CommandChildren, CommandRun } from "./process/command_run.ts";
 import { HttpRun } from "./process/http_run.ts";
 import { RunLog } from "./process/logs.ts";
 import type { SpawnChild } from "./process/spawn.ts";
+import { WarmChildren } from "./process/warm_children.ts";
 
 /** Options of {@link createWasmRuntime}. */
 export interface WasmRuntimeOptions {
@@ -22,6 +23,23 @@ const DISPOSE_GRACE_MS = 0;
 export function createWasmRuntime(options: WasmRuntimeOptions): Runtime {
   const runs = new Set<RunHandle>();
   const workers = options.workers ?? Math.max(1, navigator.hardwareConcurrency - 1);
+  const warm = new WarmChildren(options.spawnChild);
+  const childrenOf = (spec: RunSpec): CommandChildren => {
+    const { lot } = spec;
+    if (lot === undefined || spec.stdin !== undefined || spec.outbound.length > 0) {
+      const start = childStarter(spec, options.spawnChild, workers);
+      return { start: (onFrames) => Promise.resolve(start(onFrames)) };
+    }
+    const begin = runBeginner(spec, workers, lot);
+    return {
+      async start(onFrames, signal) {
+        const child = await warm.take(lot, signal);
+        begin(child, onFrames);
+        return child;
+      },
+      giveBack: (child) => warm.giveBack(child),
+    };
+  };
   return {
     kind: "wasm",
     // deno-lint-ignore require-await
@@ -38,10 +56,9 @@ export function createWasmRuntime(options: WasmRuntimeOptions): Runtime {
     async start(spec: RunSpec, onLog: (chunk: LogChunk) => void, signal?: AbortSignal): Promise<RunHandle> {
       check(spec);
       const log = new RunLog(onLog, spec.wholeLog);
-      const startChild = childStarter(spec, options.spawnChild, workers);
       const run = spec.mode === "http"
-        ? new HttpRun(spec, startChild, log)
-        : new CommandRun(spec, startChild, log);
+        ? new HttpRun(spec, childStarter(spec, options.spawnChild, workers), log)
+        : new CommandRun(spec, childrenOf(spec), log);
       await run.start(signal);
       runs.add(run);
       void run.exit.then(() => runs.delete(run));
@@ -49,6 +66,7 @@ export function createWasmRuntime(options: WasmRuntimeOptions): Runtime {
     },
     async [Symbol.asyncDispose](): Promise<void> {
       await Promise.all([...runs].map((run) => run.stop(DISPOSE_GRACE_MS)));
+      await warm.stop();
     },
   };
 }

@@ -7,6 +7,7 @@ import { createSharedState, relaySymlinks } from "../fs/mod.ts";
 import { createStdinRing, ringWriter } from "../preview1/mod.ts";
 import type { StdinWriter } from "../preview1/mod.ts";
 import {
+  encodeFrame,
   encodeFrames,
   FrameParser,
   frameType,
@@ -29,6 +30,14 @@ interface Seat {
   outgoing: Frame[];
 }
 
+/** What outlives a command of a lot. */
+interface Process {
+  readonly outGate: SharedArrayBuffer;
+  worker?: Worker;
+  /** The program of the last command, and what it was made from: many commands have the same. */
+  program?: { readonly of: string; readonly made: Promise<Program> };
+}
+
 /** Permissions that no run needs: given up also where the process was started with all of them. */
 const NEEDLESS = ["run", "env", "ffi", "sys"] as const;
 
@@ -36,12 +45,16 @@ const NEEDLESS = ["run", "env", "ffi", "sys"] as const;
 export async function runWasmChild(): Promise<never> {
   for (const name of NEEDLESS) Deno.permissions.revokeSync({ name });
   const parser = new FrameParser();
+  const process: Process = { outGate: createGate() };
   let child: Child | undefined;
   for await (const chunk of Deno.stdin.readable) {
     for (const frame of parser.push(chunk)) {
       if (frame.type === frameType.init) {
-        child = new Child(jsonOf(frame.payload) as ChildConfig);
+        child = new Child(jsonOf(frame.payload) as ChildConfig, process);
         void child.start();
+      } else if (frame.type === frameType.reset) {
+        child = undefined;
+        new GatedOutput(process.outGate).write(encodeFrame(frameType.idle, 0));
       } else child?.frame(frame);
     }
     child?.flush();
@@ -51,8 +64,8 @@ export async function runWasmChild(): Promise<never> {
 
 class Child {
   readonly #config: ChildConfig;
-  readonly #outGate = createGate();
-  readonly #out = new GatedOutput(this.#outGate);
+  readonly #process: Process;
+  readonly #out: GatedOutput;
   readonly #fsState: SharedArrayBuffer;
   readonly #seats: Seat[] = [];
   readonly #seatOf = new Map<number, Seat>();
@@ -63,17 +76,18 @@ class Child {
   #growing = false;
   #stdin: { ring: SharedArrayBuffer; writer: StdinWriter; last: Promise<void> } | undefined;
 
-  constructor(config: ChildConfig) {
+  constructor(config: ChildConfig, process: Process) {
     this.#config = config;
+    this.#process = process;
+    this.#out = new GatedOutput(process.outGate);
     this.#fsState = createSharedState(config.mounts.length);
   }
 
   async start(): Promise<void> {
     try {
       // The worker's start and the guest's compilation do not need each other.
-      const worker = startWorker(this.#config);
-      const { wasm, mode, memoryMb, instance } = this.#config;
-      this.#program = await loadProgram(wasm, mode, memoryMb, mode === "http" && instance === "per_request");
+      const worker = this.#worker();
+      this.#program = await this.#load();
       this.#seat(worker);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
@@ -97,6 +111,20 @@ class Child {
       return;
     }
     this.#seatOf.get(frame.id)?.outgoing.push(frame);
+  }
+
+  #worker(): Worker {
+    if (!this.#config.lot) return startWorker(this.#config);
+    return this.#process.worker ??= startWorker(this.#config);
+  }
+
+  #load(): Promise<Program> {
+    const { lot, wasm, mode, memoryMb, instance } = this.#config;
+    const load = () => loadProgram(wasm, mode, memoryMb, mode === "http" && instance === "per_request");
+    if (!lot) return load();
+    const of = JSON.stringify([wasm, memoryMb]);
+    if (this.#process.program?.of !== of) this.#process.program = { of, made: load() };
+    return this.#process.program.made;
   }
 
   /** Hands what has been gathered to the workers. */
@@ -162,7 +190,7 @@ class Child {
       config: this.#config,
       program: this.#program!,
       fsState: this.#fsState,
-      outGate: this.#outGate,
+      outGate: this.#process.outGate,
       inWork,
       owner: this.#seats.length,
       symlinks: symlinks.port2,

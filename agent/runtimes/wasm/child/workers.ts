@@ -15,7 +15,7 @@ export function workerUrl(): URL | string {
   return URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
 }
 
-/** Starts a worker that may do what the run's guest may do, and no more. */
+/** Starts a worker that may do what the guests of the run, or of the lot, may do, and no more. */
 export function startWorker(config: ChildConfig): Worker {
   const net = OutboundRules.permissions(config.outbound);
   return new Worker(workerUrl(), {
@@ -23,8 +23,10 @@ export function startWorker(config: ChildConfig): Worker {
     name: "guest",
     deno: {
       permissions: {
-        read: config.mounts.map(({ host }) => host),
-        write: config.mounts.filter(({ readOnly }) => !readOnly).map(({ host }) => host),
+        read: [...config.lot?.read ?? config.mounts.map(({ host }) => host)],
+        write: [
+          ...config.lot?.write ?? config.mounts.filter(({ readOnly }) => !readOnly).map(({ host }) => host),
+        ],
         net: net.length > 0 ? net : false,
         env: false,
         run: false,

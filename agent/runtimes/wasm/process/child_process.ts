@@ -3,7 +3,7 @@ import { setPriority } from "node:os";
 import { setImmediate } from "node:timers";
 import { jobLimits } from "../../../protocol/job_limits.ts";
 import { wasmLimits } from "../../../protocol/limits.ts";
-import { concat, FrameParser, frameType, jsonFrame } from "./frames.ts";
+import { concat, encodeFrame, FrameParser, frameType, jsonFrame } from "./frames.ts";
 import type { ChildConfig, Frame } from "./frames.ts";
 import { readUsage } from "./usage.ts";
 import type { Usage } from "./usage.ts";
@@ -30,20 +30,19 @@ export class ChildProcess {
   readonly ended: Promise<ChildEnd>;
   readonly #process: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #memoryCeiling: number;
+  #memoryCeiling = wasmLimits.childBaseBytes;
+  #bytesPerSecond = Infinity;
+  #onFrames: (frames: readonly Frame[]) => void = () => {};
   #why: ChildEnd["why"] = "died";
   #pending: Uint8Array[] = [];
   #writing = false;
   #usage: Usage = { rssBytes: 0, cpuMs: 0 };
   #peak = 0;
+  /** Processor time before the present run. */
+  #cpuBefore = 0;
 
-  /** Starts a child. `onFrames` gets what it sends, what came together together; `memoryCeiling`: resident bytes at which it is ended. */
-  constructor(
-    command: ChildCommand,
-    config: ChildConfig,
-    memoryCeiling: number,
-    onFrames: (frames: readonly Frame[]) => void,
-  ) {
+  /** Starts a child that waits for {@link begin}. */
+  constructor(command: ChildCommand) {
     this.#process = new Deno.Command(command.command, {
       args: [...command.args],
       env: { ...command.env },
@@ -54,11 +53,9 @@ export class ChildProcess {
     }).spawn();
     this.pid = this.#process.pid;
     lower(this.pid);
-    this.#memoryCeiling = memoryCeiling;
     this.#writer = this.#process.stdin.getWriter();
     this.#writer.closed.catch(() => {});
-    this.send(jsonFrame(frameType.init, 0, config));
-    const read = this.#read(onFrames, config.wholeLog ? jobLimits.logBytesPerSecond : Infinity);
+    const read = this.#read();
     const words = lastWords(this.#process.stderr);
     const watch = setInterval(() => this.#watch(), wasmLimits.memoryPollMs);
     this.ended = this.#process.status.then(async (status) => {
@@ -72,6 +69,39 @@ export class ChildProcess {
         words: await words,
       };
     });
+  }
+
+  /**
+   * Gives it a run. `onFrames` gets what it sends, what came together together; `memoryCeiling`: resident bytes at which
+   * it is ended.
+   */
+  begin(config: ChildConfig, memoryCeiling: number, onFrames: (frames: readonly Frame[]) => void): void {
+    this.#memoryCeiling = memoryCeiling;
+    this.#bytesPerSecond = config.wholeLog ? jobLimits.logBytesPerSecond : Infinity;
+    this.#onFrames = onFrames;
+    this.#sample();
+    this.#cpuBefore = this.#usage.cpuMs;
+    this.#peak = this.#usage.rssBytes;
+    this.send(jsonFrame(frameType.init, 0, config));
+  }
+
+  /** Makes it forget a run that came to its end by itself: `true` when another may {@link begin}. Never rejects. */
+  async reset(): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#onFrames = (frames) => frames.some((f) => f.type === frameType.idle) && resolve(true);
+    const timer = setTimeout(() => resolve(false), wasmLimits.childStartMs);
+    void this.ended.then(() => resolve(false));
+    this.send(encodeFrame(frameType.reset, 0));
+    const waits = await promise;
+    clearTimeout(timer);
+    this.#onFrames = () => {};
+    this.#sample();
+    return waits;
+  }
+
+  /** Takes its figures now: they are those of the run that has just ended. */
+  measure(): void {
+    this.#sample();
   }
 
   /** Sends frames; those of one turn of the event loop go in one write. Who sends bounds what is pending. */
@@ -91,9 +121,10 @@ export class ChildProcess {
     } catch { /* it is gone already */ }
   }
 
-  /** Memory now and at most, and processor time. */
+  /** Memory now and at most, and processor time, of the present run. */
   get usage(): Usage & { readonly peakBytes: number } {
-    return { ...this.#usage, peakBytes: this.#peak };
+    const { rssBytes, cpuMs } = this.#usage;
+    return { rssBytes, cpuMs: cpuMs - this.#cpuBefore, peakBytes: this.#peak };
   }
 
   async #write(): Promise<void> {
@@ -111,15 +142,15 @@ export class ChildProcess {
   }
 
   /** Reads at most at this pace on average: the child waits while nobody reads. */
-  async #read(onFrames: (frames: readonly Frame[]) => void, bytesPerSecond: number): Promise<void> {
+  async #read(): Promise<void> {
     const parser = new FrameParser();
     const started = performance.now();
     let ahead = 0;
     try {
       for await (const chunk of this.#process.stdout) {
-        onFrames(parser.push(chunk));
+        this.#onFrames(parser.push(chunk));
         const passed = performance.now() - started;
-        ahead = Math.max(ahead, passed) + chunk.length * 1000 / bytesPerSecond;
+        ahead = Math.max(ahead, passed) + chunk.length * 1000 / this.#bytesPerSecond;
         if (ahead - passed > PACE_MS) await new Promise((resolve) => setTimeout(resolve, ahead - passed));
       }
     } catch {

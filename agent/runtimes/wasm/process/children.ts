@@ -1,7 +1,7 @@
 /** From a run's specification to child processes. */
 import { RealmError } from "../../../protocol/errors.ts";
 import { wasmLimits } from "../../../protocol/limits.ts";
-import type { ExitReport, RunSpec, RuntimeMount } from "../../runtime.ts";
+import type { ExitReport, RunLot, RunSpec, RuntimeMount } from "../../runtime.ts";
 import { symlinkAnswer } from "../fs/mod.ts";
 import { ChildProcess } from "./child_process.ts";
 import type { ChildEnd } from "./child_process.ts";
@@ -13,9 +13,22 @@ import type { SpawnChild } from "./spawn.ts";
 /** Starts children of one run. */
 export type StartChild = (onFrames: (frames: readonly Frame[]) => void) => ChildProcess;
 
+/** Gives a run to a child that waits for one. */
+export type BeginRun = (child: ChildProcess, onFrames: (frames: readonly Frame[]) => void) => void;
+
 /** Checks a specification and returns what starts its children. Throws `RealmError("bad_request")`. */
 export function childStarter(spec: RunSpec, spawnChild: SpawnChild, workers: number): StartChild {
   const command = spawnChild(permissionsOf(spec));
+  const begin = runBeginner(spec, workers);
+  return (onFrames) => {
+    const child = new ChildProcess(command);
+    begin(child, onFrames);
+    return child;
+  };
+}
+
+/** What a child is told of a run; `lot` when it executes others of it too. */
+export function runBeginner(spec: RunSpec, workers: number, lot?: RunLot): BeginRun {
   const config: ChildConfig = {
     mode: spec.mode,
     wasm: spec.wasm,
@@ -29,18 +42,17 @@ export function childStarter(spec: RunSpec, spawnChild: SpawnChild, workers: num
     deterministic: spec.deterministic ?? false,
     wholeLog: spec.wholeLog ?? false,
     workers: Math.min(workers, spec.maxConcurrency, wasmLimits.workersPerRun),
+    ...(lot === undefined ? {} : { lot: { read: lot.read, write: lot.write } }),
   };
   const instances = spec.mode === "http" ? spec.maxConcurrency : 1;
   const ceiling = wasmLimits.childBaseBytes + instances * spec.memoryMb * 1024 * 1024;
-  return (onFrames) => {
-    const child = new ChildProcess(command, config, ceiling, (frames) => {
+  return (child, onFrames) =>
+    child.begin(config, ceiling, (frames) => {
       for (const frame of frames) {
         if (frame.type === frameType.symlink) child.send(answerSymlink(frame, spec.mounts));
       }
       onFrames(frames);
     });
-    return child;
-  };
 }
 
 /** Makes a symlink for a child; what it asks for is checked as if a stranger asked. */

@@ -4,19 +4,26 @@ import { wasmLimits } from "../../../protocol/limits.ts";
 import type { ExitReport, RunHandle, RunSpec, RunStats } from "../../runtime.ts";
 import type { ChildProcess } from "./child_process.ts";
 import { describeEnd, readiness, reasonOf, untilReady } from "./children.ts";
-import type { StartChild } from "./children.ts";
 import { encodeFrame, frameType, jsonOf, numberOf } from "./frames.ts";
 import type { CommandEnd, Frame } from "./frames.ts";
 import type { RunLog } from "./logs.ts";
 
 const REASONS: ReadonlySet<string> = new Set(["exited", "trapped", "out_of_memory", "failed_to_start"]);
 
+/** Where a command's process comes from. */
+export interface CommandChildren {
+  /** A process that begins the run. */
+  start(onFrames: (frames: readonly Frame[]) => void, signal?: AbortSignal): Promise<ChildProcess>;
+  /** Takes a process whose run came to its end by itself; absent: it is ended. */
+  giveBack?(child: ChildProcess): void;
+}
+
 /** The handle of a run in `command` mode. */
 export class CommandRun implements RunHandle {
   readonly id: string;
   readonly exit: Promise<ExitReport>;
   readonly #spec: RunSpec;
-  readonly #startChild: StartChild;
+  readonly #children: CommandChildren;
   readonly #log: RunLog;
   readonly #startedAt = performance.now();
   readonly #exited = Promise.withResolvers<ExitReport>();
@@ -24,14 +31,17 @@ export class CommandRun implements RunHandle {
   #window: number = wasmLimits.streamWindowBytes;
   #windowOpen: (() => void) | undefined;
   #end: CommandEnd | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Its process is not ours any more. */
+  #left = false;
   /** Why we ended it. */
   #ending: "stopped" | "timed_out" | undefined;
 
   /** Not started yet: see {@link CommandRun.start}. */
-  constructor(spec: RunSpec, startChild: StartChild, log: RunLog) {
+  constructor(spec: RunSpec, children: CommandChildren, log: RunLog) {
     this.id = spec.id;
     this.#spec = spec;
-    this.#startChild = startChild;
+    this.#children = children;
     this.#log = log;
     this.exit = this.#exited.promise;
   }
@@ -39,25 +49,26 @@ export class CommandRun implements RunHandle {
   /** Starts the child. Rejects with `RealmError("failed")`. */
   async start(signal?: AbortSignal): Promise<void> {
     const { ready, onFrame } = readiness();
-    const child = this.#startChild((frames) => {
+    const child = await this.#children.start((frames) => {
       for (const frame of frames) if (!onFrame(frame)) this.#frame(frame);
-    });
+    }, signal);
     await untilReady(child, ready, signal);
     this.#child = child;
-    // Its end may have come together with its start.
-    if (this.#end !== undefined) child.kill();
-    const timer = setTimeout(
+    this.#timer = setTimeout(
       () => this.#kill("timed_out"),
       Math.min(this.#spec.timeoutMs, wasmLimits.timeoutMs),
     );
     const reader = this.#spec.stdin?.getReader();
     void this.#sendStdin(child, reader);
     void child.ended.then((end) => {
-      clearTimeout(timer);
+      if (this.#left) return;
+      clearTimeout(this.#timer);
       reader?.cancel().catch(() => {});
       this.#windowOpen?.();
       this.#finish(describeEnd(end), reasonOf(end));
     });
+    // Its end may have come together with its start.
+    if (this.#end !== undefined) this.#over();
   }
 
   fetch(): Promise<never> {
@@ -78,11 +89,12 @@ export class CommandRun implements RunHandle {
   }
 
   stats(): RunStats {
-    const usage = this.#child?.usage;
+    const usage = this.#left ? undefined : this.#child?.usage;
     return { rssBytes: usage?.rssBytes ?? 0, cpuMs: usage?.cpuMs ?? 0, inFlight: 0, requests: 0, errors: 0 };
   }
 
   #kill(why: "stopped" | "timed_out"): void {
+    if (this.#left) return;
     this.#ending ??= why;
     this.#child?.kill();
   }
@@ -97,9 +109,22 @@ export class CommandRun implements RunHandle {
       case frameType.exit: {
         const end = jsonOf(frame.payload) as CommandEnd;
         if (REASONS.has(end.reason)) this.#end ??= end;
-        this.#child?.kill();
+        this.#over();
       }
     }
+  }
+
+  /** It said how it ended: its process goes, or waits for another run. */
+  #over(): void {
+    const child = this.#child;
+    if (!child || this.#left) return;
+    const { giveBack } = this.#children;
+    if (!giveBack || this.#end?.reason !== "exited" || this.#ending) return child.kill();
+    this.#left = true;
+    clearTimeout(this.#timer);
+    child.measure();
+    this.#finish("", "killed");
+    giveBack(child);
   }
 
   #finish(how: string, reason: ExitReport["reason"]): void {

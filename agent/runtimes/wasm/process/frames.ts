@@ -23,6 +23,8 @@ export const frameType = {
   closed: 7,
   /** To the child: the answer to `symlink` of that id; u32 of `symlinkAnswer()`. */
   symlinked: 8,
+  /** To the child: a command of a lot has ended. Answered by `idle`; another `init` may follow. */
+  reset: 9,
   /** From the child: JSON `{ target, path }`: make this symlink, which Deno allows to no process with scoped permissions. */
   symlink: 24,
   /** From the child: JSON `{ message?: string }`; with a message it cannot start. */
@@ -41,6 +43,8 @@ export const frameType = {
   log: 22,
   /** From the child: JSON {@link CommandEnd}. */
   exit: 23,
+  /** From the child: it has no run and waits for one. */
+  idle: 25,
 } as const;
 
 /** Names of log streams by the number in a log frame. */
@@ -68,6 +72,8 @@ export interface ChildConfig {
   readonly instances: number;
   /** Workers that serve requests. */
   readonly workers: number;
+  /** The worker serves all commands of the process: what it may read and write instead of the mounts. */
+  readonly lot?: { readonly read: readonly string[]; readonly write: readonly string[] };
 }
 
 /** The head of a request. */

@@ -23,7 +23,8 @@ const scope = globalThis as unknown as {
 };
 type Init = Extract<ToWorker, { init: unknown }>["init"];
 
-const parser = new FrameParser();
+let parser = new FrameParser();
+let platformFetch: typeof fetch | undefined;
 let onFrame: (frame: Frame) => void = () => {};
 
 /** The main thread must know before the agent does that requests can come; what a command says must not overtake it. */
@@ -35,7 +36,10 @@ function tellReady({ config }: Init, output: GatedOutput, message: string | unde
 
 function start(init: Init): void {
   const { config, program } = init;
-  const platformFetch = narrowGlobals();
+  const fetchOutside = platformFetch ??= narrowGlobals();
+  // The worker of a lot has had other commands.
+  parser = new FrameParser();
+  onFrame = () => {};
   const output = new GatedOutput(init.outGate);
   const outbox = new Outbox({
     write: (bytes) => output.write(bytes),
@@ -52,7 +56,11 @@ function start(init: Init): void {
       outbox.notice(`Path ${JSON.stringify(brief(path))} was refused: it leads out of the app's mounts.`),
     ...(config.deterministic ? { fixedTimeNs: FIXED_START_NS } : {}),
   });
-  const finish = (end: CommandEnd) => outbox.exit(end);
+  const finish = (end: CommandEnd) => {
+    fs[Symbol.dispose]();
+    init.symlinks.close();
+    outbox.exit(end);
+  };
   if (program.kind === "module") {
     ready();
     finish(runModule(program.module, config, fs, outbox, init.stdin));
@@ -61,7 +69,7 @@ function start(init: Init): void {
   const plan = link(program, program.modules);
   const stdin = new QueueSource((bytes) => outbox.add(numberFrame(frameType.credit, 0, bytes)));
   if (config.mode === "http") stdin.end();
-  const host = componentHost(config, fs, outbox, () => stdin, platformFetch);
+  const host = componentHost(config, fs, outbox, () => stdin, fetchOutside);
   const missing = missingImports(plan.imports, host);
   if (missing.length > 0) {
     return ready(`the component imports what no WASI 0.2 host has: ${brief(missing.join(", "))}`);
