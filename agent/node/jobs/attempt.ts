@@ -161,12 +161,14 @@ export class Attempt {
     const { signal } = this.#abort;
     const world = this.#world;
     await world.disk.makeDirectory(`${this.#root}/tmp`);
-    await world.disk.writeAtomic(
+    // Who comes after a crash must know whose log this is; the disk takes its time meanwhile.
+    const noted = world.disk.writeAtomic(
       `${this.#directory}/attempt.json`,
       new TextEncoder().encode(
         JSON.stringify({ run: order.run, attempt: order.attempt, epoch: order.epoch }),
       ),
     );
+    noted.catch(() => {});
     let wasm = "";
     try {
       this.#fetched = await bringInputs(world, order, this.#root, signal, (done, total) => {
@@ -174,6 +176,7 @@ export class Attempt {
       });
       if (spec.native) await layOut(world, order, this.#root);
       else wasm = await programFile(world, spec.program!.digest);
+      await noted;
     } catch (error) {
       if (this.#stop) return this.#stopped();
       throw error;
