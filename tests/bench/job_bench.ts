@@ -74,7 +74,6 @@ async function rounds(cluster: Cluster, node: ClusterNode, spec: JobRunSpec): Pr
   return times;
 }
 
-<<<<<<< HEAD
 /** Times of native runs, and the sandbox that they had: the node's strongest, which takes longest to make. */
 async function measureNative(): Promise<{ readonly times: number[]; readonly level: string }> {
   await using cluster = await Cluster.start({ nodes: 1 });
@@ -85,8 +84,6 @@ async function measureNative(): Promise<{ readonly times: number[]; readonly lev
   return { times, level: run.attempts[0].report?.level ?? "unknown" };
 }
 
-async function manyShort(wasm: Uint8Array): Promise<number> {
-=======
 /** Processor time of the nodes' agents and all that they started, ended processes too, in ms; proc(5), 10 ms a tick. */
 function processorMs(cluster: Cluster): number {
   if (Deno.build.os !== "linux") return NaN;
@@ -108,7 +105,6 @@ function processorMs(cluster: Cluster): number {
 
 /** Jobs a second, and processor time of one job, ms. */
 async function manyShort(wasm: Uint8Array): Promise<{ rate: number; cpuMs: number }> {
->>>>>>> 23c91c7 (Commands of one submitter follow each other in a warm process; jobs' files lie by submitter)
   await using cluster = await Cluster.start({ nodes: 3 });
   const [node] = cluster.nodes;
   const client = cluster.client(node);
@@ -142,12 +138,8 @@ export async function benchJobs(): Promise<Figure[]> {
     `p50 of ${t.length}; ${Math.round(Math.min(...t))} to ${Math.round(Math.max(...t))} ms`;
   const one = await measure(1, wasm);
   const three = await measure(3, wasm);
-<<<<<<< HEAD
-  const rate = await manyShort(wasm);
   const native = Deno.build.os === "linux" ? await measureNative() : undefined;
-=======
   const { rate, cpuMs } = await manyShort(wasm);
->>>>>>> 23c91c7 (Commands of one submitter follow each other in a warm process; jobs' files lie by submitter)
   return [
     atMost("submit to first log line, wasm, one node", median(one), 120, "ms", spread(one)),
     atMost(
