@@ -80,7 +80,7 @@ export { type Delegation, formatDelegation, parseDelegation } from "./agent/prot
 export { fromBase64Url, toBase64Url, toHex, utf8 } from "./agent/protocol/encoding.ts";
 export { type Envelope, envelopeId } from "./agent/protocol/envelope.ts";
 export * from "./agent/protocol/errors.ts";
-export { type Grant, type Role, roles, sealGrant } from "./agent/protocol/grant.ts";
+export { type Grant, type RevokedAt, type Role, roles, sealGrant } from "./agent/protocol/grant.ts";
 export {
   type Digest,
   digestOf,
@@ -175,6 +175,30 @@ export {
   readPolicyValue,
   type SandboxLevel,
 } from "./agent/protocol/policy.ts";
+export {
+  EXECUTABLE_HEADER_BYTES,
+  executablePlatform,
+  type Platform,
+  portableHeader,
+} from "./agent/protocol/executable.ts";
+export {
+  artifactFor,
+  type Builder,
+  checkFile,
+  mayFollow,
+  openRelease,
+  orderVersions,
+  parseSignedRelease,
+  platforms,
+  type Release,
+  type ReleaseArtifact,
+  type ReleaseJudge,
+  type ReleaseManifest,
+  releaseManifest,
+  type SeenFile,
+  type SignedRelease,
+  signRelease,
+} from "./agent/protocol/release.ts";
 export { type NodeInfo, type ReplicaState, replicaStates } from "./agent/protocol/record.ts";
 export { type KnownKey, nearest } from "./agent/protocol/schema_problems.ts";
 export {

@@ -4,9 +4,19 @@
  */
 import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
+import * as v from "valibot";
 import { EXECUTABLE_HEADER_BYTES, executablePlatform } from "../agent/protocol/executable.ts";
 import { parseKeyFile } from "../agent/protocol/key_file.ts";
+import { parseGrantFile } from "../agent/protocol/data_dir.ts";
+import type { Envelope } from "../agent/protocol/envelope.ts";
 import { RealmError, unwrap } from "../agent/protocol/errors.ts";
+import {
+  formatSignedRelease,
+  type ReleaseArtifact,
+  releaseManifest,
+  signRelease,
+  VersionSchema,
+} from "../agent/protocol/release.ts";
 import { utf8 } from "../agent/protocol/encoding.ts";
 import { signerOfKeyFile } from "../mod.ts";
 import config from "../deno.json" with { type: "json" };
@@ -14,7 +24,7 @@ import { type Bundle, bundle } from "./bundle.ts";
 import { compile, compileRuntime } from "./compiled.ts";
 import { packagesOf } from "./packages.ts";
 import { portable } from "./portable.ts";
-import { type Artifact, checksums, releaseManifest, signRelease } from "./release.ts";
+import { checksums } from "./release.ts";
 import { runtimeOf } from "./runtime.ts";
 import { billOfMaterials } from "./sbom.ts";
 import { artifactName, DENO_VERSION, hostTarget, type Target, targetOf, targets } from "./table.ts";
@@ -24,7 +34,8 @@ const USAGE = `deno task build [OPTIONS]
   --version VERSION        default: the version in deno.json
   --out DIR                default: dist
   --compile-runtime DIR    build by 'deno compile' with the official archives denort-<triple>.zip in DIR
-  --key FILE               sign the release manifest with this owner's or operator's key file (sealed: REALM_PASSPHRASE)
+  --key FILE               sign the release manifest with this owner's or admin's key file, whose grants lie
+                           beside it as NAME.grants.json (sealed: REALM_PASSPHRASE)
   --min-previous VERSION   lowest version that may be upgraded to this one
   --expires-days DAYS      after so many days the release is not installed any more`;
 
@@ -32,7 +43,7 @@ const root = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
 /** What was done for one target. */
 interface Built {
-  readonly artifact: Artifact;
+  readonly artifact: ReleaseArtifact;
   /** What its `--version` said here; why it was not started here otherwise. */
   readonly check: string;
 }
@@ -132,6 +143,18 @@ function passphrase(): string {
   throw new RealmError("usage", "the key file is sealed; give its passphrase in REALM_PASSPHRASE");
 }
 
+/** Grants of an operator key, as `realm key` writes them beside it; an owner's needs none. */
+async function grantsBeside(path: string, kind: string): Promise<readonly Envelope[]> {
+  if (kind === "owner") return [];
+  const file = path.replace(/\.key$/, "") + ".grants.json";
+  try {
+    return unwrap(parseGrantFile(await Deno.readTextFile(file))).grants;
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    throw new RealmError("usage", `${file} is missing: without its grants no node believes this key`);
+  }
+}
+
 /** Builds. Throws `RealmError`. */
 export async function main(args: readonly string[]): Promise<void> {
   const given = options(args);
@@ -143,7 +166,7 @@ export async function main(args: readonly string[]): Promise<void> {
     );
   }
   const { version } = given;
-  if (!/^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$/.test(version)) {
+  if (!v.is(VersionSchema, version)) {
     throw new RealmError("usage", `${version} is no version; use one like 1.2.3 or 1.2.3-rc.1`);
   }
   const days = given["expires-days"] === undefined ? undefined : Number(given["expires-days"]);
@@ -152,7 +175,7 @@ export async function main(args: readonly string[]): Promise<void> {
     ? undefined
     : unwrap(parseKeyFile(await Deno.readTextFile(given.key), given.key));
   if (key?.kind === "node") {
-    throw new RealmError("usage", `${given.key} is a node's key; give an owner's or operator's`);
+    throw new RealmError("usage", `${given.key} is a node's key; give an owner's or admin's`);
   }
   const signer = key && await signerOfKeyFile(key, passphrase);
   const wanted = given.target?.map(targetOf) ?? targets;
@@ -193,15 +216,15 @@ export async function main(args: readonly string[]): Promise<void> {
       wanted.filter((t) => artifacts.some(({ platform }) => platform === t.platform)),
     ),
   );
-  const signed = signer && signRelease(manifest, signer);
+  const signed = signer && signRelease(manifest, signer, await grantsBeside(given.key!, key!.kind));
   await write(`${out}/SHA256SUMS`, utf8(checksums(artifacts)));
   await write(`${out}/release.json`, utf8(JSON.stringify(manifest, null, 2) + "\n"));
   await write(`${out}/sbom.cdx.json`, bill);
-  if (signed) await write(`${out}/release.signed.json`, utf8(JSON.stringify(signed, null, 2) + "\n"));
+  if (signed) await write(`${out}/release.signed.json`, utf8(formatSignedRelease(signed)));
   else await Deno.remove(`${out}/release.signed.json`).catch(() => {});
   console.log(
     `${out}: SHA256SUMS, release.json (${
-      signed ? `signed by ${signed.keyid}` : "not signed: give --key"
+      signed ? `signed by ${signed.envelope.keyid}` : "not signed: give --key"
     }), sbom.cdx.json`,
   );
 }

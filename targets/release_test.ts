@@ -1,42 +1,10 @@
 import assert from "node:assert/strict";
-import { fromUtf8 } from "../agent/protocol/encoding.ts";
-import { open, payloadTypes } from "../agent/protocol/envelope.ts";
-import { newSeed, signerFromSeed, verifier } from "../mod.ts";
-import { type Artifact, checksums, releaseManifest, signRelease } from "./release.ts";
+import { checksums } from "./release.ts";
 import { billOfMaterials } from "./sbom.ts";
 import { targetOf } from "./table.ts";
 
-const artifact = (platform: Artifact["platform"], file: string): Artifact => ({
-  platform,
-  file,
-  sha256: "ab".repeat(32),
-  size: 5,
-  builder: "portable",
-});
-const two = [artifact("linux/amd64", "b"), artifact("darwin/arm64", "a")];
-
-Deno.test("releaseManifest() sorts by platform and leaves out bounds that are not set", () => {
-  assert.deepEqual(releaseManifest("1.2.3", two), {
-    format: 1,
-    version: "1.2.3",
-    artifacts: [two[1], two[0]],
-  });
-  const bound = releaseManifest("1.2.3", two, { minPrevious: "1.0.0", expires: 5 });
-  assert.deepEqual([bound.min_previous, bound.expires], ["1.0.0", 5]);
-});
-
-Deno.test("signRelease() signs what a verifier opens, and not for another purpose", () => {
-  const manifest = releaseManifest("1.2.3", two);
-  const envelope = signRelease(manifest, signerFromSeed(newSeed()));
-  const opened = open(envelope, payloadTypes.release, verifier);
-  assert.ok(opened.ok);
-  assert.deepEqual(JSON.parse(fromUtf8(opened.value)), manifest);
-  assert.equal(open(envelope, payloadTypes.command, verifier).ok, false);
-  const other = signRelease(releaseManifest("1.2.4", two), signerFromSeed(newSeed()));
-  assert.equal(open({ ...envelope, payload: other.payload }, payloadTypes.release, verifier).ok, false);
-});
-
 Deno.test("checksums() are in the form of sha256sum, sorted by name", () => {
+  const two = [{ file: "b", sha256: "ab".repeat(32) }, { file: "a", sha256: "ab".repeat(32) }];
   assert.equal(checksums(two), `${"ab".repeat(32)}  a\n${"ab".repeat(32)}  b\n`);
 });
 

@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { RealmError } from "../agent/protocol/errors.ts";
-import type { Artifact, ReleaseManifest } from "./release.ts";
+import type { ReleaseArtifact, ReleaseManifest } from "../agent/protocol/release.ts";
 import { SmokeNode } from "./smoke_node.ts";
 import { hostTarget } from "./table.ts";
 
@@ -60,7 +60,7 @@ async function example(name: string): Promise<string | undefined> {
   else console.log(`  left out: ${why}`);
 }
 
-async function smoke(path: string, artifact: Artifact, version: string): Promise<void> {
+async function smoke(path: string, artifact: ReleaseArtifact, version: string): Promise<void> {
   const { size } = await Deno.stat(path);
   const megabytes = size / 1e6;
   report(megabytes <= TARGETS.megabytes, `size ${megabytes.toFixed(1)} MB (target ${TARGETS.megabytes})`);
