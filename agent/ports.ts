@@ -53,6 +53,8 @@ export interface FileInfo {
   readonly size: number;
   /** Last change, milliseconds since 1970. */
   readonly modifiedAt: number;
+  /** Whether its owner may execute it, where the platform knows that of files. */
+  readonly executable?: boolean;
 }
 
 /** A name in a directory. */
@@ -86,8 +88,8 @@ export interface Disk {
   readInto(path: string, into: Uint8Array): Promise<number>;
   /** Content from `start` (default 0) to `end` (exclusive, default all) as a stream with bounded buffers. */
   readStream(path: string, range?: { start?: number; end?: number }): ReadableStream<Uint8Array>;
-  /** Creates or truncates a file. */
-  create(path: string): Promise<DiskWriter>;
+  /** Creates or truncates a file; a new one may be executed when that is asked for. */
+  create(path: string, options?: { executable?: boolean }): Promise<DiskWriter>;
   /** Opens a file to append to it, cut to its first `keep` bytes before. */
   extend(path: string, keep: number): Promise<DiskWriter>;
   /** Writes a file so that after a power cut it has the old or the new content (temp file, fsync, rename, fsync dir). */

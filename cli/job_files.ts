@@ -1,4 +1,5 @@
 /** Files that a manifest of jobs names: found, hashed, and uploaded as far as the realm lacks them. */
+import { resolve } from "node:path";
 import {
   fileKey,
   type FoundFile,
@@ -33,15 +34,20 @@ async function localFile(
   uploads: Upload[],
   notes: string[],
 ): Promise<FoundFile> {
-  const path = file.name.startsWith("/") ? file.name : `${directory}/${file.name}`;
+  const path = resolve(directory, file.name);
   const info = await world.disk.stat(path);
   if (!info) throw new RealmError("not_found", `${path}, which the manifest names, does not exist`);
   if (info.kind === "other" || (info.kind === "directory" && file.kind === "file")) {
     throw new RealmError("bad_manifest", `${path}, which the manifest names, is no regular file`);
   }
-  const tree = info.kind === "directory" ? await packTree(world.disk, path) : undefined;
+  const tree = info.kind === "directory" ? await packTree(world.disk, path, { gitignore: true }) : undefined;
   for (const left of tree?.leftOut ?? []) {
     notes.push(`${path}/${left} is neither file nor directory and stays out`);
+  }
+  if (tree && tree.ignored.length > 0) {
+    const [first, ...more] = tree.ignored;
+    const others = more.length > 0 ? ` and ${more.length} more` : "";
+    notes.push(`of ${path} stay out by .gitignore: ${first}${others}`);
   }
   const open = (start: number) => tree?.stream(start) ?? world.disk.readStream(path, { start });
   const hash = world.hasher.sha256();

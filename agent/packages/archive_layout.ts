@@ -22,11 +22,11 @@ const NAME_BYTES = 100;
 /** Zero bytes that follow content of `size` bytes. */
 export const paddingOf = (size: number): number => (BLOCK - (size % BLOCK)) % BLOCK;
 
-function block(name: Uint8Array, size: number, type: "0" | "5" | "x"): Uint8Array {
+function block(name: Uint8Array, size: number, type: "0" | "5" | "x", executable = type === "5"): Uint8Array {
   const out = new Uint8Array(BLOCK);
   const put = (at: number, text: string) => out.set(utf8(text), at);
   out.set(name, 0);
-  put(100, type === "5" ? "0000755\0" : "0000644\0");
+  put(100, executable ? "0000755\0" : "0000644\0");
   put(108, "0000000\0");
   put(116, "0000000\0");
   put(124, size.toString(8).padStart(11, "0") + "\0");
@@ -61,18 +61,21 @@ export const directoryHeader = (path: string): Uint8Array => header(`${path}/`, 
 /** The header bytes of a regular file; its length is a multiple of {@link BLOCK}. */
 export const entryHeader = (path: string, size: number): Uint8Array => header(path, size, "0");
 
-function header(path: string, size: number, type: "0" | "5"): Uint8Array {
+/** The header bytes of a program, as archives of trees (not packages) have them. */
+export const executableHeader = (path: string, size: number): Uint8Array => header(path, size, "0", true);
+
+function header(path: string, size: number, type: "0" | "5", executable?: boolean): Uint8Array {
   if (!Number.isSafeInteger(size) || size < 0 || size > limits.packageFileBytes) {
     throw new RangeError(`no tar header can hold the size ${size}`);
   }
   const name = utf8(path);
-  if (name.length <= NAME_BYTES) return block(name, size, type);
+  if (name.length <= NAME_BYTES) return block(name, size, type, executable);
   const record = paxRecord("path", path);
   return concatBytes(
     block(utf8("PaxHeader"), record.length, "x"),
     record,
     new Uint8Array(paddingOf(record.length)),
-    block(cutName(name), size, type),
+    block(cutName(name), size, type, executable),
   );
 }
 

@@ -1,6 +1,6 @@
 /**
- * A directory as one deterministic tar and back: inputs and outputs of jobs. The same files give the same bytes on every
- * platform (names in order, no owners, no times). Nothing but files and directories goes in, and nothing else comes out:
+ * A directory as one deterministic tar and back: inputs and outputs of jobs. The same files give the same bytes (names in
+ * order, no owners, no times; of modes only whether a file is a program). Nothing but files and directories goes in, and nothing else comes out:
  * a link, a device or a path that leaves the directory is refused.
  */
 import type { Disk } from "../ports.ts";
@@ -9,8 +9,9 @@ import { RealmError } from "../protocol/errors.ts";
 import { jobLimits } from "../protocol/job_limits.ts";
 import { limits } from "../protocol/limits.ts";
 import { comparePaths, showPath } from "../protocol/package_path.ts";
-import { directoryHeader, END_BYTES, entryHeader, paddingOf } from "./archive_layout.ts";
+import { directoryHeader, END_BYTES, entryHeader, executableHeader, paddingOf } from "./archive_layout.ts";
 import { after } from "./byte_reader.ts";
+import { createIgnoring } from "./ignoring.ts";
 
 /** A directory, looked through and ready to be packed. */
 export interface PackedTree {
@@ -20,6 +21,8 @@ export interface PackedTree {
   readonly files: number;
   /** What is neither file nor directory and stays out: symlinks, pipes, devices. */
   readonly leftOut: readonly string[];
+  /** What `.gitignore` files keep out: the outermost names. */
+  readonly ignored: readonly string[];
   /**
    * The tar from this byte on; everything before is read as well. Can be called again. Errors when a file changes its
    * size meanwhile.
@@ -31,18 +34,34 @@ interface Entry {
   readonly path: string;
   readonly kind: "file" | "directory";
   readonly size: number;
+  readonly executable?: boolean;
 }
 
-/** Looks through `directory`. Throws `too_large` for more files than a job may have. */
-export async function packTree(disk: Disk, directory: string): Promise<PackedTree> {
-  const entries: Entry[] = [], leftOut: string[] = [];
+/**
+ * Looks through `directory`; with `gitignore` without what its `.gitignore` files name, and without `.git`. Throws
+ * `too_large` for more files than a job may have.
+ */
+export async function packTree(
+  disk: Disk,
+  directory: string,
+  options: { readonly gitignore?: boolean } = {},
+): Promise<PackedTree> {
+  const entries: Entry[] = [], leftOut: string[] = [], ignored: string[] = [];
+  const ignoring = options.gitignore ? await createIgnoring(disk, directory) : undefined;
   const pending = [""];
   for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
     for (const entry of await disk.entries(at === "" ? directory : `${directory}/${at}`)) {
       const path = at === "" ? entry.name : `${at}/${entry.name}`;
-      if (entry.kind === "other") leftOut.push(path);
+      if (ignoring && entry.name === ".git") continue;
+      if (await ignoring?.(path, entry.kind === "directory")) ignored.push(path);
+      else if (entry.kind === "other") leftOut.push(path);
       else {
-        entries.push({ path, kind: entry.kind, size: entry.kind === "file" ? entry.size : 0 });
+        entries.push({
+          path,
+          kind: entry.kind,
+          size: entry.kind === "file" ? entry.size : 0,
+          ...(entry.executable ? { executable: true } : {}),
+        });
         if (entry.kind === "directory") pending.push(path);
       }
       if (entries.length > jobLimits.treeFiles) {
@@ -54,7 +73,12 @@ export async function packTree(disk: Disk, directory: string): Promise<PackedTre
     }
   }
   entries.sort((a, b) => comparePaths(a.path, b.path));
-  const headerOf = (e: Entry) => e.kind === "file" ? entryHeader(e.path, e.size) : directoryHeader(e.path);
+  const headerOf = (e: Entry) =>
+    e.kind === "directory"
+      ? directoryHeader(e.path)
+      : e.executable
+      ? executableHeader(e.path, e.size)
+      : entryHeader(e.path, e.size);
   const size = entries.reduce((n, e) => n + headerOf(e).length + e.size + paddingOf(e.size), END_BYTES);
   async function* pieces(): AsyncGenerator<Uint8Array> {
     for (const entry of entries) {
@@ -77,6 +101,7 @@ export async function packTree(disk: Disk, directory: string): Promise<PackedTre
     size,
     files: entries.filter((e) => e.kind === "file").length,
     leftOut: leftOut.sort(comparePaths),
+    ignored: ignored.sort(comparePaths),
     stream: (from = 0) => ReadableStream.from(after(pieces(), from)) as ReadableStream<Uint8Array>,
   };
 }
@@ -132,7 +157,9 @@ export async function unpackTree(
     }
     if (header.type !== "file") throw bad(path, `is a ${header.type}, not a file or directory`);
     await makeParents(path);
-    const file = await disk.create(`${directory}/${path}`);
+    const file = await disk.create(`${directory}/${path}`, {
+      executable: ((header.mode ?? 0) & 0o100) !== 0,
+    });
     try {
       for await (const piece of body) {
         bytes += piece.length;

@@ -53,6 +53,21 @@ Deno.test("a tree survives packing and unpacking, whatever the order in which it
     assert.equal(new TextDecoder().decode((await list.output()).stdout).split("\n").length, 8);
   }));
 
+Deno.test("a program stays one, and other modes are not kept", () =>
+  withDirectory(async (dir) => {
+    await Deno.mkdir(`${dir}/in`);
+    for (const [name, mode] of [["run", 0o755], ["run2", 0o700], ["text", 0o644], ["open", 0o666]] as const) {
+      await Deno.writeTextFile(`${dir}/in/${name}`, name);
+      await Deno.chmod(`${dir}/in/${name}`, mode);
+    }
+    const packed = await bytesOf((await packTree(disk, `${dir}/in`)).stream());
+    await Deno.mkdir(`${dir}/out`);
+    await unpackTree(disk, new Blob([packed]).stream(), `${dir}/out`, 1e9);
+    const programs = [...Deno.readDirSync(`${dir}/out`)].map((e) => e.name)
+      .filter((name) => ((Deno.statSync(`${dir}/out/${name}`).mode ?? 0) & 0o100) !== 0);
+    assert.deepEqual(programs.sort(), ["run", "run2"]);
+  }));
+
 for (
   const [name, header, code] of [
     ["a path that leaves", { name: "a/../../x", size: 0, type: "file" }, "bad_package"],

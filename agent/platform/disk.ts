@@ -39,6 +39,7 @@ function infoOf(s: Deno.FileInfo): FileInfo {
     kind: s.isFile ? "file" : s.isDirectory ? "directory" : "other",
     size: s.isFile ? s.size : 0,
     modifiedAt: s.mtime?.getTime() ?? 0,
+    ...(s.isFile && s.mode !== null && (s.mode & 0o100) !== 0 ? { executable: true } : {}),
   };
 }
 
@@ -115,9 +116,10 @@ function readStream(path: string, range: { start?: number; end?: number } = {}):
   }, { highWaterMark: 0 });
 }
 
-const openWriter = (path: string): Promise<DiskWriter> =>
+const openWriter = (path: string, { executable = false } = {}): Promise<DiskWriter> =>
   attempt("create", path, async () => {
-    return writerOf(path, await Deno.open(path, { write: true, create: true, truncate: true }));
+    const mode = executable ? { mode: 0o777 } : {};
+    return writerOf(path, await Deno.open(path, { write: true, create: true, truncate: true, ...mode }));
   });
 
 const extendFile = (path: string, keep: number): Promise<DiskWriter> =>

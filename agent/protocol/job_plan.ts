@@ -165,7 +165,8 @@ function runOf(
     spread: targeting.spread === "node",
     inputs: inputsOf(job, names, found),
     outputs: (job.data?.outputs ?? []).map((output) => ({
-      path: output.path,
+      path: output.path.replace(/(?<=.)\/$/, ""),
+      ...(output.path.endsWith("/") ? { directory: true as const } : {}),
       name: output.name,
       retention_ms: (output.retention_days ?? DEFAULTS.outputDays) * DAY_MS,
       when: output.if ?? "success",

@@ -46,9 +46,17 @@ const name = v.pipe(
 /** Absolute and normalised: no trailing slash, no `.` or `..`. */
 export const GUEST_PATH = // deno-lint-ignore no-control-regex
   /^\/$|^(\/(?!\.{1,2}(\/|$))[^/\\\u0000-\u001f\u007f]+)+$/;
+/** As {@link GUEST_PATH}; a slash at the end says that it is a directory. */
+export const OUTPUT_PATH = // deno-lint-ignore no-control-regex
+  /^\/$|^(\/(?!\.{1,2}(\/|$))[^/\\\u0000-\u001f\u007f]+)+\/?$/;
 const guestPath = pattern(
   'an absolute, normalised path such as "/src" (no trailing slash, no "." or "..")',
   GUEST_PATH,
+  limits.pathBytes,
+);
+const outputPath = pattern(
+  'an absolute, normalised path such as "/out/app", or "/out/" for a directory that is made before the start',
+  OUTPUT_PATH,
   limits.pathBytes,
 );
 const localPath = text("a path on this machine, relative to the manifest", 4_096);
@@ -213,13 +221,19 @@ const Input = v.strictObject({
     text("a name or digest of a blob", 256),
     "A stored blob by name or digest, as a read-only file.",
   ),
-  path: may(localPath, "A file or directory of this machine, which is uploaded."),
+  path: may(
+    localPath,
+    "A file or directory of this machine, which is uploaded; of a directory without what .gitignore names.",
+  ),
   run: may(text("a job of this pipeline, or a run", 128), "A job of this pipeline, or a run by its id."),
   output: may(artifactName, "With `run`: the name of its artifact."),
   mount: must(guestPath, "Where it appears in the job's file system."),
 });
 const Output = v.strictObject({
-  path: must(guestPath, "File or directory in the job's file system that is kept."),
+  path: must(
+    outputPath,
+    "File or directory in the job's file system that is kept; a directory with `/` at its end is made before the start.",
+  ),
   name: must(artifactName, "Name of the artifact."),
   retention_days: may(whole(1, jobLimits.retentionDays, " (days)"), "How long it is kept; default 30."),
   if: may(choice("success", "failure", "always"), "When it is kept; default success."),

@@ -94,6 +94,7 @@ const fieldsOfRun = {
   outputs: list(
     v.strictObject({
       path,
+      directory: v.optional(v.literal(true)),
       name: artifactName,
       retention_ms: milliseconds,
       when: v.picklist(["success", "failure", "always"]),
@@ -148,6 +149,8 @@ export type RunInput =
 export interface RunOutput {
   /** File or directory. */
   path: string;
+  /** It is a directory, which is made before the start. */
+  directory?: true | undefined;
   /** Name of the artifact. */
   name: string;
   /** How long it is kept. */

@@ -125,7 +125,7 @@ export interface JobData {
     credential?: string | undefined;
     /** A stored blob by name or digest, as a read-only file. */
     asset?: string | undefined;
-    /** A file or directory of this machine, which is uploaded. */
+    /** A file or directory of this machine, which is uploaded; of a directory without what .gitignore names. */
     path?: string | undefined;
     /** A job of this pipeline, or a run by its id. */
     run?: string | undefined;
@@ -136,7 +136,7 @@ export interface JobData {
   }[] | undefined;
   /** What is kept of its file system. */
   outputs?: {
-    /** File or directory in the job's file system that is kept. */
+    /** File or directory in the job's file system that is kept; one with `/` at its end is made before the start. */
     path: string;
     /** Name of the artifact. */
     name: string;

@@ -61,6 +61,10 @@ test("a pipeline takes files, an asset and an artifact, and leaves what it made;
   await using cluster = await Cluster.start({ nodes: 3 });
   await Deno.mkdir(`${cluster.root}/data`);
   await Deno.writeTextFile(`${cluster.root}/data/in.txt`, "hello from a file\n");
+  // Outputs of a build that lie around are not taken along.
+  await Deno.writeTextFile(`${cluster.root}/data/.gitignore`, ".gitignore\nbuild/\n");
+  await Deno.mkdir(`${cluster.root}/data/build`);
+  await Deno.writeTextFile(`${cluster.root}/data/build/old`, "old");
   await Deno.writeTextFile(`${cluster.root}/asset.txt`, "hello from an asset\n");
   await cluster.realm("storage", "put", `${cluster.root}/asset.txt`, "--name", "an-asset");
   const entry = (name: string, needs: string[], command: string[], data: string) =>
@@ -91,7 +95,7 @@ data = { ${data} }
         ["make"],
         ["copy", "/got/out.txt", "/again.txt"],
         'inputs = [{ run = "make", output = "out", mount = "/got/out.txt" }], ' +
-          'outputs = [{ path = "/again.txt", name = "again", if = "always" }]',
+          'outputs = [{ path = "/again.txt", name = "again", if = "always" }, { path = "/made/", name = "made" }]',
       ),
   );
   const ran = await cluster.run(["submit", path]);
@@ -116,6 +120,8 @@ data = { ${data} }
   assert.equal(new TextDecoder().decode(list.stdout), "HELLO FROM AN ASSET\nhello from a file\n");
   const again = await cluster.run(["job", "rerun", "use"]);
   assert.equal(again.code, 0, again.stderr);
+  const second = await cluster.run(["submit", path, "--detach", "--json"]);
+  assert.deepEqual(JSON.parse(second.stdout).uploaded, { files: 0, bytes: 0 });
 });
 
 test("ends are told as they are: exit code, missing output, time-out, memory, an asset that is read-only, bad manifests", async () => {
@@ -128,7 +134,7 @@ test("ends are told as they are: exit code, missing output, time-out, memory, an
       "output",
       job("output", ["hello"], '[data]\noutputs = [{ path = "/x", name = "x" }]\n'),
       1,
-      /failed.*outputs are missing: x \(\/x is not there\)/,
+      /failed.*outputs are missing: x \(\/x was not made\)/,
     ],
     ["late", job("late", ["loop"], "timeout_minutes = 0.02\n"), 124, /timed out.*limit of 1.2 s/],
     [

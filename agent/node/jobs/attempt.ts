@@ -24,7 +24,7 @@ import type { BlobStore } from "../../storage/mod.ts";
 import { bringInputs, programFile, programsDirectory } from "./inputs.ts";
 import { JobLog } from "./job_log.ts";
 import { layOut, runSteps } from "./native_steps.ts";
-import { keepOutputs } from "./outputs.ts";
+import { keepOutputs, makePlaces } from "./outputs.ts";
 
 /** What an attempt needs of its node. */
 export interface AttemptWorld {
@@ -174,6 +174,7 @@ export class Attempt {
       this.#fetched = await bringInputs(world, order, this.#root, signal, (done, total) => {
         if (!signal.aborted) this.#tell("preparing", { done, total });
       });
+      await makePlaces(world.disk, spec.outputs, this.#root);
       if (spec.native) await layOut(world, order, this.#root);
       else wasm = await programFile(world, spec.program!.digest);
       await noted;

@@ -25,13 +25,10 @@ export interface StepsEnd {
   readonly level: SandboxLevel;
 }
 
-/** Lays out what a native run finds besides its inputs: its program, where it starts, and where its outputs go. */
+/** Lays out what a native run finds besides its inputs: its program, and where it starts. */
 export async function layOut(world: AttemptWorld, { spec }: AttemptOrder, root: string): Promise<void> {
   const { disk, store } = world;
-  const parents = spec.outputs.map(({ path }) => path.slice(0, path.lastIndexOf("/")));
-  for (const directory of [spec.working_dir, ...parents]) {
-    if (directory !== "/" && directory !== "") await disk.makeDirectory(`${root}${directory}`);
-  }
+  if (spec.working_dir !== "/") await disk.makeDirectory(`${root}${spec.working_dir}`);
   if (!spec.program) return;
   const path = `${root}${PROGRAM_DIRECTORY}/${spec.program.name}`;
   await disk.makeDirectory(`${root}${PROGRAM_DIRECTORY}`);

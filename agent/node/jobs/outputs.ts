@@ -32,6 +32,14 @@ async function kindOf(
   return "directory";
 }
 
+/** Makes the directories that outputs are, and those that outputs are to stand in. */
+export async function makePlaces(disk: Disk, outputs: readonly RunOutput[], root: string): Promise<void> {
+  for (const { path, directory } of outputs) {
+    const place = directory ? path : path.slice(0, path.lastIndexOf("/"));
+    if (place !== "" && place !== "/") await disk.makeDirectory(`${root}${place}`);
+  }
+}
+
 /** Stores the outputs that such an end keeps. */
 export async function keepOutputs(
   world: AttemptWorld,
@@ -44,7 +52,7 @@ export async function keepOutputs(
     if (output.when !== "always" && (output.when === "success") !== succeeded) continue;
     const kind = await kindOf(world.disk, root, output.path);
     if (kind === undefined || kind === "link") {
-      missing.push(`${output.name} (${output.path} ${kind ? "is a link" : "is not there"})`);
+      missing.push(`${output.name} (${output.path} ${kind ? "is a link" : "was not made"})`);
       continue;
     }
     const host = output.path === "/" ? root : `${root}${output.path}`;
@@ -62,5 +70,6 @@ export async function keepOutputs(
     });
   }
   if (missing.length === 0) return { artifacts, notes };
-  return { artifacts, notes, problem: `outputs are missing: ${missing.join(", ")}` };
+  const hint = "; the program has to write them, and a directory is made for it where the path ends with /";
+  return { artifacts, notes, problem: `outputs are missing: ${missing.join(", ")}${hint}` };
 }
