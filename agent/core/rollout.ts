@@ -11,7 +11,8 @@ import type { Digest, NodeId } from "../protocol/identity.ts";
 import type { DecidedReplica, Decision } from "../protocol/record.ts";
 import { timing } from "../protocol/limits.ts";
 import { type AppState, type DesiredApp, numberOf, type Revision, revisionOf, statusOf } from "./apps.ts";
-import { type Candidate, matchesTags, place, type Placement } from "./placement.ts";
+import { type Candidate, place, type Placement } from "./placement.ts";
+import { seatsOf, slotsOf } from "./slots.ts";
 
 /** A replica that needs a node: the controller offers it to the ranked nodes in turn. */
 export interface Want {
@@ -48,30 +49,6 @@ export interface AppFacts {
 }
 
 type Health = "pending" | "healthy" | "failed" | "gone";
-
-/** Slots that a wish has: one per matching node for `all`, else as many as asked. */
-function slotsOf(
-  desired: DesiredApp,
-  nodes: readonly Candidate[],
-  standing: readonly DecidedReplica[],
-): readonly number[] {
-  if (desired.replicas !== "all") return Array.from({ length: desired.replicas }, (_, i) => i);
-  const eligible = nodes.filter((n) => usable(n) && matchesTags(n.tags, desired.tags));
-  // A node keeps its slot: slots are numbered by what stands, new nodes take the lowest free numbers.
-  const taken = new Map<NodeId, number>();
-  for (const r of standing) if (!taken.has(r.node)) taken.set(r.node, r.slot);
-  const numbers = new Set(eligible.map((n) => taken.get(n.id)).filter((s) => s !== undefined));
-  let next = 0;
-  for (const n of eligible) {
-    if (taken.has(n.id)) continue;
-    while (numbers.has(next)) next++;
-    numbers.add(next);
-  }
-  return [...numbers].sort((a, b) => a - b);
-}
-
-const usable = (n: Candidate): boolean =>
-  (n.state === "alive" || n.state === "suspect") && !n.cordoned && !n.draining;
 
 /** How many slots may be in change at once. */
 export function batchOf(strategy: DesiredApp["strategy"], slots: number, proven: boolean): number {
@@ -155,15 +132,20 @@ export function decideApp(facts: AppFacts): Verdict {
     draft.drop(replica);
   }
 
-  const slots = slotsOf(desired, facts.nodes, draft.replicas);
-  for (const replica of draft.replicas) if (!slots.includes(replica.slot)) draft.drop(replica);
+  const isHealthy = (r: DecidedReplica) => healthOf(facts, r, byId) === "healthy";
+  const seats = desired.replicas === "all" ? seatsOf(draft.replicas, draft.volumes, isHealthy) : undefined;
+  const slots = slotsOf(desired, facts.nodes, seats);
+  for (const replica of draft.replicas) {
+    if (!slots.includes(replica.slot) || (seats?.get(replica.node) ?? replica.slot) !== replica.slot) {
+      draft.drop(replica);
+    }
+  }
 
   const wants: Want[] = [];
   // Where the slots that are being filled will likely go: they count for the spread already.
   const tentative = new Map<number, NodeId>();
   let changing = 0;
   let settled = true;
-  const isHealthy = (r: DecidedReplica) => healthOf(facts, r, byId) === "healthy";
   const anyNewHealthy = draft.replicas.some((r) => r.revision === target.id && isHealthy(r));
   const batch = batchOf(desired.strategy, slots.length, proven || anyNewHealthy);
   for (const slot of slots) {
@@ -187,10 +169,9 @@ export function decideApp(facts: AppFacts): Verdict {
     const excluded = new Map([...exhausted, ...facts.declined(slot)]);
     if (bound !== undefined) {
       for (const n of facts.nodes) if (n.id !== bound) excluded.set(n.id, "does not hold the app's volumes");
-    } else if (desired.replicas === "all") {
-      for (const r of draft.replicas) {
-        if (r.revision === target.id) excluded.set(r.node, "has a replica already");
-      }
+    } else if (seats) {
+      // Also while the node's own slot still waits for its turn: no node may hold two.
+      for (const [node, seat] of seats) if (seat !== slot) excluded.set(node, "has a replica already");
       if (here.length > 0) {
         for (const n of facts.nodes) {
           if (n.id !== here[0].node) excluded.set(n.id, "the slot belongs to another node");

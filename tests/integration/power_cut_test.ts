@@ -41,7 +41,14 @@ Deno.test({
           if (response.status !== 200 || !text.includes(version)) return false;
         }
         return true;
-      }, 45_000);
+      }, 45_000).catch(async (error) => {
+        // What each node makes of it, so that a rare failure explains itself.
+        for (const node of cluster.nodes) {
+          const app = await cluster.client(node).app("hello-site").catch(String);
+          console.error(`--- ${node.name}: ${JSON.stringify(app)}\n${node.output.slice(-3_000)}`);
+        }
+        throw error;
+      });
     }
     // Whatever was cut short must not be found damaged afterwards.
     for (const node of cluster.nodes) {

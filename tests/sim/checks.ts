@@ -45,6 +45,10 @@ export function unfulfilled(world: World, app: string): string | undefined {
   }
   if (!decision) return `${app} has no decision`;
   if (decision.phase !== "steady" && decision.phase !== "rolled_back") return `${app} is ${decision.phase}`;
+  if (state.desired.replicas === "all") {
+    const without = nodes.find((n) => decision.replicas.filter((r) => r.node === n.id).length !== 1);
+    if (without) return `${app} has not exactly one replica on ${without.name}`;
+  }
   for (const replica of decision.replicas) {
     const running = world.nodes.get(replica.node)?.running.get(replica.id);
     if (running?.state !== "healthy") {

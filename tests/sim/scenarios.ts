@@ -93,7 +93,7 @@ export function runHistory(seed: number, count: number, troubleMs = 60_000): Out
   for (const app of apps) {
     world.deploy(nodes[0], app, {
       pkg: "a",
-      replicas: app === "db" ? 1 : 2,
+      replicas: app === "db" ? 1 : app === "api" && seed % 2 === 0 ? "all" : 2,
       volumes: app === "db" ? ["data"] : [],
     });
   }

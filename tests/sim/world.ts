@@ -191,20 +191,27 @@ export class World {
     // As a database gives them: in the order of their keys.
     const records = [...node.disk].sort(([a], [b]) => a < b ? -1 : 1).map(([, r]) => r);
     this.event(node, { t: "load", records, ...node.saved });
-    this.event(node, {
-      t: "info",
-      info: {
-        name: node.name,
-        addresses: [],
-        platform: "linux/amd64",
-        version: "0.0.0",
-        tags: [...node.tags],
-        cpu_cores: 4,
-        memory_mb: node.memoryMb,
-        disk_mb: 10_000,
-        runtimes: ["wasm"],
-        started_at: this.now,
-      },
+    const core = node.core;
+    const startedAt = this.now;
+    // Other nodes reach it before it has measured what it is.
+    this.at(this.now + this.random() * 300, () => {
+      if (node.core === core) {
+        this.event(node, {
+          t: "info",
+          info: {
+            name: node.name,
+            addresses: [],
+            platform: "linux/amd64",
+            version: "0.0.0",
+            tags: [...node.tags],
+            cpu_cores: 4,
+            memory_mb: node.memoryMb,
+            disk_mb: 10_000,
+            runtimes: ["wasm"],
+            started_at: startedAt,
+          },
+        });
+      }
     });
     for (const id of this.nodes.keys()) {
       if (id !== node.id && this.reaches(node.id, id)) this.#connected(node.id, id);
