@@ -3,9 +3,12 @@
  * suspect it, and only when it does not refute with a higher incarnation declare it unreachable. A neighbour's closed
  * connection starts a probe at once. Only the last step becomes a record; suspicions are gossip.
  */
-import { digestOf, type NodeId } from "../protocol/identity.ts";
-import { utf8 } from "../protocol/encoding.ts";
+import type { NodeId } from "../protocol/identity.ts";
 import { timing } from "../protocol/limits.ts";
+import { shareOf } from "./neighbours.ts";
+
+/** Watchers give their verdicts spread over this long. */
+const VERDICT_SPREAD_MS = 400;
 
 interface Probe {
   readonly n: number;
@@ -26,8 +29,6 @@ export interface Liveness {
   /** When each neighbour last gave a sign of life or was probed. */
   readonly touched: Map<NodeId, number>;
   neighbours: readonly NodeId[];
-  /** Sorted by position on the ring; what {@link neighbours} was made from. */
-  ring: readonly NodeId[];
   nextN: number;
   turn: number;
   nextProbeAt: number;
@@ -40,37 +41,11 @@ export const createLiveness = (): Liveness => ({
   suspects: new Map(),
   touched: new Map(),
   neighbours: [],
-  ring: [],
   nextN: 1,
   turn: 0,
   nextProbeAt: 0,
   nextRetryAt: 0,
 });
-
-const positions = new Map<NodeId, string>();
-/** Place on the ring: a hash, cached since it never changes. */
-function positionOf(id: NodeId): string {
-  let position = positions.get(id);
-  if (position === undefined) {
-    if (positions.size > 50_000) positions.clear();
-    positions.set(id, position = digestOf(utf8(`ring ${id}`)).slice(0, 16));
-  }
-  return position;
-}
-
-/**
- * Neighbours of `self`: the members at distance 1, 2, 4, 8 … after it on a ring ordered by hash (as Chord's fingers).
- * Every node is thus watched by about log2(n) others, and the graph stays connected with few links.
- */
-export function neighboursOf(self: NodeId, members: readonly NodeId[]): readonly NodeId[] {
-  const ring = [...new Set([...members, self])].sort((a, b) => positionOf(a) < positionOf(b) ? -1 : 1);
-  const at = ring.indexOf(self);
-  const out: NodeId[] = [];
-  for (let step = 1; step < ring.length && out.length < 10; step *= 2) {
-    out.push(ring[(at + step) % ring.length]);
-  }
-  return [...new Set(out)].filter((id) => id !== self);
-}
 
 /** What liveness asks its core to do. */
 export type LivenessAction =
@@ -203,7 +178,7 @@ export function tickLiveness(state: Liveness, facts: LivenessFacts): LivenessAct
       continue;
     }
     // Watchers find out at about the same time; a spread of their verdicts lets one record do for all.
-    const spread = parseInt(positionOf(facts.self + target).slice(0, 4), 16) % 400;
+    const spread = Math.floor(shareOf(facts.self + target) * VERDICT_SPREAD_MS);
     if (now < suspicion.since + timing.suspectMs + spread) continue;
     state.suspects.delete(target);
     actions.push({ do: "unreachable", target, incarnation: suspicion.incarnation });

@@ -1,7 +1,8 @@
 /** Carries out what the failure detector wants. */
 import { storeDigest } from "./record_store.ts";
-import { type LivenessAction, type LivenessFacts, neighboursOf } from "./liveness.ts";
+import type { LivenessAction, LivenessFacts } from "./liveness.ts";
 import { isMember } from "./members.ts";
+import { neighboursOf } from "./neighbours.ts";
 import { aliveNodes, incarnationOf } from "./state.ts";
 import type { Turn } from "./turn.ts";
 
