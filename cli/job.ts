@@ -69,6 +69,10 @@ function runText(i: Invocation, run: RunView): string {
     ["why", run.state === "succeeded" ? undefined : run.reason?.split("\n")[0]],
     ["submitted", `${moment(run.submitted_at)} UTC by ${shortId(run.by)}`],
     ["ended", run.ended_at === undefined ? undefined : `${moment(run.ended_at)} UTC`],
+    [
+      "commits",
+      Object.entries(run.commits ?? {}).map(([mount, c]) => `${mount} ${c}`).join(", ") || undefined,
+    ],
     ["repeats", run.of],
     ["needs", run.needs.join(" ") || undefined],
     ["priority", String(run.priority)],

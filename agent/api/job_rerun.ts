@@ -5,7 +5,7 @@ import type { RunView } from "../protocol/job_views.ts";
 import type { RealmClient } from "./client.ts";
 
 /**
- * What submits a run once more, every file by the digest that it had. What it took from jobs of its pipeline it takes
+ * What submits a run once more, every file by the digest that it had, every repository at its commit. What it took from jobs of its pipeline it takes
  * as it was then, and what it needed is not run again. Fails with `not_found` when such an artifact was not kept.
  */
 export async function rerunWish(client: RealmClient, run: RunView): Promise<SubmitWish> {
@@ -14,6 +14,11 @@ export async function rerunWish(client: RealmClient, run: RunView): Promise<Subm
   for (const input of spec.inputs) {
     if (input.from === "blob") {
       inputs.push(input);
+      continue;
+    }
+    if (input.from === "git") {
+      const commit = input.commit ?? run.commits?.[input.mount];
+      inputs.push({ ...input, ...(commit === undefined ? {} : { commit }) });
       continue;
     }
     const makers = await Promise.all(run.runs.map((id) => client.run(id)));

@@ -4,7 +4,7 @@ import type { SignedCommand } from "../protocol/command.ts";
 import type { ErrorCode, Result } from "../protocol/errors.ts";
 import type { Digest, KeyId, NodeId } from "../protocol/identity.ts";
 import type { AttemptStatus } from "../protocol/job_record.ts";
-import type { JobRunSpec } from "../protocol/job_spec.ts";
+import type { GitInput, JobRunSpec } from "../protocol/job_spec.ts";
 import type { Heads, Message } from "../protocol/message.ts";
 import type { NodeInfo, RealmRecord, ReplicaStatus, WireRecord } from "../protocol/record.ts";
 import type { Revision } from "./apps.ts";
@@ -66,6 +66,7 @@ export type OrderedInput =
     /** Who surely has it. */
     readonly holder?: NodeId;
   }
+  | { readonly git: GitInput; readonly mount: string }
   | { readonly missing: string; readonly mount: string };
 
 /** An attempt of a run that this node is to execute. */

@@ -1,6 +1,7 @@
 /** The rules that commands set, and what holds on each node. */
 import type { Command } from "../protocol/command.ts";
 import type { Digest, NodeId } from "../protocol/identity.ts";
+import type { RunInput } from "../protocol/job_spec.ts";
 import {
   allowingCommand,
   narrowPolicy,
@@ -10,6 +11,7 @@ import {
   policyOf,
   type PolicyRule,
   type PolicySettings,
+  readRefusal,
   type SandboxLevel,
   strongerLevel,
 } from "../protocol/policy.ts";
@@ -84,4 +86,19 @@ export function whyNotNative(
   const minimum = strongerLevel(wish.minimum, narrowed.sandbox_minimum);
   if (native?.levels.some((level) => strongerLevel(level, minimum) === level)) return undefined;
   return { reason: `has no sandbox of the level ${minimum}`, fix: `realm node diagnose ${name}` };
+}
+
+/** Why a node cannot fetch the repositories among inputs; see {@link whyNotNative}. */
+export function whyNotGit(
+  { name, policy, native, git }: NativeNode & { readonly git?: string | undefined },
+  inputs: readonly RunInput[],
+): { readonly reason: string; readonly fix?: string } | undefined {
+  const wanted = inputs.flatMap((i) => i.from === "git" ? [i.url] : []);
+  if (wanted.length === 0) return undefined;
+  if (git === undefined) return { reason: "git is not installed there; install it and restart its agent" };
+  const paths = wanted.filter((url) => url.startsWith("/"));
+  const refused = readRefusal(policy, paths);
+  if (refused) return { reason: refused.reason, fix: allowingCommand(refused, name) };
+  const own = readRefusal(narrowPolicy(policy, native?.narrowed ?? {}), paths);
+  return own && { reason: `${own.reason}, by its own file policy.toml` };
 }

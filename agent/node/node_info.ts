@@ -2,6 +2,7 @@
 import type { NodeInfo } from "../protocol/mod.ts";
 import type { Disk } from "../ports.ts";
 import type { AgentOptions } from "./agent_options.ts";
+import { gitVersion } from "./git/git_command.ts";
 
 /** Share of the machine's memory that work may reserve. */
 const MEMORY_SHARE = 0.8;
@@ -19,6 +20,7 @@ export async function nodeInfo(
   },
 ): Promise<Omit<NodeInfo, "incarnation">> {
   const probes = await Promise.all(options.runtimes.map((r) => r.probe()));
+  const git = await gitVersion();
   const space = await disk.space(options.dataDir);
   return {
     name: options.name,
@@ -34,6 +36,7 @@ export async function nodeInfo(
       ...(options.native ? [options.native.kind] : []),
     ],
     ...(at.native ? { native: at.native } : {}),
+    ...(git === undefined ? {} : { git }),
     gateway: at.gateway,
     started_at: at.startedAt,
   };

@@ -1,4 +1,5 @@
 /** What the schema of jobs cannot say: tables that contradict each other, mounts that overlap, needs that lead nowhere. */
+import { gitRefProblem, parseGitAddress } from "./git_address.ts";
 import { jobLimits } from "./job_limits.ts";
 import { axesOf, expandMatrix } from "./job_matrix.ts";
 import { jobPlatforms } from "./job_schema.ts";
@@ -198,6 +199,12 @@ function checkInputs(job: WrittenJob, jobs: readonly WrittenJob[], report: Repor
         report(path(key), "stands without `git`", "remove it");
       }
     }
+    const address = input.git === undefined ? undefined : parseGitAddress(input.git);
+    if (address && !address.ok) report(path("git"), address.message);
+    const odd = input.ref === undefined
+      ? undefined
+      : gitRefProblem(input.ref.replace(/\{matrix\.[a-z0-9_]+\}/g, "x"));
+    if (odd !== undefined) report(path("ref"), `${showValue(input.ref)} ${odd}`);
     if ((input.run === undefined) !== (input.output === undefined) && kinds.length === 1) {
       const lacking = input.run === undefined ? "run" : "output";
       report(["data", "inputs", i], `has no \`${lacking}\``, "an artifact is named by `run` and `output`");

@@ -1,4 +1,6 @@
 /** From jobs as written to the runs of a submission: defaults, matrix, files by digest. Pure; uploads are others' work. */
+import { unwrap } from "./errors.ts";
+import { parseGitAddress } from "./git_address.ts";
 import type { Digest } from "./identity.ts";
 import { type Combination, expandMatrix, fillIn } from "./job_matrix.ts";
 import {
@@ -115,10 +117,23 @@ export function filesOf(jobs: readonly WrittenJob[]): readonly JobFile[] {
 
 function inputsOf(
   job: WrittenJob,
+  made: Combination,
   names: readonly string[],
   found: (file: JobFile) => FoundFile,
 ): RunInput[] {
   return (job.data?.inputs ?? []).map((input): RunInput => {
+    if (input.git !== undefined) {
+      const { git, ref, depth = 1, submodules = false, credential, mount } = input;
+      return {
+        from: "git",
+        url: unwrap(parseGitAddress(git)).url,
+        ...(ref === undefined ? {} : { ref: fillIn(ref, made) }),
+        depth,
+        submodules,
+        ...(credential === undefined ? {} : { credential }),
+        mount,
+      };
+    }
     const file = inputFile(input, names);
     if (!file) return { from: "job", job: input.run!, output: input.output!, mount: input.mount };
     const { digest, bytes, form } = found(file);
@@ -163,7 +178,7 @@ function runOf(
     tags: targeting.tags ?? [],
     node_ids: targeting.node_ids ?? [],
     spread: targeting.spread === "node",
-    inputs: inputsOf(job, names, found),
+    inputs: inputsOf(job, made, names, found),
     outputs: (job.data?.outputs ?? []).map((output) => ({
       path: output.path.replace(/(?<=.)\/$/, ""),
       ...(output.path.endsWith("/") ? { directory: true as const } : {}),

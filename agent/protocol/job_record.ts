@@ -1,13 +1,16 @@
 /** What nodes say of runs: the controller's decision about each, and the word of the node that executes an attempt. */
 import * as v from "valibot";
+import { isCommit } from "./git_address.ts";
 import { type Digest, isDigest, isNodeId } from "./identity.ts";
 import { jobLimits } from "./job_limits.ts";
+import { limits } from "./limits.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
 const time = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(8.64e15));
 const shortText = v.pipe(v.string(), v.maxLength(256));
 const reason = v.pipe(v.string(), v.maxLength(2_000));
 const digest = v.pipe(v.string(), v.check(isDigest, "a SHA-256 in lower-case hex"));
+const commit = v.pipe(v.string(), v.check(isCommit, "a commit"));
 const node = v.pipe(v.string(), v.check(isNodeId, "a node id (12D3KooW…)"));
 
 /** How a run or an attempt can end. */
@@ -132,6 +135,13 @@ export const AttemptStatusSchema = v.strictObject({
   started_at: v.optional(time),
   progress: v.optional(v.strictObject({ done: count, total: count })),
   report: v.optional(AttemptReportSchema),
+  /** Commits that inputs by git were found to stand for, by mount. */
+  commits: v.optional(
+    v.pipe(
+      v.record(v.pipe(v.string(), v.maxLength(limits.pathBytes)), commit),
+      v.check((t) => Object.keys(t).length <= jobLimits.inputs),
+    ),
+  ),
   artifacts: v.pipe(v.array(ArtifactSchema), v.maxLength(jobLimits.outputs)),
   /** The log as far as it is stored: whole when the attempt has ended. */
   log: v.optional(v.strictObject({ digest, bytes: count, entries: count })),
@@ -154,6 +164,8 @@ export interface AttemptStatus {
   progress?: { done: number; total: number } | undefined;
   /** Once it has ended. */
   report?: AttemptReport | undefined;
+  /** Commits of its inputs by git, by mount. */
+  commits?: Record<string, string> | undefined;
   /** What it left. */
   artifacts: Artifact[];
   /** Its log as far as it is stored. */

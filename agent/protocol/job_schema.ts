@@ -212,9 +212,12 @@ const Matrix = v.objectWithRest(
   ),
 );
 const Input = v.strictObject({
-  git: may(text("the address of a repository", 2_048), "A git repository."),
+  git: may(
+    text("the address of a repository", 2_048),
+    "A git repository: `https://…`, `ssh://…`, `user@host:path`, `github.com/user/repo`, or a path on the node that its policy `native_read` allows.",
+  ),
   ref: may(text("a branch, tag or commit", 256), "Git: what to check out; default the default branch."),
-  depth: may(whole(1, 1_000_000), "Git: commits of history."),
+  depth: may(whole(1, 1_000_000), "Git: commits of history; default 1."),
   submodules: may(flag, "Git: fetch submodules too."),
   credential: may(secretName, "Git: the secret that gives access."),
   asset: may(

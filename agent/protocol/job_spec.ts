@@ -3,6 +3,7 @@
  * and every file named by its digest. The same spec gives the same run on every node, and again when it is repeated.
  */
 import * as v from "valibot";
+import { gitRefProblem, isCommit, parseGitAddress } from "./git_address.ts";
 import { type Digest, isDigest, isNodeId, type NodeId } from "./identity.ts";
 import { jobLimits } from "./job_limits.ts";
 import { GUEST_PATH, jobPlatforms, RETRY_ON } from "./job_schema.ts";
@@ -40,6 +41,18 @@ export const RunInputSchema = v.variant("from", [
     read_only: v.boolean(),
   }),
   v.strictObject({ from: v.literal("job"), job: name, output: artifactName, mount: path }),
+  v.strictObject({
+    from: v.literal("git"),
+    url: v.pipe(text(2_048), v.check((url) => parseGitAddress(url).ok, "the address of a repository")),
+    ref: v.optional(
+      v.pipe(text(256), v.check((ref) => gitRefProblem(ref) === undefined, "a branch, tag or commit")),
+    ),
+    commit: v.optional(v.pipe(text(64), v.check(isCommit, "a commit"))),
+    depth: whole(1, 1_000_000),
+    submodules: v.boolean(),
+    credential: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{1,128}$/))),
+    mount: path,
+  }),
 ]);
 
 /** Where the program that a native run brings along stands in its files. */
@@ -143,7 +156,28 @@ export type RunInput =
     output: string;
     /** Where it appears. */
     mount: string;
-  };
+  }
+  | GitInput;
+
+/** A checkout that a run finds. */
+export interface GitInput {
+  /** A git repository. */
+  from: "git";
+  /** Its address in the one form of `parseGitAddress`. */
+  url: string;
+  /** Branch, tag or commit; absent: the default branch. */
+  ref?: string | undefined;
+  /** What `ref` stands for, once that is known: then nothing else is taken. */
+  commit?: string | undefined;
+  /** Commits of history. */
+  depth: number;
+  /** Whether submodules come along. */
+  submodules: boolean;
+  /** Name of the secret that gives access. */
+  credential?: string | undefined;
+  /** Where it appears. */
+  mount: string;
+}
 
 /** What is kept of a run's file system. */
 export interface RunOutput {

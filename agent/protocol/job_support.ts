@@ -70,14 +70,14 @@ export function unsupportedKeys(job: WrittenJob, place: KeyPath): readonly DataP
     if (problems.some((p) => p.path.join() === [...place, path[0]].join())) continue;
     problems.push({ path: [...place, ...path], message: MESSAGE, hint: hint ?? "remove it" });
   }
-  (job.data?.inputs ?? []).forEach((input, i) => {
-    if (input.git !== undefined) {
-      problems.push({
-        path: [...place, "data", "inputs", i, "git"],
-        message: MESSAGE,
-        hint: "give the files by `path`, `asset` or `run`",
-      });
-    }
+  (job.data?.inputs ?? []).forEach(({ credential }, i) => {
+    if (credential === undefined) return;
+    const path = [...place, "data", "inputs", i, "credential"];
+    problems.push({
+      path,
+      message: MESSAGE,
+      hint: "remove it: repositories that are open to all can be fetched",
+    });
   });
   return problems;
 }
@@ -89,5 +89,5 @@ export function jobSupport(): readonly string[] {
     const key = but ? `${name} of jobs that are not ${but.join(" or ")}` : name;
     return hint ? `${key}: ${hint}` : when ? `${key}, but for its default` : key;
   });
-  return [...lines, "inputs by `git`"];
+  return [...lines, "`credential` of inputs by `git`"];
 }

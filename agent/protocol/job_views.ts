@@ -66,6 +66,8 @@ export interface RunView {
   readonly controller?: NodeId;
   /** All attempts, the first first. */
   readonly attempts: readonly AttemptView[];
+  /** Commits of its inputs by git, by mount. */
+  readonly commits?: Readonly<Record<string, string>>;
   /** What its last attempt left. */
   readonly artifacts: readonly Artifact[];
 }

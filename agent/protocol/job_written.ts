@@ -113,11 +113,11 @@ export interface JobMatrix {
 export interface JobData {
   /** What the job finds in its file system. */
   inputs?: {
-    /** A git repository. */
+    /** A git repository: an URL, `host/path`, or a path on the node. */
     git?: string | undefined;
     /** Git: what to check out; default the default branch. */
     ref?: string | undefined;
-    /** Git: commits of history. */
+    /** Git: commits of history; default 1. */
     depth?: number | undefined;
     /** Git: fetch submodules too. */
     submodules?: boolean | undefined;

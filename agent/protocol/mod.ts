@@ -8,6 +8,8 @@ export * from "./data_dir.ts";
 export * from "./encoding.ts";
 export * from "./envelope.ts";
 export * from "./errors.ts";
+export * from "./git_address.ts";
+export * from "./git_limits.ts";
 export * from "./grant.ts";
 export * from "./identity.ts";
 export * from "./invite.ts";

@@ -177,13 +177,18 @@ export function nativeRefusal(policy: Policy, wish: NativeWish): Refusal | undef
   if (wish.network !== "none" && policy.native_network === "none") {
     return say("native_network", "none", "full");
   }
-  const missing = wish.read.find((p) => !policy.native_read.some((allowed) => inner(p, allowed)));
+  return readRefusal(policy, wish.read);
+}
+
+/** The rule that refuses to let paths of the node be read; `undefined`: all may be. */
+export function readRefusal(policy: Policy, paths: readonly string[]): Refusal | undefined {
+  const missing = paths.find((p) => !policy.native_read.some((allowed) => inner(p, allowed)));
   if (missing === undefined) return undefined;
-  return say(
-    "native_read",
-    policy.native_read.join(",") || "(none)",
-    [...policy.native_read, missing].join(","),
-  );
+  return {
+    rule: "native_read",
+    reason: `its policy native_read = ${policy.native_read.join(",") || "(none)"} refuses it`,
+    allows: [...policy.native_read, missing].join(","),
+  };
 }
 
 /** The command that would allow what a rule refuses. */

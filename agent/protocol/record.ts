@@ -35,6 +35,7 @@ export const NodeInfoSchema = v.strictObject({
     /** What its own file narrows. */
     narrowed: v.optional(PolicyFileSchema),
   })),
+  git: v.optional(shortText),
   gateway: v.optional(shortText),
   api: v.optional(shortText),
   started_at: TimeSchema,
@@ -63,6 +64,8 @@ export interface NodeInfo {
   runtimes: string[];
   /** Sandboxes for programs of the operating system that it has, and what its own policy file says. */
   native?: { levels: SandboxLevel[]; narrowed?: PolicySettings | undefined } | undefined;
+  /** Version of its git, where there is one. */
+  git?: string | undefined;
   /** Address of its gateway, `host:port`. */
   gateway?: string | undefined;
   /** Address of its API, `host:port`. */

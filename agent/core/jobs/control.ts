@@ -11,11 +11,11 @@ import type { AttemptOrder, Effect, OrderedInput } from "../events.ts";
 import type { Placement } from "../placement.ts";
 import { recordOf } from "../record_store.ts";
 import { rendezvousRanker } from "../rendezvous.ts";
-import { policyFor, whyNotNative } from "../policies.ts";
+import { policyFor, whyNotGit, whyNotNative } from "../policies.ts";
 import { aliveNodes, candidates, type Core, freshId, nodeState, schedulingOf } from "../state.ts";
 import { decideRun, type RunFacts, type RunVerdict, withAttempt } from "./decide.ts";
 import { type JobNode, placeRun, planQueue, takenBy } from "./queue.ts";
-import { activeAttempt, artifactsOf, attemptStatus, runsOfJob, type RunState } from "./runs.ts";
+import { activeAttempt, artifactsOf, attemptStatus, commitOf, runsOfJob, type RunState } from "./runs.ts";
 
 type JobOffer = Extract<Message, { t: "job_offer" }>;
 type JobOffered = Extract<Message, { t: "job_offered" }>;
@@ -68,6 +68,7 @@ function jobNodes(core: Core): JobNode[] {
       platform: info?.platform ?? "",
       policy: policyFor(core.policies, node.id),
       ...(info?.native ? { native: info.native } : {}),
+      ...(info?.git === undefined ? {} : { git: info.git }),
       places: placesOf(info?.cpu_cores ?? 0),
     };
   });
@@ -212,6 +213,9 @@ export function considerJob(core: Core, offered: JobOffer, now: number, effects:
     native,
   );
   if (refused) return answer(refused.reason);
+  const inputs = jobs.runs.get(offered.run)?.spec.inputs ?? [];
+  const unread = whyNotGit({ ...info, policy: policyFor(core.policies, self) }, inputs);
+  if (unread) return answer(unread.reason);
   for (const [id, r] of core.reservations) if (now >= r.until) core.reservations.delete(id);
   for (const [id, until] of jobs.promised) if (now >= until) jobs.promised.delete(id);
   const own = candidates(core).find((c) => c.id === self);
@@ -261,6 +265,10 @@ function inputsFor(core: Core, run: RunState): OrderedInput[] {
     if (input.from === "blob") {
       const { digest, bytes, form, mount, read_only } = input;
       return { digest, bytes, form, mount, readOnly: read_only };
+    }
+    if (input.from === "git") {
+      const commit = input.commit ?? commitOf(core.jobs, run, input);
+      return { git: { ...input, ...(commit === undefined ? {} : { commit }) }, mount: input.mount };
     }
     const makers = runsOfJob(core.jobs, run.submission, input.job);
     for (const maker of makers) {

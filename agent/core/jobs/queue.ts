@@ -9,7 +9,7 @@ import { jobLimits } from "../../protocol/job_limits.ts";
 import { isEnd } from "../../protocol/job_record.ts";
 import type { Policy } from "../../protocol/policy.ts";
 import { type Candidate, place, type Placement } from "../placement.ts";
-import { type NativeNode, whyNotNative } from "../policies.ts";
+import { type NativeNode, whyNotGit, whyNotNative } from "../policies.ts";
 import { activeAttempt, attemptStatus, type Jobs, type RunState } from "./runs.ts";
 
 /** A node as the queue sees it. */
@@ -21,6 +21,8 @@ export interface JobNode extends Candidate {
   readonly policy: Policy;
   /** Its sandboxes for them, and its own file. */
   readonly native?: NativeNode["native"];
+  /** Version of its git. */
+  readonly git?: string;
 }
 
 /** What attempts take of a node. */
@@ -86,6 +88,9 @@ function exclusions(
     const refused = native && whyNotNative(node, native);
     if (refused) reasons.push(refused.reason);
     if (refused?.fix !== undefined) fixes.set(node.id, refused.fix);
+    const unread = whyNotGit(node, run.spec.inputs);
+    if (unread) reasons.push(unread.reason);
+    if (unread?.fix !== undefined && refused?.fix === undefined) fixes.set(node.id, unread.fix);
     const busy = taken.get(node.id)?.attempts ?? 0;
     if (busy >= node.places) reasons.push(`runs ${busy} jobs already, as many as it takes`);
     const declined = heedDeclines ? jobs.declines.get(run.id)?.get(node.id) : undefined;
@@ -127,9 +132,10 @@ export const byPriority = (a: RunState, b: RunState): number =>
 
 /** What makes two runs fit the same nodes. */
 const kindOf = (run: RunState): string => {
-  const { memory_mb, tags, platform, node_ids, runtime, native } = run.spec;
+  const { memory_mb, tags, platform, node_ids, runtime, native, inputs } = run.spec;
   const wish = native && [native.minimum, native.network, native.read];
-  return JSON.stringify([memory_mb, tags, platform, node_ids, runtime, wish]);
+  const git = inputs.flatMap((i) => i.from !== "git" ? [] : [i.url.startsWith("/") ? i.url : "git"]);
+  return JSON.stringify([memory_mb, tags, platform, node_ids, runtime, wish, git]);
 };
 
 /**

@@ -21,6 +21,8 @@ import {
 } from "../../protocol/mod.ts";
 import type { ExitReport, ProgramHandle, ProgramSpec, RunHandle, RunSpec } from "../../runtimes/mod.ts";
 import type { BlobStore } from "../../storage/mod.ts";
+import type { GitSources } from "../git/git_sources.ts";
+import { checkOutAll } from "./git_inputs.ts";
 import { bringInputs, programFile, programsDirectory } from "./inputs.ts";
 import { JobLog } from "./job_log.ts";
 import { layOut, runSteps } from "./native_steps.ts";
@@ -46,6 +48,8 @@ export interface AttemptWorld {
     signal: AbortSignal,
   ): Promise<ProgramHandle>;
   startRun(spec: RunSpec, onLog: (chunk: LogChunk) => void, signal: AbortSignal): Promise<RunHandle>;
+  /** Repositories as inputs. */
+  readonly git: Pick<GitSources, "resolve" | "checkOut">;
   report(run: string, status: AttemptStatus): void;
   now(): number;
 }
@@ -96,6 +100,7 @@ export class Attempt {
   #since: number;
   #startedAt: number | undefined;
   #fetched = 0;
+  #commits: Readonly<Record<string, string>> | undefined;
   #storedLog: AttemptStatus["log"];
   #untold: ReturnType<typeof setTimeout> | undefined;
 
@@ -173,6 +178,10 @@ export class Attempt {
     try {
       this.#fetched = await bringInputs(world, order, this.#root, signal, (done, total) => {
         if (!signal.aborted) this.#tell("preparing", { done, total });
+      });
+      await checkOutAll(world.git, order, this.#root, signal, (commits) => {
+        this.#commits = commits;
+        this.#tell("preparing");
       });
       await makePlaces(world.disk, spec.outputs, this.#root);
       if (spec.native) await layOut(world, order, this.#root);
@@ -344,6 +353,7 @@ export class Attempt {
       state,
       since: this.#since,
       artifacts: [],
+      ...(this.#commits === undefined ? {} : { commits: this.#commits }),
       ...(this.#startedAt === undefined ? {} : { started_at: this.#startedAt }),
       ...(this.#storedLog && !isEnd(state) ? { log: this.#storedLog } : {}),
       ...more,

@@ -28,7 +28,7 @@ export async function bringInputs(
       );
     }
   }
-  const inputs = order.inputs.flatMap((input) => "missing" in input ? [] : [input]);
+  const inputs = order.inputs.flatMap((input) => "digest" in input ? [input] : []);
   const sizes = new Map<Digest, number>([
     ...spec.program ? [[spec.program.digest, spec.program.bytes] as const] : [],
     ...spec.stdin ? [[spec.stdin.digest, spec.stdin.bytes] as const] : [],
@@ -73,7 +73,7 @@ export async function bringInputs(
 /** What a blob is to the job, for people. */
 function nameOf({ spec, inputs }: AttemptOrder, digest: Digest): string {
   if (digest === spec.program?.digest) return `the program ${spec.program.name}`;
-  const input = inputs.find((i) => !("missing" in i) && i.digest === digest);
+  const input = inputs.find((i) => "digest" in i && i.digest === digest);
   return input ? `the input ${input.mount}` : "the standard input";
 }
 

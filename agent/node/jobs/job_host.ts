@@ -4,6 +4,7 @@ import type { Disk, Log, LogChunk, PeerStreams } from "../../ports.ts";
 import type { AttemptStatus, Digest, RunLogView } from "../../protocol/mod.ts";
 import type { RunHandle, RunSpec } from "../../runtimes/mod.ts";
 import type { Contents } from "../contents.ts";
+import { GitSources } from "../git/git_sources.ts";
 import type { AttemptWorld } from "./attempt.ts";
 import { Attempts } from "./attempts.ts";
 import { serveJobLogs } from "./log_protocol.ts";
@@ -45,6 +46,7 @@ export class JobHost {
           signal,
           onProgress: (p) => onProgress(p.doneBytes),
         }),
+      git: new GitSources(disk, `${dataDir}/cache/git`),
       startProgram: options.startProgram,
       startRun: options.startRun,
       report: options.report,

@@ -2,6 +2,7 @@
 import {
   artifactsOf,
   attemptStatus,
+  commitsOf,
   controllerOf,
   type Core,
   explainRun,
@@ -43,6 +44,7 @@ export function runView(core: Core, run: RunState): RunView {
   const decision = run.decision?.value;
   const state = runPhase(core.jobs, run);
   const controller = controllerOf(core, `job/${run.submission}`);
+  const commits = commitsOf(run);
   return {
     id: run.id,
     job: run.spec.job,
@@ -60,6 +62,7 @@ export function runView(core: Core, run: RunState): RunView {
     ...(isEnd(state) && decision ? { ended_at: decision.since } : {}),
     ...(controller === undefined || isEnd(state) ? {} : { controller }),
     attempts: attemptViews(core, run),
+    ...(Object.keys(commits).length === 0 ? {} : { commits }),
     artifacts: artifactsOf(run),
   };
 }
