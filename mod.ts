@@ -67,6 +67,7 @@ export {
   type RunPhase,
 } from "./agent/protocol/job_record.ts";
 export {
+  type GitInput,
   type JobRunSpec,
   type NativeWork,
   runIdsOf,
