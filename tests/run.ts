@@ -25,7 +25,8 @@ const suites: readonly Suite[] = [
     packages: "wasi",
     minutes: 20,
   },
-  { name: "sim", args: test("tests/sim"), minutes: 20 },
+  // Simulations measure virtual time only: files run side by side.
+  { name: "sim", args: test("--parallel", "tests/sim"), minutes: 20 },
   { name: "wasi", args: test("tests/wasi"), packages: "wasi", minutes: 10 },
   { name: "integration", args: test("tests/integration"), packages: "wasi", minutes: 20 },
   { name: "browser", args: test("tests/browser"), packages: "browser", minutes: 20 },

@@ -180,12 +180,15 @@ function project(core: Core, record: RealmRecord, topics: Set<Topic>): Result<un
       return;
     }
     case "replicas": {
-      const { app: name, list } = record.body as RecordBody<"replicas">;
+      const { app: name, list, held } = record.body as RecordBody<"replicas">;
       if (record.key !== `replicas/${name}`) return;
       const mine = new Map(
         list.filter((status) => status.app === name).map((status) => [status.replica, status]),
       );
-      appOf(core, name).statuses.set(record.author, mine);
+      const app = appOf(core, name);
+      app.statuses.set(record.author, mine);
+      if (held) app.held.set(record.author, held);
+      else app.held.delete(record.author);
       core.dirtyApps.add(name);
       topics.add("apps");
       return;

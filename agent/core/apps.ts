@@ -1,7 +1,7 @@
 /** Projection of apps: what the owner wants of each, folded from commands in order of (time, id). */
 import type { AppSpec, Command, CommandBody } from "../protocol/command.ts";
 import type { Digest, KeyId, NodeId } from "../protocol/identity.ts";
-import type { Decision, ReplicaStatus } from "../protocol/record.ts";
+import type { Decision, HeldVolumes, ReplicaStatus } from "../protocol/record.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Decided } from "./decisions.ts";
 
@@ -46,6 +46,8 @@ export interface AppState {
   decision?: Decided;
   /** Newest statuses by node, then by replica id: only what a node says of its own replicas counts. */
   readonly statuses: Map<NodeId, ReadonlyMap<string, ReplicaStatus>>;
+  /** State volumes by the node that says it holds them. */
+  readonly held: Map<NodeId, readonly HeldVolumes[]>;
 }
 
 /** An app of which nothing is known. */
@@ -56,6 +58,7 @@ export const createApp = (name: string): AppState => ({
   clearedAt: 0,
   decisions: new Map(),
   statuses: new Map(),
+  held: new Map(),
 });
 
 /** Folds the commands anew. Same set of commands, same result. */

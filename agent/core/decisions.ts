@@ -3,7 +3,7 @@
  * what a removed node decided loses to whatever a member decided since: a decision names the removed authors whose
  * decisions it replaces. A function of the set of decisions and memberships, so that all nodes agree.
  */
-import type { NodeId } from "../protocol/identity.ts";
+import type { Digest, NodeId } from "../protocol/identity.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Decision } from "../protocol/record.ts";
 import { type AppState, revisionOf } from "./apps.ts";
@@ -75,7 +75,7 @@ interface Entry {
 /**
  * The standing decision as far as it is to be believed. What removed nodes rejected does not count. A slot's volumes
  * never move while its app is there: the controller believes itself first, then the standing decision, then the other
- * members', and last a node that was removed.
+ * members', then the node that holds them, and last a node that was removed.
  */
 export function footingOf(app: AppState, self: NodeId, endedAt: EndedAt, now: number): Footing {
   const isRemoved = (node: NodeId) => endedAt(node) !== undefined;
@@ -96,7 +96,7 @@ export function footingOf(app: AppState, self: NodeId, endedAt: EndedAt, now: nu
     .map((r) => attribute(app, self, standing, r, (d) => d.rejected.some((o) => o.revision === r.revision)))
     .filter((r) => !isRemoved(r.by));
   const bindings = [...members.filter((m) => m.author === self), standing, ...members]
-    .filter((d) => d === standing || (revisionOf(app, d.value.revision)?.number ?? 0) > app.clearedAt)
+    .filter((d) => d === standing || isKept(app, d.value))
     .flatMap((d) =>
       d.value.volumes.map((b) =>
         attribute(app, self, d, b, (o) => o.volumes.some((v) => v.slot === b.slot && v.node === b.node))
@@ -105,7 +105,8 @@ export function footingOf(app: AppState, self: NodeId, endedAt: EndedAt, now: nu
   // Slots of an app that never had volumes are bound by nobody's word.
   const stateful = app.revisions.some((r) => r.spec.volumes.length > 0);
   const volumes = new Map<number, (typeof bindings)[number]>();
-  for (const b of [...bindings.filter((b) => !isRemoved(b.by)), ...bindings]) {
+  const held = heldBy(app, isRemoved).map(({ slot, node }) => ({ slot, node, by: self }));
+  for (const b of [...bindings.filter((b) => !isRemoved(b.by)), ...held, ...bindings]) {
     if (!volumes.has(b.slot)) volumes.set(b.slot, b);
   }
   return {
@@ -122,6 +123,20 @@ export function footingOf(app: AppState, self: NodeId, endedAt: EndedAt, now: nu
     over,
   };
 }
+
+/** Volumes by the members that hold them, the ones opened last first. */
+function heldBy(app: AppState, isRemoved: (node: NodeId) => boolean): { slot: number; node: NodeId }[] {
+  return [...app.held].filter(([node]) => !isRemoved(node))
+    .flatMap(([node, held]) => held.map((h) => ({ ...h, node })))
+    .filter((h) => isKept(app, h))
+    .sort((a, b) => numberIn(app, b.revision) - numberIn(app, a.revision) || (a.node < b.node ? -1 : 1));
+}
+
+const numberIn = (app: AppState, revision: Digest): number => revisionOf(app, revision)?.number ?? 0;
+
+/** Whether volumes that a deploy used are still wanted: no removal of volumes came after it. */
+export const isKept = (app: AppState, { revision }: { readonly revision: Digest }): boolean =>
+  numberIn(app, revision) > app.clearedAt;
 
 /** Whose word an entry is: the one it names when that one says so itself, else the decision's author. */
 function attribute<E extends Entry>(

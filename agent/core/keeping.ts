@@ -37,7 +37,7 @@ export function keepingOf(core: Core, now: number): Keeping {
   const { self } = core.config;
   const alive = aliveNodes(core).filter((id) => core.infos.has(id));
   const chosen = (digest: Digest, nodes: readonly NodeId[], copies: number) =>
-    rendezvousRank(`keep/${digest}`, nodes).slice(0, copies).includes(self);
+    rendezvousRank(`keep/${digest}`, nodes, copies).includes(self);
   const blobs: Digest[] = [];
   for (const [digest, { pin }] of core.pins) {
     if (!pin) continue;

@@ -25,6 +25,19 @@ function words(text: string): readonly [number, number] {
   return [view.getUint32(0), view.getUint32(4)];
 }
 
+/** Hashes of node ids, which come again with every question; bounded, as ids come from outside. */
+const known = new Map<string, readonly [number, number]>();
+const KNOWN_IDS = 4_096;
+
+function wordsOfId(id: string): readonly [number, number] {
+  let found = known.get(id);
+  if (!found) {
+    if (known.size >= KNOWN_IDS) known.clear();
+    known.set(id, found = words(id));
+  }
+  return found;
+}
+
 /**
  * Prepares `ids` (duplicates count once) for ranking many keys: `ranker(key)` gives all of them, highest weight first,
  * `ranker(key, n)` the first `n`. Same order as {@link rendezvousRank}.
@@ -32,7 +45,7 @@ function words(text: string): readonly [number, number] {
 export function rendezvousRanker(ids: readonly string[]): RendezvousRanker {
   const sorted = [...new Set(ids)].sort();
   const high = new Uint32Array(sorted.length), low = new Uint32Array(sorted.length);
-  sorted.forEach((id, i) => [high[i], low[i]] = words(id));
+  sorted.forEach((id, i) => [high[i], low[i]] = wordsOfId(id));
   return (key, count = sorted.length) => {
     const [keyHigh, keyLow] = words(key);
     const weight = new Float64Array(sorted.length);
@@ -57,10 +70,11 @@ export function rendezvousRanker(ids: readonly string[]): RendezvousRanker {
 
 /**
  * All `ids` (duplicates count once) in the order of their weight for `key`, highest first: the first is the
- * controller, the first `n` are the home nodes. Independent of the order in which `ids` come.
+ * controller, the first `n` are the home nodes; with `count` only so many. Independent of the order in which `ids` come.
  */
-export const rendezvousRank = (key: string, ids: readonly string[]): string[] => rendezvousRanker(ids)(key);
+export const rendezvousRank = (key: string, ids: readonly string[], count?: number): string[] =>
+  rendezvousRanker(ids)(key, count);
 
 /** The `count` home nodes of `digest` among `nodes`: they keep the list of who holds it. */
 export const homesOf = (digest: string, nodes: readonly string[], count: number): string[] =>
-  rendezvousRanker(nodes)(digest, count);
+  rendezvousRank(digest, nodes, count);

@@ -145,7 +145,10 @@ function unprojectRecord(core: Core, { author, key, kind }: RealmRecord): void {
   if (kind === "node") core.infos.delete(author);
   if (kind === "liveness") core.verdicts.get(name)?.delete(author);
   if (kind === "decision") core.apps.get(name)?.decisions.delete(author);
-  if (kind === "replicas") core.apps.get(name)?.statuses.delete(author);
+  if (kind === "replicas") {
+    core.apps.get(name)?.statuses.delete(author);
+    core.apps.get(name)?.held.delete(author);
+  }
   if (kind === "run" || kind === "attempts") forgetSaid(core.jobs, name, kind, author);
 }
 

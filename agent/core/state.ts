@@ -257,7 +257,7 @@ export function candidates(core: Core): Candidate[] {
 export function controllerOf(core: Core, key: string): NodeId | undefined {
   const alive = aliveNodes(core).filter((id) => core.infos.has(id));
   const open = alive.filter((id) => schedulingOf(core, id) === "open");
-  return rendezvousRank(key, open.length > 0 ? open : alive)[0];
+  return rendezvousRank(key, open.length > 0 ? open : alive, 1)[0];
 }
 
 /** A fresh, unique name: deterministic in simulation, unguessable need it not be. */

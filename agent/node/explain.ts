@@ -23,6 +23,7 @@ export function planView(core: Core, deploy: CommandBody<"app.deploy">, now: num
     decisions: standing?.decisions ?? new Map(),
     ...(standing?.decision ? { decision: standing.decision } : {}),
     statuses: standing?.statuses ?? new Map(),
+    held: standing?.held ?? new Map(),
   };
   // Every slot at once: a plan shows the end, the rollout takes its steps towards it.
   const whole: AppState = { ...app, desired: { ...app.desired!, strategy: "all" } };

@@ -157,6 +157,11 @@ export const DecisionSchema = v.strictObject({
 /** See {@link DecisionSchema}. */
 export type Decision = v.InferOutput<typeof DecisionSchema>;
 
+/** A slot's state volumes that lie on a node, and the deploy that opened them last. */
+const HeldVolumesSchema = v.strictObject({ slot: count, revision: DigestSchema });
+/** See {@link HeldVolumesSchema}. */
+export type HeldVolumes = v.InferOutput<typeof HeldVolumesSchema>;
+
 /** Schemas of record bodies by kind; the key's first segment is the kind. */
 export const recordKinds = {
   /** `member/<node>`: proof that a machine was let in. */
@@ -176,6 +181,8 @@ export const recordKinds = {
   replicas: v.strictObject({
     app: NameSchema,
     list: v.pipe(v.array(ReplicaStatusSchema), v.maxLength(limits.replicasPerNode)),
+    /** Slots whose state volumes lie on the author's node. */
+    held: v.optional(v.pipe(v.array(HeldVolumesSchema), v.maxLength(limits.replicasPerNode))),
   }),
   /** `run/<id>`: what the controller of a submission decided about one of its runs. */
   run: RunDecisionSchema,

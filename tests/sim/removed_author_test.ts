@@ -130,3 +130,34 @@ Deno.test("the work of a controller that was removed for its age goes on: nothin
     assert.deepEqual(running.filter((id) => !now.has(id)), [], `seed ${seed}`);
   }
 });
+
+Deno.test("volumes that only a removed node spoke of stay where they lie, and go when the app goes with them", () => {
+  const world = new World(3);
+  const nodes = gather(world, 5);
+  world.deploy(nodes[0], "db", { volumes: ["data"] });
+  const well = () => disagreement(world) === undefined && unfulfilled(world, "db") === undefined;
+  assert.notEqual(world.until(well, 10_000), undefined);
+  const standing = nodes[0].core!.apps.get("db")!.decision!;
+  const evil = world.nodes.get(standing.author)!;
+  const home = nodes.find((n) => n.volumes.size > 0)!;
+  assert.notEqual(home, evil, "another seed is needed");
+  const others = nodes.filter((n) => n !== evil);
+  const hostile = new Hostile(world, evil);
+  // It alone decided so far, and now says that it has the volume itself.
+  const volumes = [{ slot: 0, node: evil.id }];
+  const lie = { ...standing.value, step: standing.value.step + 1, replicas: [], volumes };
+  const record = hostile.decision({ ...lie, phase: "failed" });
+  for (const other of others) {
+    world.event(other, { t: "message", from: evil.id, message: { t: "records", records: [record.wire] } });
+  }
+  assert.ok(world.submit(others[0], world.command("node.remove", { node: evil.id })).ok);
+  assert.notEqual(world.until(well, 30_000), undefined, `${unfulfilled(world, "db")}`);
+  assert.deepEqual(others.filter((n) => n.volumes.size > 0).map((n) => n.name), [home.name], "data moved");
+  const held = () => others.flatMap((n) => [...n.core!.apps.get("db")?.held.keys() ?? []]);
+  assert.deepEqual([...new Set(held())], [home.id]);
+  world.submit(others[0], world.command("app.remove", { app: "db", volumes: true }));
+  assert.notEqual(
+    world.until(() => disagreement(world) === undefined && held().length === 0, 30_000),
+    undefined,
+  );
+});
