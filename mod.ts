@@ -29,6 +29,7 @@ export { makeKeyFile, signerOfKeyFile } from "./agent/api/key_seal.ts";
 export { type ManifestStep, manifestSteps, type StepSources } from "./agent/api/manifest_steps.ts";
 export { rerunWish } from "./agent/api/job_rerun.ts";
 export { readAtMost, readRealmPackage, type RealmPackage } from "./agent/api/realm_package.ts";
+export { checkSecret, sealSecret, type SecretDraft } from "./agent/api/secret_sealing.ts";
 export { newSeed, signerFromSeed, verifier } from "./agent/api/signing.ts";
 export type { UploadOptions, UploadSource } from "./agent/api/uploading.ts";
 export { capabilities, type Capability } from "./agent/protocol/capability.ts";
@@ -202,6 +203,18 @@ export {
 } from "./agent/protocol/release.ts";
 export { type NodeInfo, type ReplicaState, replicaStates } from "./agent/protocol/record.ts";
 export { type KnownKey, nearest } from "./agent/protocol/schema_problems.ts";
+export {
+  describeScope,
+  type NodeRef,
+  openScope,
+  type RunSecret,
+  type SecretBox,
+  secretLimits,
+  type SecretScope,
+  type SecretScopeWish,
+  type SecretView,
+  type SecretWish,
+} from "./agent/protocol/secret.ts";
 export {
   sealSession,
   type SessionChallengeView,

@@ -16,10 +16,12 @@ import {
   type NodeView,
   ok,
   openCommand,
+  openScope,
   RealmError,
   refuse,
   type RunLogView,
   type RunView,
+  type SecretView,
   type Signer,
 } from "../agent/protocol/mod.ts";
 import type { AgentService } from "../agent/node/mod.ts";
@@ -41,6 +43,7 @@ export interface FakeAgent extends AgentService {
   readonly appViews: Map<string, AppView>;
   readonly nodeViews: NodeView[];
   readonly runViews: Map<string, RunView>;
+  readonly secretViews: Map<string, SecretView>;
   /** Milliseconds that the fake's clock is ahead. */
   skew: number;
   /** What happens on a command, after it was accepted. */
@@ -166,6 +169,21 @@ const testSpec = (job: string): JobRunSpec => ({
   log: { retention_ms: 1, max_bytes: 1 },
 });
 
+/** A secret for lists. */
+export const testSecret = (name: string, change: Partial<SecretView> = {}): SecretView => ({
+  name,
+  version: "0".repeat(32),
+  command: "c".repeat(64),
+  set_at: EPOCH,
+  by: realm,
+  scope: openScope,
+  holders: [{ node: self, name: "node-2" }],
+  waiting: [],
+  exposed: [],
+  runs: [],
+  ...change,
+});
+
 /** Makes one with two nodes and one app, `site`. */
 export function createFakeAgent(): FakeAgent {
   const verifier = createVerifier();
@@ -177,6 +195,7 @@ export function createFakeAgent(): FakeAgent {
   const appViews = new Map([["site", testApp("site")]]);
   const nodeViews = [testNode(2), testNode(3, { tags: ["edge"], scheduling: "cordoned" })];
   const runViews = new Map([["build-0", testRun("build-0", "build")]]);
+  const secretViews = new Map([["token", testSecret("token")]]);
   const seen = new Set<Digest>();
   const entry: AuditView = {
     n: 1,
@@ -202,6 +221,7 @@ export function createFakeAgent(): FakeAgent {
     appViews,
     nodeViews,
     runViews,
+    secretViews,
     skew: 0,
     self,
     realm,
@@ -293,6 +313,9 @@ export function createFakeAgent(): FakeAgent {
       if (follow && !runViews.get(run)?.ended_at) await untilAborted(signal);
     },
     keys: () => [{ key: realm, role: "owner" }],
+    secrets: () => [...secretViews.values()],
+    secret: (name) => secretViews.get(name),
+    secretRecipients: () => nodeViews.map((n) => ({ node: n.id, name: n.name })),
     policy: () => ({ realm: {}, defaults: defaultPolicy, nodes: [] }),
     doctor: () => Promise.resolve([{ subject: "clock", state: "ok", detail: "in step with its peers" }]),
     rebuild: () => ({ records: 7, digest: "abc", changed: [] }),

@@ -113,6 +113,13 @@ export function createAnswers(
       found(agent.why(path.id), "app, run, node, blob or command", path.id, "realm status"),
     "key.list": () => agent.keys(),
     "policy.show": () => agent.policy(),
+    "secret.list": () => agent.secrets(),
+    "secret.show": ({ path: { secret } }) =>
+      found(agent.secret(secret), "secret", secret, "realm secret list"),
+    "secret.recipients": (call) =>
+      agent.secretRecipients(
+        (params<"secret.recipients">(call).tags ?? "").split(",").filter((t) => t !== ""),
+      ),
     "audit.list": (call) =>
       agent.audit({ limit: 100, ...params<"audit.list">(call) }).toSorted((a, b) => b.n - a.n),
     "audit.verify": () => agent.auditVerify(),

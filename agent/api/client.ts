@@ -6,6 +6,7 @@ import { type ErrorCode, errorTable, RealmError } from "../protocol/errors.ts";
 import type { Digest, NodeId, RealmId, Signer } from "../protocol/identity.ts";
 import type { JobRunSpec } from "../protocol/job_spec.ts";
 import type { RunLogView, RunView } from "../protocol/job_views.ts";
+import type { NodeRef, SecretView } from "../protocol/secret.ts";
 import { sealSession } from "../protocol/session.ts";
 import type { SessionChallengeView, SessionView } from "../protocol/session.ts";
 import type {
@@ -155,6 +156,12 @@ export interface RealmClient {
   keys(): Promise<readonly KeyView[]>;
   /** What nodes may run. */
   policy(): Promise<PolicyView>;
+  /** All secrets, without their values. */
+  secrets(): Promise<readonly SecretView[]>;
+  /** One secret. */
+  secret(name: string): Promise<SecretView>;
+  /** Nodes that a secret for nodes with these tags is to be sealed to. */
+  secretRecipients(tags: readonly string[]): Promise<readonly NodeRef[]>;
   /** Audit entries of the answering node, newest first. */
   audit(query?: AuditQuery): Promise<readonly AuditView[]>;
   /** Checks the audit chain of the answering node. */
@@ -323,6 +330,9 @@ export function createClient(options: ClientOptions): RealmClient {
     why: (id) => get(`/api/why/${segment(id)}`),
     keys: () => get("/api/keys"),
     policy: () => get("/api/policy"),
+    secrets: () => get("/api/secrets"),
+    secret: (name) => get(`/api/secrets/${segment(name)}`),
+    secretRecipients: (tags) => get(q("/api/secret-recipients", { tags: tags.join(",") })),
     audit: (query = {}) => get(q("/api/audit", { ...query })),
     auditVerify: () => get("/api/audit/verify"),
     doctor: () => get("/api/doctor"),

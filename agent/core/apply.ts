@@ -14,10 +14,11 @@ import { applyAttempts, applyCancel, applyRunDecision, applySubmit, clearJobs } 
 import { applyPolicy } from "./policies.ts";
 import { allRecords, insert, recordOf } from "./record_store.ts";
 import { forgetBefore, retireBefore } from "./retirement.ts";
+import { applyBoxes, applySecret, clearSecrets } from "./secrets/secrets.ts";
 import type { Core } from "./state.ts";
 
 /** Parts of the realm's state that a record changed. */
-export type Topic = "members" | "nodes" | "apps" | "jobs" | "keys" | "pins" | "commands";
+export type Topic = "members" | "nodes" | "apps" | "jobs" | "keys" | "pins" | "secrets" | "commands";
 
 /** What became of a record. */
 export interface Applied {
@@ -179,6 +180,13 @@ function project(core: Core, record: RealmRecord, topics: Set<Topic>): Result<un
       topics.add("jobs");
       return;
     }
+    case "secret": {
+      const body = record.body as RecordBody<"secret">;
+      if (record.key !== `secret/${body.name}`) return;
+      applyBoxes(core.secrets, record.author, body);
+      topics.add("secrets");
+      return;
+    }
     case "replicas": {
       const { app: name, list, held } = record.body as RecordBody<"replicas">;
       if (record.key !== `replicas/${name}`) return;
@@ -310,6 +318,12 @@ function projectCommand(core: Core, record: RealmRecord, topics: Set<Topic>): Re
       core.jobs.dirty = true;
       topics.add("nodes").add("jobs");
       return;
+    case "secret.set":
+    case "secret.scope":
+    case "secret.remove":
+      applySecret(core.secrets, command);
+      topics.add("secrets");
+      return;
     case "key.grant":
       if (!open(command.body.grant, payloadTypes.grant, core.config.verifier).ok) return;
       core.authority.grants.set(command.id, { envelope: command.body.grant, at: command.at });
@@ -339,7 +353,16 @@ function projectCommand(core: Core, record: RealmRecord, topics: Set<Topic>): Re
 
 /** Derives every projection anew from the records: after a revocation, and for `realm doctor --rebuild`. */
 export function rebuild(core: Core): ReadonlySet<Topic> {
-  const topics = new Set<Topic>(["members", "nodes", "apps", "jobs", "keys", "pins", "commands"]);
+  const topics = new Set<Topic>([
+    "members",
+    "nodes",
+    "apps",
+    "jobs",
+    "keys",
+    "pins",
+    "secrets",
+    "commands",
+  ]);
   for (
     const map of [
       core.infos,
@@ -356,10 +379,22 @@ export function rebuild(core: Core): ReadonlySet<Topic> {
   for (const map of [claims, admitted, removed, revokedInvites, usedBy]) map.clear();
   core.authority.grants.clear();
   clearJobs(core.jobs);
+  clearSecrets(core.secrets);
   core.alive = core.reserved = undefined;
   const records = [...allRecords(core.store)];
   const first = (kind: string) => records.filter((r) => r.kind === kind);
-  for (const kind of ["member", "command", "node", "liveness", "decision", "replicas", "run", "attempts"]) {
+  const kinds = [
+    "member",
+    "command",
+    "node",
+    "liveness",
+    "decision",
+    "replicas",
+    "run",
+    "attempts",
+    "secret",
+  ];
+  for (const kind of kinds) {
     for (const record of first(kind)) project(core, record, topics);
   }
   for (const app of core.apps.values()) settle(core, app, topics);

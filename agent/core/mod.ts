@@ -26,5 +26,7 @@ export * from "./rendezvous.ts";
 export * from "./retirement.ts";
 export * from "./returning.ts";
 export * from "./rollout.ts";
+export * from "./secrets/sealing.ts";
+export * from "./secrets/secrets.ts";
 export * from "./state.ts";
 export * from "./step.ts";

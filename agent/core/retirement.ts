@@ -21,6 +21,7 @@ import { forgetCancel, forgetSaid, forgetSubmission } from "./jobs/runs.ts";
 import { endedAt } from "./members.ts";
 import { forgetPolicy, policyCommand } from "./policies.ts";
 import { drop } from "./record_store.ts";
+import { areSpareBoxes, forgetBoxes, forgetSecret, isSpareSecret } from "./secrets/secrets.ts";
 import type { Core } from "./state.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -93,6 +94,10 @@ function isSpare(core: Core, command: Command, retire: number, forget: number): 
         ? command.at < retire
         : gone !== undefined && command.at < forget;
     }
+    case "secret.set":
+    case "secret.scope":
+    case "secret.remove":
+      return isSpareSecret(core.secrets, command, retire, forget);
     case "job.cancel":
       return command.at < retire && !core.jobs.runs.has(command.body.run);
     case "key.grant": {
@@ -127,6 +132,11 @@ function unproject(core: Core, command: Command): void {
     case "policy.set":
       forgetPolicy(core.policies, command);
       return;
+    case "secret.set":
+    case "secret.scope":
+    case "secret.remove":
+      forgetSecret(core.secrets, command);
+      return;
     case "job.submit":
       forgetSubmission(core.jobs, command.id);
       return;
@@ -149,6 +159,7 @@ function unprojectRecord(core: Core, { author, key, kind }: RealmRecord): void {
     core.apps.get(name)?.statuses.delete(author);
     core.apps.get(name)?.held.delete(author);
   }
+  if (kind === "secret") forgetBoxes(core.secrets, author, name);
   if (kind === "run" || kind === "attempts") forgetSaid(core.jobs, name, kind, author);
 }
 
@@ -164,6 +175,10 @@ function isSpareRecord(
   // What was decided about a run, and its end, count for as long as the run is known, whoever said it.
   if (record.kind === "run" || record.kind === "attempts") {
     return !core.jobs.runs.has(record.key.slice(record.key.indexOf("/") + 1));
+  }
+  // As long as the value stands, they tell who knows it.
+  if (record.kind === "secret" && record.body !== null) {
+    return areSpareBoxes(core.secrets, record.body as RecordBody<"secret">);
   }
   const isLongGone = (node: NodeId) => (endedAt(core.members, node) ?? Infinity) < forget;
   if (isLongGone(author)) return true;

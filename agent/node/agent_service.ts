@@ -29,6 +29,7 @@ import {
   type Surroundings,
 } from "./queries.ts";
 import { rebuildProjections } from "./rebuilding.ts";
+import { recipientViews, secretView, secretViews } from "./secret_views.ts";
 import type { AgentService } from "./service.ts";
 
 /** See {@link AgentService}. */
@@ -164,6 +165,9 @@ export function serviceOf(agent: Agent): AgentService {
     keys: () => keyViews(core),
     rebuild: () => rebuildProjections(core, loop),
     policy: () => policyView(core),
+    secrets: () => secretViews(core),
+    secret: (name) => secretView(core, name),
+    secretRecipients: (tags) => recipientViews(core, tags),
     doctor: () => agent.monitoring.diagnose(self),
     async connections(name) {
       const id = findNode(core, name);

@@ -15,6 +15,7 @@ import type {
   MetricsView,
   MountsView,
   NodeId,
+  NodeRef,
   NodeView,
   PlanView,
   PolicyView,
@@ -25,6 +26,7 @@ import type {
   RevisionView,
   RunLogView,
   RunView,
+  SecretView,
   SignedCommand,
   UploadStateView,
   Verifier,
@@ -84,6 +86,10 @@ export interface AgentService {
   why(id: string): WhyView | undefined;
   keys(): readonly KeyView[];
   policy(): PolicyView;
+  secrets(): readonly SecretView[];
+  secret(name: string): SecretView | undefined;
+  /** Nodes that a secret for nodes with these tags is to be sealed to. */
+  secretRecipients(tags: readonly string[]): readonly NodeRef[];
   doctor(): Promise<readonly FindingView[]>;
   /** Derives everything anew from the records. */
   rebuild(): RebuiltView;

@@ -31,6 +31,13 @@ import { SubmitSchema, type SubmitWish } from "./job_spec.ts";
 import { limits } from "./limits.ts";
 import { type PolicyWish, PolicyWishSchema } from "./policy.ts";
 import { parseRoute } from "./routes.ts";
+import {
+  SecretNameSchema,
+  type SecretScopeWish,
+  SecretScopeWishSchema,
+  type SecretWish,
+  SecretWishSchema,
+} from "./secret.ts";
 
 /** A SHA-256 in hex. */
 export const DigestSchema = v.pipe(v.string(), v.check(isDigest, "a SHA-256 in lower-case hex"));
@@ -155,6 +162,13 @@ export const commandKinds = {
     "No new work, and move the present work away",
   ),
   "policy.set": kind(PolicyWishSchema, "admin", "Set a rule of what nodes may run, for all nodes or for one"),
+  "secret.set": kind(SecretWishSchema, "admin", "Set a secret, sealed to the nodes that are to have it"),
+  "secret.scope": kind(SecretScopeWishSchema, "admin", "Say which jobs, branches and nodes a secret is for"),
+  "secret.remove": kind(
+    v.strictObject({ name: SecretNameSchema }),
+    "admin",
+    "Remove a secret: no run gets it any more",
+  ),
   "node.remove": kind(v.strictObject({ node: NodeIdSchema }), "admin", "End a node's membership"),
   "key.grant": kind(v.strictObject({ grant: EnvelopeSchema }), "admin", "Make a grant known to the realm"),
   "key.revoke": kind(v.strictObject({ key: KeyIdSchema }), "admin", "Revoke a key from now on"),
@@ -213,6 +227,12 @@ export interface CommandBodies {
   "node.drain": { node: NodeId };
   /** Set a rule of what nodes may run, for all nodes or for one. */
   "policy.set": PolicyWish;
+  /** Set a secret, sealed to the nodes that are to have it. */
+  "secret.set": SecretWish;
+  /** Say which jobs, branches and nodes a secret is for. */
+  "secret.scope": SecretScopeWish;
+  /** Remove a secret. */
+  "secret.remove": { name: string };
   /** End a node's membership. */
   "node.remove": { node: NodeId };
   /** Make a grant known to the realm. */

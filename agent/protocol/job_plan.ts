@@ -171,6 +171,13 @@ function runOf(
     disk_mb: runtime.disk_mb ?? DEFAULTS.diskMb,
     args: runtime.type === "native" ? [] : (execution.command ?? []).map((word) => fillIn(word, made)),
     env,
+    ...(job.secrets && {
+      secrets: Object.entries(job.secrets).map(([variable, { name, as }]) => ({
+        variable,
+        name,
+        as: as ?? "env",
+      })),
+    }),
     ...(stdin && { stdin: { digest: stdin.digest, bytes: stdin.bytes } }),
     working_dir: execution.working_dir ?? "/",
     timeout_ms: Math.max(1, Math.round((execution.timeout_minutes ?? DEFAULTS.timeoutMinutes) * 60_000)),

@@ -11,6 +11,7 @@ import type { JobPlatform } from "./job_written.ts";
 import { limits } from "./limits.ts";
 import { nativeLimits } from "./native_limits.ts";
 import { policySchemas, type SandboxLevel, sandboxLevels } from "./policy.ts";
+import { type RunSecret, RunSecretSchema, secretLimits } from "./secret.ts";
 
 const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
 const size = whole(0, Number.MAX_SAFE_INTEGER);
@@ -96,6 +97,7 @@ const fieldsOfRun = {
   disk_mb: whole(1, jobLimits.diskMb),
   args: list(text(jobLimits.argumentChars), jobLimits.arguments),
   env: table(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, jobLimits.envChars, jobLimits.envNames + 16),
+  secrets: v.optional(list(RunSecretSchema, secretLimits.perJob)),
   stdin: v.optional(v.strictObject({ digest, bytes: size })),
   working_dir: path,
   timeout_ms: whole(1, jobLimits.timeoutMinutes * 60_000),
@@ -242,6 +244,8 @@ export interface JobRunSpec {
   args: string[];
   /** Environment. */
   env: Record<string, string>;
+  /** Secrets of the realm that it is given. */
+  secrets?: RunSecret[] | undefined;
   /** Standard input. */
   stdin?: { digest: Digest; bytes: number } | undefined;
   /** Where it starts. */
@@ -268,6 +272,20 @@ export interface JobRunSpec {
   fail_fast: boolean;
   /** How its log is kept. */
   log: { retention_ms: number; max_bytes: number };
+}
+
+/** Names of the secrets of the realm that a run needs, once each. */
+export const secretsOf = ({ secrets = [], inputs }: JobRunSpec): readonly string[] => [
+  ...new Set([
+    ...secrets.map((s) => s.name),
+    ...inputs.flatMap((i) => i.from === "git" && i.credential !== undefined ? [i.credential] : []),
+  ]),
+];
+
+/** The branch that a run is made of: what its first repository names; none where that is a commit, or nothing. */
+export function branchOf({ inputs }: JobRunSpec): string | undefined {
+  const ref = inputs.find((i) => i.from === "git")?.ref;
+  return ref === undefined || isCommit(ref) ? undefined : ref.replace(/^refs\/heads\//, "");
 }
 
 /** Body of `job.submit`. */

@@ -39,7 +39,6 @@ const GAPS: readonly Gap[] = [
     but: NATIVE,
   },
   { path: ["step"], when: (list) => (list as readonly unknown[]).length > 0, but: NATIVE },
-  { path: ["secrets"], when: (t) => Object.keys(t as object).length > 0 },
   { path: ["targeting", "prefer_data"], when: (x) => x === true },
   { path: ["cache"] },
   { path: ["concurrency"] },

@@ -13,6 +13,7 @@ import { AdmissionSchema } from "./invite.ts";
 import { AttemptsSchema, RunDecisionSchema } from "./job_record.ts";
 import { PolicyFileSchema, type PolicySettings, type SandboxLevel, sandboxLevels } from "./policy.ts";
 import { limits } from "./limits.ts";
+import { SecretBoxesSchema } from "./secret.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
 const shortText = v.pipe(v.string(), v.maxLength(256));
@@ -188,6 +189,8 @@ export const recordKinds = {
   run: RunDecisionSchema,
   /** `attempts/<run>`: all attempts of a run on the author's node; one record per run, which supersedes itself. */
   attempts: AttemptsSchema,
+  /** `secret/<name>`: boxes in which the author, who can open the secret, sealed it to other nodes. */
+  secret: SecretBoxesSchema,
   /** `audit`: head of the author's audit chain, which others thereby witness. */
   audit: v.strictObject({ count, head: DigestSchema }),
 } as const;

@@ -208,7 +208,7 @@ export interface ProblemFound {
   /** The nearest fix, as a command line. */
   readonly fix?: string;
   /** What it is about, to look at more closely. */
-  readonly target?: { readonly kind: "node" | "app" | "key"; readonly id: string };
+  readonly target?: { readonly kind: "node" | "app" | "key" | "secret"; readonly id: string };
 }
 
 /** The realm at a glance. */

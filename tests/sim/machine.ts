@@ -11,6 +11,7 @@ import {
   toHex,
   type Verifier,
 } from "../../agent/protocol/mod.ts";
+import { createOpener, type SecretOpener } from "../../agent/protocol/secret_box.ts";
 import type { FakeAttempt } from "./attempts.ts";
 import type { FakeReplica } from "./replicas.ts";
 
@@ -19,6 +20,8 @@ export interface SimNode {
   readonly id: NodeId;
   readonly name: string;
   readonly signer: Signer;
+  /** Opens what is sealed to it. */
+  readonly opener: SecretOpener;
   core: Core | undefined;
   /** What survives a crash. */
   disk: Map<string, RealmRecord>;
@@ -50,6 +53,7 @@ export function createMachine(
     id: nodeIdOf(signer.publicKey),
     name,
     signer,
+    opener: createOpener(seed),
     core: undefined,
     disk: new Map(),
     running: new Map(),

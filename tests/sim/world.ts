@@ -36,6 +36,7 @@ import {
   wakeAt,
 } from "../../agent/core/mod.ts";
 import { createSigner } from "../../agent/platform/crypto.ts";
+import { sealFor } from "./secrets.ts";
 import { reconcileAttempts } from "./attempts.ts";
 import { calm, createRandom, type Weather } from "./chance.ts";
 import { cachingVerifier, createMachine, type SimNode } from "./machine.ts";
@@ -347,6 +348,14 @@ export class World {
           break;
         case "attempts":
           reconcileAttempts(this, node, effect.orders);
+          break;
+        case "seal":
+          this.event(node, {
+            t: "sealed",
+            name: effect.name,
+            version: effect.version,
+            boxes: sealFor(this, node, effect),
+          });
           break;
         case "connect":
           for (const id of effect.neighbours) {

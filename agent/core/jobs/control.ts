@@ -12,6 +12,7 @@ import type { Placement } from "../placement.ts";
 import { recordOf } from "../record_store.ts";
 import { rendezvousRanker } from "../rendezvous.ts";
 import { policyFor, whyNotGit, whyNotNative } from "../policies.ts";
+import { whyNoSecrets } from "../secrets/sealing.ts";
 import { aliveNodes, candidates, type Core, freshId, nodeState, schedulingOf } from "../state.ts";
 import { decideRun, type RunFacts, type RunVerdict, withAttempt } from "./decide.ts";
 import { type JobNode, placeRun, planQueue, takenBy } from "./queue.ts";
@@ -70,6 +71,7 @@ function jobNodes(core: Core): JobNode[] {
       ...(info?.native ? { native: info.native } : {}),
       ...(info?.git === undefined ? {} : { git: info.git }),
       places: placesOf(info?.cpu_cores ?? 0),
+      whyNoSecrets: (spec) => whyNoSecrets(core, node.id, spec),
     };
   });
 }
@@ -203,7 +205,10 @@ export function considerJob(core: Core, offered: JobOffer, now: number, effects:
   if (schedulingOf(core, self) !== "open") return answer(`is ${schedulingOf(core, self)}`);
   if (nodeState(core, self) === "removed") return answer("is no member any more");
   if (!info.runtimes.includes(offered.runtime)) return answer(`has no ${offered.runtime} runtime`);
-  const native = jobs.runs.get(offered.run)?.spec.native;
+  const spec = jobs.runs.get(offered.run)?.spec;
+  const { native } = spec ?? {};
+  const secretless = spec && whyNoSecrets(core, self, spec);
+  if (secretless) return answer(secretless.reason);
   const refused = native && whyNotNative(
     {
       name: info.name,

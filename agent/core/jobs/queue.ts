@@ -7,6 +7,7 @@
 import type { NodeId } from "../../protocol/identity.ts";
 import { jobLimits } from "../../protocol/job_limits.ts";
 import { isEnd } from "../../protocol/job_record.ts";
+import { branchOf, type JobRunSpec, secretsOf } from "../../protocol/job_spec.ts";
 import type { Policy } from "../../protocol/policy.ts";
 import { type Candidate, place, type Placement } from "../placement.ts";
 import { type NativeNode, whyNotGit, whyNotNative } from "../policies.ts";
@@ -23,6 +24,8 @@ export interface JobNode extends Candidate {
   readonly native?: NativeNode["native"];
   /** Version of its git. */
   readonly git?: string;
+  /** Why it cannot give a run its secrets. */
+  whyNoSecrets(spec: JobRunSpec): { readonly reason: string; readonly fix?: string } | undefined;
 }
 
 /** What attempts take of a node. */
@@ -85,12 +88,15 @@ function exclusions(
       reasons.push(`is ${node.platform || "of unknown platform"}, not ${platform}`);
     }
     if (only.length > 0 && !only.includes(node.id)) reasons.push("is not among `node_ids`");
-    const refused = native && whyNotNative(node, native);
-    if (refused) reasons.push(refused.reason);
-    if (refused?.fix !== undefined) fixes.set(node.id, refused.fix);
-    const unread = whyNotGit(node, run.spec.inputs);
-    if (unread) reasons.push(unread.reason);
-    if (unread?.fix !== undefined && refused?.fix === undefined) fixes.set(node.id, unread.fix);
+    const refusals = [
+      native && whyNotNative(node, native),
+      whyNotGit(node, run.spec.inputs),
+      node.whyNoSecrets(run.spec),
+    ];
+    for (const refused of refusals) {
+      if (refused) reasons.push(refused.reason);
+      if (refused?.fix !== undefined && !fixes.has(node.id)) fixes.set(node.id, refused.fix);
+    }
     const busy = taken.get(node.id)?.attempts ?? 0;
     if (busy >= node.places) reasons.push(`runs ${busy} jobs already, as many as it takes`);
     const declined = heedDeclines ? jobs.declines.get(run.id)?.get(node.id) : undefined;
@@ -132,10 +138,12 @@ export const byPriority = (a: RunState, b: RunState): number =>
 
 /** What makes two runs fit the same nodes. */
 const kindOf = (run: RunState): string => {
-  const { memory_mb, tags, platform, node_ids, runtime, native, inputs } = run.spec;
+  const { memory_mb, tags, platform, node_ids, runtime, native, inputs, job } = run.spec;
   const wish = native && [native.minimum, native.network, native.read];
   const git = inputs.flatMap((i) => i.from !== "git" ? [] : [i.url.startsWith("/") ? i.url : "git"]);
-  return JSON.stringify([memory_mb, tags, platform, node_ids, runtime, wish, git]);
+  const secrets = secretsOf(run.spec);
+  const use = secrets.length > 0 && [job, branchOf(run.spec), secrets];
+  return JSON.stringify([memory_mb, tags, platform, node_ids, runtime, wish, git, use]);
 };
 
 /**
