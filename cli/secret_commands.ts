@@ -29,7 +29,7 @@ export const secretCommands: readonly CommandSpec[] = [
     isPrivate: true,
     summary: "Set a secret, or give it another value; asks for it, or reads stdin or a file",
     text:
-      `The value is encrypted on this machine, for the nodes that are to have it; no API sees it. ${PATTERNS}\n` +
+      `The value is encrypted on this machine, for the nodes that are to have it; no API sees it.\n${PATTERNS}\n` +
       "Of nodes only tags count that the realm gave ('realm node tag', invites). A line end at the end of stdin\n" +
       "does not belong to the value; a file is taken as it is. Limits that are not given stay as they are.",
     options: [{ name: "file", value: "FILE", summary: "Take the value from this file" }, ...scope],
