@@ -58,7 +58,8 @@ export {
   type FoundFile,
   type JobFile,
   type JobManifest,
-  submissionOf,
+  type JobWishes,
+  jobWishes,
 } from "./agent/protocol/job_plan.ts";
 export {
   type Artifact,
@@ -74,9 +75,11 @@ export {
   runIdsOf,
   type RunInput,
   type RunOutput,
+  type ScheduleWish,
   type SubmitWish,
 } from "./agent/protocol/job_spec.ts";
-export type { AttemptView, RunLogView, RunView } from "./agent/protocol/job_views.ts";
+export type { ScheduleTiming } from "./agent/protocol/job_schedule.ts";
+export type { AttemptView, RunLogView, RunView, ScheduleView, TickView } from "./agent/protocol/job_views.ts";
 export type * from "./agent/protocol/job_written.ts";
 export { type Delegation, formatDelegation, parseDelegation } from "./agent/protocol/delegation.ts";
 export { fromBase64Url, toBase64Url, toHex, utf8 } from "./agent/protocol/encoding.ts";

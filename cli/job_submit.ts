@@ -2,12 +2,15 @@
 import {
   filesOf,
   type JobManifest,
+  type JobRunSpec,
+  type JobWishes,
+  jobWishes,
   parseRealmManifest,
   type RealmClient,
   RealmError,
   rerunWish,
   runIdsOf,
-  submissionOf,
+  type ScheduleView,
   type SubmitWish,
   unwrap,
 } from "../mod.ts";
@@ -17,6 +20,7 @@ import { bytes, type Cell, plain, print, table } from "./display.ts";
 import { duration, flag, type Handler, type Invocation } from "./invocation.ts";
 import { findFiles, uploadFiles } from "./job_files.ts";
 import { followRuns } from "./job_following.ts";
+import { scheduledLine } from "./job_schedule.ts";
 import { readNamed } from "./local_files.ts";
 import { sayInterrupted } from "./storage.ts";
 
@@ -24,7 +28,7 @@ const directoryOf = (file: string): string => file.includes("/") ? file.replace(
 
 /** A submission that is ready: its files found, nothing uploaded. */
 export interface PreparedJobs {
-  readonly wish: SubmitWish;
+  readonly wishes: JobWishes;
   readonly files: Awaited<ReturnType<typeof findFiles>>;
 }
 
@@ -36,21 +40,32 @@ export async function prepareJobs(
   file: string,
 ): Promise<PreparedJobs> {
   const files = await findFiles(await i.host.packageWorld(), client, filesOf(jobs), directoryOf(file));
-  return { wish: submissionOf(jobs, files.found), files };
+  return { wishes: jobWishes(jobs, files.found), files };
 }
 
 /** What would run, as text. */
-export function jobsText(i: Invocation, { wish, files }: PreparedJobs): string {
-  const rows = wish.runs.map((run): readonly Cell[] => [
+export function jobsText(i: Invocation, { wishes, files }: PreparedJobs): string {
+  const row = (run: JobRunSpec, when: string): readonly Cell[] => [
     run.job,
     Object.entries(run.matrix).map(([axis, value]) => `${axis}=${value}`).join(" "),
+    when,
     run.needs.join(" "),
     run.platform,
     run.tags.join(" "),
     `${run.memory_mb} MiB`,
     String(run.priority),
-  ]);
-  return table(i.terminal, ["JOB", "MATRIX", "NEEDS", "PLATFORM", "TAGS", "MEMORY", "PRIORITY"], rows) +
+  ];
+  const rows = [
+    ...(wishes.submit?.runs ?? []).map((run) => row(run, "now")),
+    ...wishes.schedules.flatMap(({ timing, runs }) =>
+      runs.map((run) => row(run, `${timing.cron} ${timing.timezone}`))
+    ),
+  ];
+  return table(
+    i.terminal,
+    ["JOB", "MATRIX", "WHEN", "NEEDS", "PLATFORM", "TAGS", "MEMORY", "PRIORITY"],
+    rows,
+  ) +
     files.notes.map((n) => `note: ${plain(n)}\n`).join("");
 }
 
@@ -58,11 +73,19 @@ export function jobsText(i: Invocation, { wish, files }: PreparedJobs): string {
 export async function carryOutJobs(
   i: Invocation,
   client: RealmClient,
-  { wish, files }: PreparedJobs,
+  { wishes, files }: PreparedJobs,
 ): Promise<number> {
   for (const note of files.notes) i.terminal.err(`note: ${plain(note)}\n`);
   const uploaded = await uploadFiles(client, files.uploads, sayInterrupted(i));
-  return await submitWish(i, client, wish, uploaded);
+  const schedules: ScheduleView[] = [];
+  for (const wish of wishes.schedules) {
+    const { id } = await client.command("job.schedule", wish);
+    schedules.push(await client.schedule(id));
+  }
+  if (!flag(i, "json")) i.terminal.err(schedules.map((s) => scheduledLine(i, s)).join(""));
+  if (wishes.submit) return await submitWish(i, client, wishes.submit, uploaded);
+  print(i, { schedules, uploaded }, () => "");
+  return 0;
 }
 
 async function submitWish(
@@ -103,7 +126,7 @@ export const submit: Handler = async (i) => {
   const planning = flag(i, "plan");
   const client = await connect(i, planning ? "read" : "write");
   const prepared = await prepareJobs(i, client, manifest.jobs, file);
-  if (planning) return print(i, prepared.wish, () => jobsText(i, prepared));
+  if (planning) return print(i, prepared.wishes, () => jobsText(i, prepared));
   return await carryOutJobs(i, client, prepared);
 };
 

@@ -21,6 +21,7 @@ import {
   refuse,
   type RunLogView,
   type RunView,
+  type ScheduleView,
   type SecretView,
   type Signer,
 } from "../agent/protocol/mod.ts";
@@ -122,6 +123,24 @@ const noFigures = (kind: MetricsView["kind"], subject: string): MetricsView => (
   nodes: [{ id: self, name: "node-2" }],
 });
 
+/** A schedule that waits for its next time. */
+export const testSchedule = (name: string, change: Partial<ScheduleView> = {}): ScheduleView => ({
+  id: "b".repeat(64),
+  name,
+  state: "active",
+  cron: "0 2 * * *",
+  timezone: "Europe/Berlin",
+  overlap: "skip",
+  missed: "once",
+  jitter_ms: 0,
+  jobs: [name],
+  by: realm,
+  submitted_at: EPOCH,
+  next: EPOCH + 3_600_000,
+  ticks: [{ at: EPOCH, state: "run", runs: [{ id: `${name}-0`, state: "succeeded" }] }],
+  ...change,
+});
+
 /** A run for lists, which has succeeded. */
 export function testRun(id: string, job: string, change: Partial<RunView> = {}): RunView {
   return {
@@ -196,6 +215,7 @@ export function createFakeAgent(): FakeAgent {
   const nodeViews = [testNode(2), testNode(3, { tags: ["edge"], scheduling: "cordoned" })];
   const runViews = new Map([["build-0", testRun("build-0", "build")]]);
   const secretViews = new Map([["token", testSecret("token")]]);
+  const schedules = [testSchedule("nightly")];
   const seen = new Set<Digest>();
   const entry: AuditView = {
     n: 1,
@@ -294,6 +314,8 @@ export function createFakeAgent(): FakeAgent {
         : nodeViews.some((n) => n.id === id)
         ? { id, kind: "node", state: "alive", reasons: ["it answers"], nodes: [] }
         : undefined,
+    schedules: () => schedules,
+    schedule: (name) => schedules.find((s) => s.name === name || s.id === name),
     runs: ({ state, job }) =>
       [...runViews.values()].filter((r) => (!state || r.state === state) && (!job || r.job === job)),
     run: (name) => runViews.get(name),

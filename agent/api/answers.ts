@@ -102,6 +102,9 @@ export function createAnswers(
     },
     "app.plan": ({ body }) => agent.plan(body as CommandBody<"app.deploy">),
     "job.list": (call) => agent.runs(params<"job.list">(call)),
+    "schedule.list": () => agent.schedules(),
+    "schedule.show": ({ path }) =>
+      found(agent.schedule(path.schedule), "schedule", path.schedule, "realm job schedules"),
     "job.show": ({ path }) => runOf(path.run),
     "job.spec": ({ path }) => found(agent.runSpec(path.run), "run", path.run, "realm job list"),
     "job.logs": (call) => {
@@ -110,7 +113,7 @@ export function createAnswers(
       return { lines: agent.runLogs(id, { follow, after, attempt }, call.signal) };
     },
     "why.show": ({ path }) =>
-      found(agent.why(path.id), "app, run, node, blob or command", path.id, "realm status"),
+      found(agent.why(path.id), "app, run, schedule, node, blob or command", path.id, "realm status"),
     "key.list": () => agent.keys(),
     "policy.show": () => agent.policy(),
     "secret.list": () => agent.secrets(),

@@ -5,7 +5,7 @@ import type { Envelope } from "../protocol/envelope.ts";
 import { type ErrorCode, errorTable, RealmError } from "../protocol/errors.ts";
 import type { Digest, NodeId, RealmId, Signer } from "../protocol/identity.ts";
 import type { JobRunSpec } from "../protocol/job_spec.ts";
-import type { RunLogView, RunView } from "../protocol/job_views.ts";
+import type { RunLogView, RunView, ScheduleView } from "../protocol/job_views.ts";
 import type { NodeRef, SecretView } from "../protocol/secret.ts";
 import { sealSession } from "../protocol/session.ts";
 import type { SessionChallengeView, SessionView } from "../protocol/session.ts";
@@ -144,6 +144,10 @@ export interface RealmClient {
   plan(deploy: CommandBody<"app.deploy">): Promise<PlanView>;
   /** Runs of jobs, newest first. */
   runs(query?: RunQuery): Promise<readonly RunView[]>;
+  /** Schedules of recurring jobs, the one that is due first first. */
+  schedules(): Promise<readonly ScheduleView[]>;
+  /** One schedule by id, by a unique beginning of it, or by its name when only one has it. */
+  schedule(name: string): Promise<ScheduleView>;
   /** One run by id, by a unique beginning of it, or the newest run of a job. */
   run(name: string): Promise<RunView>;
   /** What a run was asked to do. */
@@ -324,6 +328,8 @@ export function createClient(options: ClientOptions): RealmClient {
     logs: (app, query = {}, until) => lines(q(`/api/apps/${segment(app)}/logs`, { ...query }), until),
     plan: (deploy) => postJson("/api/plan", deploy),
     runs: (query = {}) => get(q("/api/jobs", { ...query })),
+    schedules: () => get("/api/schedules"),
+    schedule: (name) => get(`/api/schedules/${segment(name)}`),
     run: (name) => get(`/api/runs/${segment(name)}`),
     runSpec: (name) => get(`/api/runs/${segment(name)}/spec`),
     runLogs: (run, query = {}, until) => lines(q(`/api/runs/${segment(run)}/logs`, { ...query }), until),

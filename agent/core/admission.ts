@@ -97,6 +97,9 @@ function makesSense(core: Core, command: Command): Result<string> {
     case "job.submit":
       return secretsRefused(core, command.body.runs) ?? jobMakesSense(core.jobs, command);
     case "job.cancel":
+    case "job.schedule":
+    case "job.pause":
+    case "job.unschedule":
       return jobMakesSense(core.jobs, command);
     case "secret.set":
     case "secret.scope":

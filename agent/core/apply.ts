@@ -11,6 +11,8 @@ import { isPlausible, settleDecision } from "./decisions.ts";
 import { admissionOf, dropLate, isLate, keepOrphan, nobodyRevoked, openReplicated } from "./evidence.ts";
 import { claim, endedAt, isMember, removeMember, settleMembers } from "./members.ts";
 import { applyAttempts, applyCancel, applyRunDecision, applySubmit, clearJobs } from "./jobs/runs.ts";
+import { applyScheduling, applyTick } from "./jobs/ticks.ts";
+import { isPastTick, nextTickRetirement, saysOfTick, ticksEndBefore } from "./jobs/tick_retirement.ts";
 import { applyPolicy } from "./policies.ts";
 import { allRecords, insert, recordOf } from "./record_store.ts";
 import { forgetBefore, retireBefore } from "./retirement.ts";
@@ -72,6 +74,14 @@ export function applyRecord(core: Core, record: RealmRecord, now: number, own = 
     ? record.body === null ? irrevocable : admissionOf(core, record, nobodyRevoked)
     : ok(undefined);
   if (!proven.ok) return refusal(proven.code, proven.message, true);
+  if (saysOfTick(record)) {
+    if (!own && isPastTick(core.jobs, record, now)) return nothing;
+    const old = record.at < ticksEndBefore(now);
+    core.retireAt = Math.min(
+      core.retireAt,
+      old ? now + limits.retireDelayMs : nextTickRetirement(core.jobs, now),
+    );
+  }
   if (record.kind === "command" && record.at < retireBefore(now)) {
     const isNew = !own && !core.returning && now >= core.acceptOldUntil &&
       !core.commands.has(record.key.slice("command/".length)) &&
@@ -187,6 +197,17 @@ function project(core: Core, record: RealmRecord, topics: Set<Topic>): Result<un
       topics.add("secrets");
       return;
     }
+    case "tick":
+      core.reserved = undefined;
+      applyTick(
+        core.jobs,
+        record.key.slice("tick/".length),
+        record.body as RecordBody<"tick">,
+        record.author,
+        record.at,
+      );
+      topics.add("jobs");
+      return;
     case "replicas": {
       const { app: name, list, held } = record.body as RecordBody<"replicas">;
       if (record.key !== `replicas/${name}`) return;
@@ -286,6 +307,13 @@ function projectCommand(core: Core, record: RealmRecord, topics: Set<Topic>): Re
       return;
     case "job.cancel":
       applyCancel(core.jobs, command);
+      topics.add("jobs");
+      return;
+    case "job.schedule":
+    case "job.pause":
+    case "job.unschedule":
+      applyScheduling(core.jobs, command);
+      core.reserved = undefined;
       topics.add("jobs");
       return;
     case "node.tag":
@@ -390,6 +418,7 @@ export function rebuild(core: Core): ReadonlySet<Topic> {
     "liveness",
     "decision",
     "replicas",
+    "tick",
     "run",
     "attempts",
     "secret",

@@ -90,8 +90,8 @@ export interface AttemptOrder {
   /** The member that accepted the submission, and with it took the uploads. */
   readonly via: NodeId;
   readonly inputs: readonly OrderedInput[];
-  /** Set when the run is to end. */
-  readonly cancelledBy?: string;
+  /** Set when the run is to end: why. */
+  readonly cancelled?: string;
 }
 
 /** An entry for the audit chain. */

@@ -206,7 +206,7 @@ function tick(turn: Turn): void {
     if (returning.copy.authors.size === 0) goOn(core, turn.now);
   }
   if (turn.now >= core.retireAt) {
-    core.retireAt = nextRetirement(turn.now);
+    core.retireAt = nextRetirement(core, turn.now);
     const gone = core.returning ? [] : retire(core, turn.now);
     turn.forget.push(...gone);
     if (gone.length > 0) {

@@ -17,6 +17,7 @@ import { mergeLogs, readRemoteLogs } from "./log_stream.ts";
 import { planView, whyApp, whyNode } from "./explain.ts";
 import { findRun, runView, runViews, whyRun } from "./jobs/job_views.ts";
 import { parsePlace } from "./jobs/run_log.ts";
+import { findSchedule, scheduleView, scheduleViews, whySchedule } from "./jobs/schedule_views.ts";
 import {
   appView,
   appViews,
@@ -87,6 +88,8 @@ export function serviceOf(agent: Agent): AgentService {
   function whyOf(id: string): WhyView | undefined {
     const app = core.apps.get(id);
     if (app) return whyApp(core, app, around);
+    const schedule = findSchedule(core, id);
+    if (schedule) return whySchedule(core, schedule);
     const run = findRun(core, id);
     if (run) return whyRun(core, run, Date.now());
     const node = findNode(core, id);
@@ -150,6 +153,11 @@ export function serviceOf(agent: Agent): AgentService {
     },
     plan: (deploy) => planView(core, deploy, Date.now()),
     runs: (filter) => runViews(core, filter),
+    schedules: () => scheduleViews(core),
+    schedule(name) {
+      const schedule = findSchedule(core, name);
+      return schedule && scheduleView(core, schedule);
+    },
     run(name) {
       const run = findRun(core, name);
       return run && runView(core, run);

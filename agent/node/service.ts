@@ -26,6 +26,7 @@ import type {
   RevisionView,
   RunLogView,
   RunView,
+  ScheduleView,
   SecretView,
   SignedCommand,
   UploadStateView,
@@ -73,6 +74,10 @@ export interface AgentService {
   plan(deploy: CommandBody<"app.deploy">): PlanView;
   /** Runs of jobs, newest first. */
   runs(filter: RunFilter): readonly RunView[];
+  /** Schedules of recurring jobs, the one that is due first first. */
+  schedules(): readonly ScheduleView[];
+  /** By id, unique beginning of it, or name when only one has it. */
+  schedule(name: string): ScheduleView | undefined;
   /** By id, unique beginning of it, or name of a job (its newest run). */
   run(name: string): RunView | undefined;
   /** What a run was asked to do. */

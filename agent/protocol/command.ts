@@ -27,7 +27,7 @@ import {
   type Signer,
   type Verifier,
 } from "./identity.ts";
-import { SubmitSchema, type SubmitWish } from "./job_spec.ts";
+import { ScheduleSchema, type ScheduleWish, SubmitSchema, type SubmitWish } from "./job_spec.ts";
 import { limits } from "./limits.ts";
 import { type PolicyWish, PolicyWishSchema } from "./policy.ts";
 import { parseRoute } from "./routes.ts";
@@ -153,6 +153,21 @@ export const commandKinds = {
     "operator",
     "End a run, wherever in its life it is",
   ),
+  "job.schedule": kind(
+    ScheduleSchema,
+    "operator",
+    "Run jobs at the times of a schedule, in place of an earlier one",
+  ),
+  "job.pause": kind(
+    v.strictObject({ schedule: DigestSchema, paused: v.boolean() }),
+    "operator",
+    "Let a schedule rest, or go on",
+  ),
+  "job.unschedule": kind(
+    v.strictObject({ schedule: DigestSchema }),
+    "operator",
+    "End a schedule; its runs under way go on",
+  ),
   "node.tag": kind(v.strictObject({ node: NodeIdSchema, tags: TagsSchema }), "operator", "Set a node's tags"),
   "node.cordon": kind(v.strictObject({ node: NodeIdSchema }), "operator", "No new work on a node"),
   "node.uncordon": kind(v.strictObject({ node: NodeIdSchema }), "operator", "Work again on a node"),
@@ -217,6 +232,12 @@ export interface CommandBodies {
   "job.submit": SubmitWish;
   /** End a run, wherever in its life it is. */
   "job.cancel": { run: string };
+  /** Run jobs at the times of a schedule. */
+  "job.schedule": ScheduleWish;
+  /** Let a schedule rest, or go on. */
+  "job.pause": { schedule: Digest; paused: boolean };
+  /** End a schedule. */
+  "job.unschedule": { schedule: Digest };
   /** Set a node's tags. */
   "node.tag": { node: NodeId; tags: string[] };
   /** No new work on a node. */

@@ -121,10 +121,22 @@ const Schedule = v.strictObject({
     cron,
     "When it runs: minute, hour, day of month, month, day of week; seconds may stand in front.",
   ),
-  timezone: may(text('a time zone such as "Europe/Berlin"', 64), "Time zone of `cron`; default UTC."),
-  overlap: may(choice("skip", "queue", "replace"), "What happens when the run before has not ended."),
-  missed: may(choice("skip", "once"), "Whether to catch up one run after a time without nodes."),
-  jitter_seconds: may(seconds(), "Spreads the starts over this time."),
+  timezone: may(
+    text('a time zone such as "Europe/Berlin"', 64),
+    "Time zone of `cron`; default UTC. A time that occurs twice runs once, one that is skipped right after.",
+  ),
+  overlap: may(
+    choice("skip", "queue", "replace"),
+    "What happens when the run before has not ended: nothing runs, the new run waits, or it takes its place. Default skip.",
+  ),
+  missed: may(
+    choice("skip", "once"),
+    "What happens when times passed while no node could decide: nothing, or one run for all of them. Default once.",
+  ),
+  jitter_seconds: may(
+    seconds(),
+    "Spreads the starts over this time, each tick the same at every node; default 0.",
+  ),
 });
 const Runtime = v.strictObject({
   type: must(choice(...jobRuntimes), "The engine that executes the job."),

@@ -7,6 +7,8 @@ import { gitRefProblem, isCommit, parseGitAddress } from "./git_address.ts";
 import { type Digest, isDigest, isNodeId, type NodeId } from "./identity.ts";
 import { jobLimits } from "./job_limits.ts";
 import { GUEST_PATH, jobPlatforms, RETRY_ON } from "./job_schema.ts";
+export { runIdsOf } from "./job_ids.ts";
+import { type ScheduleTiming, ScheduleTimingSchema } from "./job_schedule.ts";
 import type { JobPlatform } from "./job_written.ts";
 import { limits } from "./limits.ts";
 import { nativeLimits } from "./native_limits.ts";
@@ -123,6 +125,11 @@ const fieldsOfRun = {
   }),
   max_parallel: v.optional(whole(1, jobLimits.submissionRuns)),
   fail_fast: v.boolean(),
+  concurrency: v.optional(v.strictObject({
+    group: v.pipe(text(256), v.nonEmpty()),
+    limit: whole(1, 10_000),
+    policy: v.picklist(["queue", "latest", "cancel_running"]),
+  })),
   log: v.strictObject({ retention_ms: milliseconds, max_bytes: size }),
 };
 /** One run. See the module's text. */
@@ -270,6 +277,8 @@ export interface JobRunSpec {
   max_parallel?: number | undefined;
   /** Cancel the job's other runs when one fails. */
   fail_fast: boolean;
+  /** Runs of the realm with the same group that may be under way at once, and what happens to more. */
+  concurrency?: { group: string; limit: number; policy: "queue" | "latest" | "cancel_running" } | undefined;
   /** How its log is kept. */
   log: { retention_ms: number; max_bytes: number };
 }
@@ -302,14 +311,18 @@ export interface SubmitWish {
   of?: string | undefined;
 }
 
-/** The ids of the runs of a submission, in its order: known to whoever signs it, and unique for ever. */
-export function runIdsOf(submission: Digest, runs: readonly { readonly job: string }[]): readonly string[] {
-  const counts = new Map<string, number>(), at = new Map<string, number>();
-  for (const { job } of runs) counts.set(job, (counts.get(job) ?? 0) + 1);
-  return runs.map(({ job }) => {
-    const n = (at.get(job) ?? 0) + 1;
-    at.set(job, n);
-    const id = `${job}-${submission.slice(0, 12)}`;
-    return counts.get(job) === 1 ? id : `${id}-${n}`;
-  });
+/** Body of `job.schedule`. */
+export const ScheduleSchema = v.strictObject({
+  name,
+  timing: ScheduleTimingSchema,
+  runs: v.pipe(v.array(RunSpecSchema), v.minLength(1), v.maxLength(jobLimits.submissionRuns)),
+});
+/** Body of `job.schedule`: runs that are made at each time of a schedule. It replaces its submitter's of the same name. */
+export interface ScheduleWish {
+  /** Name of the schedule: that of its first job. */
+  name: string;
+  /** When. */
+  timing: ScheduleTiming;
+  /** The runs of each tick, matrices expanded. */
+  runs: JobRunSpec[];
 }

@@ -10,7 +10,7 @@ import { LabelSchema, TimeSchema } from "./grant.ts";
 import { type Digest, digestOf, type NodeId, publicKeyOf, type Signer, type Verifier } from "./identity.ts";
 import { DigestSchema, NameSchema, NodeIdSchema, SignedCommandSchema, TagSchema } from "./command.ts";
 import { AdmissionSchema } from "./invite.ts";
-import { AttemptsSchema, RunDecisionSchema } from "./job_record.ts";
+import { AttemptsSchema, RunDecisionSchema, TickSchema } from "./job_record.ts";
 import { PolicyFileSchema, type PolicySettings, type SandboxLevel, sandboxLevels } from "./policy.ts";
 import { limits } from "./limits.ts";
 import { SecretBoxesSchema } from "./secret.ts";
@@ -191,6 +191,8 @@ export const recordKinds = {
   attempts: AttemptsSchema,
   /** `secret/<name>`: boxes in which the author, who can open the secret, sealed it to other nodes. */
   secret: SecretBoxesSchema,
+  /** `tick/<id>`: what the controller of a schedule decided about one of its times. */
+  tick: TickSchema,
   /** `audit`: head of the author's audit chain, which others thereby witness. */
   audit: v.strictObject({ count, head: DigestSchema }),
 } as const;

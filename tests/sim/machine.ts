@@ -31,6 +31,8 @@ export interface SimNode {
   /** State volumes on this disk: app/slot → writes so far. */
   volumes: Map<string, number>;
   timerAt: number;
+  /** By how much its clock is fast, ms. */
+  fastMs: number;
   readonly tags: readonly string[];
   memoryMb: number;
   /** By which it joined; kept beside the node key, so that it finds back after losing its disk. */
@@ -60,6 +62,7 @@ export function createMachine(
     attempts: new Map(),
     volumes: new Map(),
     timerAt: Infinity,
+    fastMs: 0,
     tags,
     memoryMb,
     invite: undefined,

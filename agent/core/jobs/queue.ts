@@ -11,7 +11,7 @@ import { branchOf, type JobRunSpec, secretsOf } from "../../protocol/job_spec.ts
 import type { Policy } from "../../protocol/policy.ts";
 import { type Candidate, place, type Placement } from "../placement.ts";
 import { type NativeNode, whyNotGit, whyNotNative } from "../policies.ts";
-import { activeAttempt, attemptStatus, type Jobs, type RunState } from "./runs.ts";
+import { activeAttempt, attemptStatus, byTime, type Jobs, type RunState } from "./runs.ts";
 
 /** A node as the queue sees it. */
 export interface JobNode extends Candidate {
@@ -134,7 +134,7 @@ export function placeRun(
 
 /** Order of the queue. */
 export const byPriority = (a: RunState, b: RunState): number =>
-  b.spec.priority - a.spec.priority || a.at - b.at || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+  b.spec.priority - a.spec.priority || byTime(a, b);
 
 /** What makes two runs fit the same nodes. */
 const kindOf = (run: RunState): string => {
