@@ -244,8 +244,9 @@ function submitOneByOne(
 }
 
 Deno.test("runs of one concurrency group never run beyond its limit, whichever submissions they are of, also when nodes die", () => {
-  for (let seed = 1; seed <= 10; seed++) {
-    for (const limit of [1, 2]) {
+  for (const limit of [1, 2]) {
+    let reached = 0;
+    for (let seed = 1; seed <= 10; seed++) {
       const world = new World(300 + seed);
       const nodes = gather(world, 5);
       const retry = { max: 3, on: ["node_lost"], backoff_ms: 100 };
@@ -262,10 +263,12 @@ Deno.test("runs of one concurrency group never run beyond its limit, whichever s
         return unfinishedRuns(world) === undefined;
       };
       assert.notEqual(world.until(done, 120_000), undefined, `seed ${seed}: ${unfinishedRuns(world)}`);
-      assert.equal(most, limit, `seed ${seed}`);
+      assert.ok(most <= limit, `seed ${seed}: ${most} at once`);
+      reached = Math.max(reached, most);
       const alive = world.alive()[0];
       assert.ok(states(alive).every((s) => s.endsWith("succeeded")), states(alive).join());
     }
+    assert.equal(reached, limit);
   }
 });
 
