@@ -23,7 +23,6 @@ import type { Returning } from "./returning.ts";
 import type { Policies } from "./policies.ts";
 import { rendezvousRank } from "./rendezvous.ts";
 import { revisionOf } from "./apps.ts";
-import { createSecrets, type Secrets } from "./secrets/secrets.ts";
 
 /** Who this node is. */
 export interface CoreConfig {
@@ -86,7 +85,6 @@ export interface Core {
   >;
   readonly apps: Map<string, AppState>;
   readonly policies: Policies;
-  readonly secrets: Secrets;
   readonly pins: Map<Digest, { readonly at: number; readonly id: Digest; readonly pin?: Pin }>;
   readonly jobs: Jobs;
   readonly liveness: Liveness;
@@ -141,7 +139,6 @@ export function createCore(config: CoreConfig): Core {
     scheduling: new Map(),
     apps: new Map(),
     policies: new Map(),
-    secrets: createSecrets(),
     pins: new Map(),
     jobs: createJobs(),
     liveness: createLiveness(),
