@@ -25,11 +25,11 @@ export {
   type RunLogQuery,
   type RunQuery,
 } from "./agent/api/client.ts";
-export { findJobFiles, type FoundFiles, type JobUpload, type LocatedFile } from "./agent/api/job_files.ts";
 export { makeKeyFile, signerOfKeyFile } from "./agent/api/key_seal.ts";
 export { type ManifestStep, manifestSteps, type StepSources } from "./agent/api/manifest_steps.ts";
-export { rerunFailedWish, rerunWish } from "./agent/api/job_rerun.ts";
+export { rerunWish } from "./agent/api/job_rerun.ts";
 export { readAtMost, readRealmPackage, type RealmPackage } from "./agent/api/realm_package.ts";
+export { checkSecret, sealSecret, type SecretDraft } from "./agent/api/secret_sealing.ts";
 export { newSeed, signerFromSeed, verifier } from "./agent/api/signing.ts";
 export type { UploadOptions, UploadSource } from "./agent/api/uploading.ts";
 export { capabilities, type Capability } from "./agent/protocol/capability.ts";
@@ -58,7 +58,8 @@ export {
   type FoundFile,
   type JobFile,
   type JobManifest,
-  submissionOf,
+  type JobWishes,
+  jobWishes,
 } from "./agent/protocol/job_plan.ts";
 export {
   type Artifact,
@@ -74,9 +75,11 @@ export {
   runIdsOf,
   type RunInput,
   type RunOutput,
+  type ScheduleWish,
   type SubmitWish,
 } from "./agent/protocol/job_spec.ts";
-export type { AttemptView, JobPlanView, RunLogView, RunView } from "./agent/protocol/job_views.ts";
+export type { Overlap, ScheduleTiming } from "./agent/protocol/job_schedule.ts";
+export type { AttemptView, RunLogView, RunView, ScheduleView, TickView } from "./agent/protocol/job_views.ts";
 export type * from "./agent/protocol/job_written.ts";
 export { type Delegation, formatDelegation, parseDelegation } from "./agent/protocol/delegation.ts";
 export { fromBase64Url, toBase64Url, toHex, utf8 } from "./agent/protocol/encoding.ts";
@@ -139,8 +142,7 @@ export {
   type RolloutView,
 } from "./agent/protocol/monitor_views.ts";
 export { type Route, showRoute } from "./agent/protocol/routes.ts";
-export type { KeyPath } from "./agent/protocol/toml_positions.ts";
-export { showKey, type TomlProblem, type TomlRefusal, type TomlResult } from "./agent/protocol/toml.ts";
+export type { TomlProblem, TomlRefusal, TomlResult } from "./agent/protocol/toml.ts";
 export {
   type AppWish,
   type KeyWish,
@@ -203,7 +205,19 @@ export {
   signRelease,
 } from "./agent/protocol/release.ts";
 export { type NodeInfo, type ReplicaState, replicaStates } from "./agent/protocol/record.ts";
-export { type KeyForm, type KnownKey, nearest } from "./agent/protocol/schema_problems.ts";
+export { type KnownKey, nearest } from "./agent/protocol/schema_problems.ts";
+export {
+  describeScope,
+  type NodeRef,
+  openScope,
+  type RunSecret,
+  type SecretBox,
+  secretLimits,
+  type SecretScope,
+  type SecretScopeWish,
+  type SecretView,
+  type SecretWish,
+} from "./agent/protocol/secret.ts";
 export {
   sealSession,
   type SessionChallengeView,

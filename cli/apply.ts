@@ -71,7 +71,7 @@ export const apply: Handler = async (i) => {
       const plan = step.kind === "deploy" ? step.plan : undefined;
       const shown = plan ? planText(i, plan) : step.kind === "jobs" ? jobsText(i, step.prepared) : "";
       if (!json) i.terminal.out(`${step.says}\n${shown}`);
-      plans.push({ change: step.says, plan: step.kind === "jobs" ? step.prepared.wish : plan });
+      plans.push({ change: step.says, plan: step.kind === "jobs" ? step.prepared.wishes : plan });
     }
     if (json) i.terminal.out(JSON.stringify(plans, null, 2) + "\n");
   }

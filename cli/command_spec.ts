@@ -34,6 +34,8 @@ export interface CommandSpec {
   readonly options: readonly OptionSpec[];
   /** `[command line, what it does]`. */
   readonly examples: readonly (readonly [string, string])[];
+  /** What is written behind it may be secret by mistake: no message repeats it. */
+  readonly isPrivate?: boolean;
   readonly load: () => Promise<Handler>;
 }
 

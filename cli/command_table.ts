@@ -6,6 +6,7 @@ import type { CommandSpec } from "./command_spec.ts";
 import { jobCommands } from "./job_commands.ts";
 import { policyCommands } from "./policy_commands.ts";
 import { realmCommands } from "./realm_commands.ts";
+import { secretCommands } from "./secret_commands.ts";
 import { trustCommands } from "./trust_commands.ts";
 import { workCommands } from "./work_commands.ts";
 
@@ -17,6 +18,7 @@ export const commands: readonly CommandSpec[] = [
   ...jobCommands,
   ...workCommands,
   ...policyCommands,
+  ...secretCommands,
   ...trustCommands,
 ];
 

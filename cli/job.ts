@@ -1,11 +1,12 @@
 /** `realm job list|status|logs|cancel|artifacts`. */
-import { type AttemptView, RealmError, type RunView, shortId } from "../mod.ts";
+import { type AttemptView, RealmError, type RunView, type ScheduleView, shortId } from "../mod.ts";
 import { FOLLOW_MS } from "./app_change.ts";
 import { connect } from "./connection.ts";
 import { ago, bytes, type Cell, facts, moment, print, span, stateCell, table } from "./display.ts";
 import { until } from "./following.ts";
 import { duration, flag, type Handler, type Invocation, text, whole } from "./invocation.ts";
 import { endLine, entryText, hasEnded } from "./job_following.ts";
+import { schedulesText } from "./job_schedule.ts";
 import { fetchBlob } from "./storage.ts";
 import { show } from "./watching.ts";
 
@@ -34,15 +35,23 @@ export const list: Handler = async (i) => {
     ...(text(i, "state") !== undefined && { state: text(i, "state")! }),
     ...(i.args[0] !== undefined && { job: i.args[0] }),
   };
+  const json = flag(i, "json");
+  let schedules: readonly ScheduleView[] = [];
   await show(
     i,
-    () => client.runs(query),
+    async () => {
+      if (!json) {
+        schedules = (await client.schedules()).filter((s) => !query.job || s.jobs.includes(query.job));
+      }
+      return await client.runs(query);
+    },
     (runs) =>
-      runs.length === 0 ? "No runs. Submit a job with 'realm job submit FILE'.\n" : table(
+      (schedules.length === 0 ? "" : schedulesText(i, schedules) + "\n") +
+      (runs.length === 0 ? "No runs. Submit a job with 'realm job submit FILE'.\n" : table(
         i.terminal,
         ["RUN", "MATRIX", "STATE", "NODE", "ATTEMPTS", "SUBMITTED", "TOOK", "WHY"],
         runs.map(row),
-      ),
+      )),
   );
 };
 
@@ -74,6 +83,7 @@ function runText(i: Invocation, run: RunView): string {
       Object.entries(run.commits ?? {}).map(([mount, c]) => `${mount} ${c}`).join(", ") || undefined,
     ],
     ["repeats", run.of],
+    ["schedule", run.schedule && `${run.schedule.name}, for ${moment(run.schedule.at)} UTC`],
     ["needs", run.needs.join(" ") || undefined],
     ["priority", String(run.priority)],
     ["runtime", last?.report && `${last.report.runtime}, ${last.report.level}`],

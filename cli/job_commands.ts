@@ -10,6 +10,7 @@ import {
 } from "./command_spec.ts";
 
 const run: ArgumentSpec = { name: "RUN" };
+const schedule: ArgumentSpec = { name: "SCHEDULE", many: true };
 const submitOptions: readonly OptionSpec[] = [
   { name: "plan", summary: "Show what would run; submit nothing" },
   detach,
@@ -17,7 +18,8 @@ const submitOptions: readonly OptionSpec[] = [
 ];
 const submitText =
   "Files that the manifest names are uploaded; relative paths start at the manifest. Prints the log as it is written\n" +
-  "and ends with the run: 0 when all runs succeeded, 124 when one ran too long, else 1. Ctrl-C leaves the run alone.";
+  "and ends with the run: 0 when all runs succeeded, 124 when one ran too long, else 1. Ctrl-C leaves the run alone.\n" +
+  "A recurring job runs at the times of its schedule, which takes the place of your schedule of the same name.";
 
 /** See the module's text. A run is named by its id, a unique beginning of it, or its job (then the newest is meant). */
 export const jobCommands: readonly CommandSpec[] = [
@@ -42,7 +44,7 @@ export const jobCommands: readonly CommandSpec[] = [
   {
     words: ["job", "list"],
     args: [{ name: "JOB", optional: true }],
-    summary: "Runs of jobs, newest first",
+    summary: "Schedules with their next time, and runs of jobs, newest first",
     options: [
       {
         name: "state",
@@ -66,6 +68,41 @@ export const jobCommands: readonly CommandSpec[] = [
     ],
     examples: [["realm job list --state open", "what waits and runs"]],
     load: async () => (await import("./job.ts")).list,
+  },
+  {
+    words: ["job", "schedules"],
+    args: [{ name: "SCHEDULE", optional: true }],
+    summary: "Schedules of recurring jobs with their next time, or one with its latest times",
+    options: [watch],
+    examples: [[
+      "realm job schedules nightly",
+      "when it ran, what was passed over and why, when it runs next",
+    ]],
+    load: async () => (await import("./job_schedule.ts")).schedules,
+  },
+  {
+    words: ["job", "pause"],
+    args: [schedule],
+    summary: "Let schedules rest; runs under way go on",
+    options: [],
+    examples: [],
+    load: async () => (await import("./job_schedule.ts")).pause,
+  },
+  {
+    words: ["job", "resume"],
+    args: [schedule],
+    summary: "Let schedules go on; times that passed meanwhile are not caught up",
+    options: [],
+    examples: [],
+    load: async () => (await import("./job_schedule.ts")).resume,
+  },
+  {
+    words: ["job", "unschedule"],
+    args: [schedule],
+    summary: "End schedules; runs under way go on",
+    options: [],
+    examples: [["realm job unschedule nightly", "no more runs of nightly"]],
+    load: async () => (await import("./job_schedule.ts")).unschedule,
   },
   {
     words: ["job", "status"],
@@ -101,15 +138,8 @@ export const jobCommands: readonly CommandSpec[] = [
     args: [run],
     summary: "Run the same again, with the same inputs",
     text: "Every file is the one of the first run, by its digest. What the run needed is not run again.",
-    options: [
-      {
-        name: "failed",
-        summary: "All runs that were submitted with it and did not succeed, and only those",
-      },
-      detach,
-      timeout,
-    ],
-    examples: [["realm job rerun build-1f2e3d --failed", "only the failed entries of a matrix"]],
+    options: [detach, timeout],
+    examples: [],
     load: async () => (await import("./job_submit.ts")).rerun,
   },
   {

@@ -1,27 +1,26 @@
 /** `realm job submit` and `rerun`: from a manifest, or a run, to runs that have ended. */
-import { resolve } from "node:path";
 import {
   filesOf,
-  findJobFiles,
-  type FoundFiles,
   type JobManifest,
-  type JobUpload,
+  type JobRunSpec,
+  type JobWishes,
+  jobWishes,
   parseRealmManifest,
   type RealmClient,
   RealmError,
-  rerunFailedWish,
   rerunWish,
   runIdsOf,
-  submissionOf,
+  type ScheduleView,
   type SubmitWish,
   unwrap,
-  type UploadOptions,
 } from "../mod.ts";
 import { FOLLOW_MS } from "./app_change.ts";
 import { connect } from "./connection.ts";
 import { bytes, type Cell, plain, print, table } from "./display.ts";
 import { duration, flag, type Handler, type Invocation } from "./invocation.ts";
+import { findFiles, uploadFiles } from "./job_files.ts";
 import { followRuns } from "./job_following.ts";
+import { scheduledLine } from "./job_schedule.ts";
 import { readNamed } from "./local_files.ts";
 import { sayInterrupted } from "./storage.ts";
 
@@ -29,8 +28,8 @@ const directoryOf = (file: string): string => file.includes("/") ? file.replace(
 
 /** A submission that is ready: its files found, nothing uploaded. */
 export interface PreparedJobs {
-  readonly wish: SubmitWish;
-  readonly files: FoundFiles;
+  readonly wishes: JobWishes;
+  readonly files: Awaited<ReturnType<typeof findFiles>>;
 }
 
 /** Finds the files of jobs and makes the submission. */
@@ -40,53 +39,53 @@ export async function prepareJobs(
   jobs: JobManifest,
   file: string,
 ): Promise<PreparedJobs> {
-  const world = await i.host.packageWorld();
-  const locate = ({ name }: { readonly name: string }) => ({ world, path: resolve(directoryOf(file), name) });
-  const files = await findJobFiles(client, filesOf(jobs), locate);
-  return { wish: submissionOf(jobs, files.found), files };
+  const files = await findFiles(await i.host.packageWorld(), client, filesOf(jobs), directoryOf(file));
+  return { wishes: jobWishes(jobs, files.found), files };
 }
 
 /** What would run, as text. */
-export function jobsText(i: Invocation, { wish, files }: PreparedJobs): string {
-  const rows = wish.runs.map((run): readonly Cell[] => [
+export function jobsText(i: Invocation, { wishes, files }: PreparedJobs): string {
+  const row = (run: JobRunSpec, when: string): readonly Cell[] => [
     run.job,
     Object.entries(run.matrix).map(([axis, value]) => `${axis}=${value}`).join(" "),
+    when,
     run.needs.join(" "),
     run.platform,
     run.tags.join(" "),
     `${run.memory_mb} MiB`,
     String(run.priority),
-  ]);
-  return table(i.terminal, ["JOB", "MATRIX", "NEEDS", "PLATFORM", "TAGS", "MEMORY", "PRIORITY"], rows) +
+  ];
+  const rows = [
+    ...(wishes.submit?.runs ?? []).map((run) => row(run, "now")),
+    ...wishes.schedules.flatMap(({ timing, runs }) =>
+      runs.map((run) => row(run, `${timing.cron} ${timing.timezone}`))
+    ),
+  ];
+  return table(
+    i.terminal,
+    ["JOB", "MATRIX", "WHEN", "NEEDS", "PLATFORM", "TAGS", "MEMORY", "PRIORITY"],
+    rows,
+  ) +
     files.notes.map((n) => `note: ${plain(n)}\n`).join("");
-}
-
-/** Uploads what the realm lacks; returns how many files and bytes that were. */
-async function uploadFiles(
-  client: RealmClient,
-  uploads: readonly JobUpload[],
-  onInterrupted: NonNullable<UploadOptions["onInterrupted"]>,
-): Promise<{ files: number; bytes: number }> {
-  const byDigest = new Map(uploads.map((u) => [u.digest, u]));
-  const missing = await client.missing([...byDigest.keys()]);
-  let bytes = 0;
-  for (const digest of missing) {
-    const upload = byDigest.get(digest)!;
-    await client.upload(digest, { size: upload.bytes, from: upload.open }, { onInterrupted });
-    bytes += upload.bytes;
-  }
-  return { files: missing.length, bytes };
 }
 
 /** Uploads, signs, submits and follows; the exit code. */
 export async function carryOutJobs(
   i: Invocation,
   client: RealmClient,
-  { wish, files }: PreparedJobs,
+  { wishes, files }: PreparedJobs,
 ): Promise<number> {
   for (const note of files.notes) i.terminal.err(`note: ${plain(note)}\n`);
   const uploaded = await uploadFiles(client, files.uploads, sayInterrupted(i));
-  return await submitWish(i, client, wish, uploaded);
+  const schedules: ScheduleView[] = [];
+  for (const wish of wishes.schedules) {
+    const { id } = await client.command("job.schedule", wish);
+    schedules.push(await client.schedule(id));
+  }
+  if (!flag(i, "json")) i.terminal.err(schedules.map((s) => scheduledLine(i, s)).join(""));
+  if (wishes.submit) return await submitWish(i, client, wishes.submit, uploaded);
+  print(i, { schedules, uploaded }, () => "");
+  return 0;
 }
 
 async function submitWish(
@@ -127,14 +126,13 @@ export const submit: Handler = async (i) => {
   const planning = flag(i, "plan");
   const client = await connect(i, planning ? "read" : "write");
   const prepared = await prepareJobs(i, client, manifest.jobs, file);
-  if (planning) return print(i, prepared.wish, () => jobsText(i, prepared));
+  if (planning) return print(i, prepared.wishes, () => jobsText(i, prepared));
   return await carryOutJobs(i, client, prepared);
 };
 
 /** Runs the same again. What it took from jobs of its pipeline it takes as it was then. */
 export const rerun: Handler = async (i) => {
   const client = await connect(i, "write");
-  const run = await client.run(i.args[0]);
-  const wish = await (flag(i, "failed") ? rerunFailedWish : rerunWish)(client, run);
+  const wish = await rerunWish(client, await client.run(i.args[0]));
   return await submitWish(i, client, wish, { files: 0, bytes: 0 });
 };

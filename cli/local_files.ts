@@ -127,3 +127,13 @@ export async function readNamed(path: string): Promise<string> {
   if (text === undefined) throw new RealmError("not_found", `${path} does not exist`);
   return text;
 }
+
+/** Content of a file that the user named. */
+export async function readNamedBytes(path: string): Promise<Uint8Array> {
+  try {
+    return await Deno.readFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw new RealmError("not_found", `${path} does not exist`);
+    throw new RealmError("disk", `cannot read ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}

@@ -77,7 +77,8 @@ function checkArguments(command: CommandSpec, args: readonly string[]): void {
     throw new UsageError(`'${name}' needs ${command.args[args.length].name}; see '${name} --help'`);
   }
   if (args.length > most) {
-    throw new UsageError(`'${name}' takes no argument ${JSON.stringify(args[most])}; see '${name} --help'`);
+    const said = command.isPrivate ? "further argument" : `argument ${JSON.stringify(args[most])}`;
+    throw new UsageError(`'${name}' takes no ${said}; see '${name} --help'`);
   }
 }
 

@@ -49,6 +49,29 @@ export function newPassphrase(what: string): string {
   return first;
 }
 
+/** Bytes of a secret's value that are read from stdin; what is longer is refused by its length. */
+const STDIN_BYTES = 1024 * 1024;
+
+/** A value that nobody may see: asked without echo on a terminal, else all of stdin without the line end behind it. */
+export async function readSecret(question: string): Promise<Uint8Array> {
+  if (interactive()) return new TextEncoder().encode(readHidden(question));
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of Deno.stdin.readable) {
+    pieces.push(piece);
+    length += piece.length;
+    if (length > STDIN_BYTES) break;
+  }
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  const end = all.at(-1) !== 10 ? length : all.at(-2) === 13 ? length - 2 : length - 1;
+  return all.subarray(0, end);
+}
+
 /** Asks before what cannot be undone. Off a terminal it needs `--yes`. */
 export function confirm(question: string): boolean {
   if (!interactive()) throw new UsageError(`this needs a terminal or --yes: ${question}`);

@@ -87,7 +87,7 @@ export const withToken = (token: string, init: RequestInit = {}): RequestInit =>
 export function sample(name: QueryName): { path: string; init: RequestInit } {
   const query: Query = queries[name];
   const path = query.path.replace("{app}", "site").replace("{run}", "build-0").replace("{node}", "node-2")
-    .replace("{id}", "site")
+    .replace("{id}", "site").replace("{schedule}", "nightly").replace("{secret}", "token")
     .replace(/\{(blob|digest)\}/, "0".repeat(64));
   if (query.method === "GET") return { path, init: {} };
   if (query.method === "PUT") return { path, init: { method: "PUT", body: "x" } };

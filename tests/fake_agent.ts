@@ -16,10 +16,13 @@ import {
   type NodeView,
   ok,
   openCommand,
+  openScope,
   RealmError,
   refuse,
   type RunLogView,
   type RunView,
+  type ScheduleView,
+  type SecretView,
   type Signer,
 } from "../agent/protocol/mod.ts";
 import type { AgentService } from "../agent/node/mod.ts";
@@ -41,6 +44,7 @@ export interface FakeAgent extends AgentService {
   readonly appViews: Map<string, AppView>;
   readonly nodeViews: NodeView[];
   readonly runViews: Map<string, RunView>;
+  readonly secretViews: Map<string, SecretView>;
   /** Milliseconds that the fake's clock is ahead. */
   skew: number;
   /** What happens on a command, after it was accepted. */
@@ -119,6 +123,24 @@ const noFigures = (kind: MetricsView["kind"], subject: string): MetricsView => (
   nodes: [{ id: self, name: "node-2" }],
 });
 
+/** A schedule that waits for its next time. */
+export const testSchedule = (name: string, change: Partial<ScheduleView> = {}): ScheduleView => ({
+  id: "b".repeat(64),
+  name,
+  state: "active",
+  cron: "0 2 * * *",
+  timezone: "Europe/Berlin",
+  overlap: "skip",
+  missed: "once",
+  jitter_ms: 0,
+  jobs: [name],
+  by: realm,
+  submitted_at: EPOCH,
+  next: EPOCH + 3_600_000,
+  ticks: [{ at: EPOCH, state: "run", runs: [{ id: `${name}-0`, state: "succeeded" }] }],
+  ...change,
+});
+
 /** A run for lists, which has succeeded. */
 export function testRun(id: string, job: string, change: Partial<RunView> = {}): RunView {
   return {
@@ -141,8 +163,7 @@ export function testRun(id: string, job: string, change: Partial<RunView> = {}):
 }
 
 /** What a job of lists was asked to do. */
-/** What a run was asked to do. */
-export const testSpec = (job: string): JobRunSpec => ({
+const testSpec = (job: string): JobRunSpec => ({
   job,
   matrix: {},
   priority: 50,
@@ -167,6 +188,21 @@ export const testSpec = (job: string): JobRunSpec => ({
   log: { retention_ms: 1, max_bytes: 1 },
 });
 
+/** A secret for lists. */
+export const testSecret = (name: string, change: Partial<SecretView> = {}): SecretView => ({
+  name,
+  version: "0".repeat(32),
+  command: "c".repeat(64),
+  set_at: EPOCH,
+  by: realm,
+  scope: openScope,
+  holders: [{ node: self, name: "node-2" }],
+  waiting: [],
+  exposed: [],
+  runs: [],
+  ...change,
+});
+
 /** Makes one with two nodes and one app, `site`. */
 export function createFakeAgent(): FakeAgent {
   const verifier = createVerifier();
@@ -178,6 +214,8 @@ export function createFakeAgent(): FakeAgent {
   const appViews = new Map([["site", testApp("site")]]);
   const nodeViews = [testNode(2), testNode(3, { tags: ["edge"], scheduling: "cordoned" })];
   const runViews = new Map([["build-0", testRun("build-0", "build")]]);
+  const secretViews = new Map([["token", testSecret("token")]]);
+  const schedules = [testSchedule("nightly")];
   const seen = new Set<Digest>();
   const entry: AuditView = {
     n: 1,
@@ -203,6 +241,7 @@ export function createFakeAgent(): FakeAgent {
     appViews,
     nodeViews,
     runViews,
+    secretViews,
     skew: 0,
     self,
     realm,
@@ -275,20 +314,12 @@ export function createFakeAgent(): FakeAgent {
         : nodeViews.some((n) => n.id === id)
         ? { id, kind: "node", state: "alive", reasons: ["it answers"], nodes: [] }
         : undefined,
+    schedules: () => schedules,
+    schedule: (name) => schedules.find((s) => s.name === name || s.id === name),
     runs: ({ state, job }) =>
       [...runViews.values()].filter((r) => (!state || r.state === state) && (!job || r.job === job)),
     run: (name) => runViews.get(name),
     runSpec: (name) => runViews.has(name) ? testSpec(runViews.get(name)!.job) : undefined,
-    planJobs: (wish) => ({
-      kinds: [{
-        runs: [...wish.runs.keys()],
-        nodes: nodeViews.map(({ id, name, scheduling }) => {
-          const able = scheduling === "open";
-          const why = { reasons: [scheduling], fix: `realm node uncordon ${name}` };
-          return { id, name, able, ...(able ? { reasons: [] } : why) };
-        }),
-      }],
-    }),
     async *runLogs(run, { follow }, signal) {
       const entry = (seq: number, text: string): RunLogView => ({
         run,
@@ -304,6 +335,9 @@ export function createFakeAgent(): FakeAgent {
       if (follow && !runViews.get(run)?.ended_at) await untilAborted(signal);
     },
     keys: () => [{ key: realm, role: "owner" }],
+    secrets: () => [...secretViews.values()],
+    secret: (name) => secretViews.get(name),
+    secretRecipients: () => nodeViews.map((n) => ({ node: n.id, name: n.name })),
     policy: () => ({ realm: {}, defaults: defaultPolicy, nodes: [] }),
     doctor: () => Promise.resolve([{ subject: "clock", state: "ok", detail: "in step with its peers" }]),
     rebuild: () => ({ records: 7, digest: "abc", changed: [] }),

@@ -101,8 +101,10 @@ export function createAnswers(
       return { lines: agent.appLogs(call.path.app, { follow, tail, since, grep }, call.signal) };
     },
     "app.plan": ({ body }) => agent.plan(body as CommandBody<"app.deploy">),
-    "job.plan": ({ body }) => agent.planJobs(body as CommandBody<"job.submit">),
     "job.list": (call) => agent.runs(params<"job.list">(call)),
+    "schedule.list": () => agent.schedules(),
+    "schedule.show": ({ path }) =>
+      found(agent.schedule(path.schedule), "schedule", path.schedule, "realm job schedules"),
     "job.show": ({ path }) => runOf(path.run),
     "job.spec": ({ path }) => found(agent.runSpec(path.run), "run", path.run, "realm job list"),
     "job.logs": (call) => {
@@ -111,9 +113,16 @@ export function createAnswers(
       return { lines: agent.runLogs(id, { follow, after, attempt }, call.signal) };
     },
     "why.show": ({ path }) =>
-      found(agent.why(path.id), "app, run, node, blob or command", path.id, "realm status"),
+      found(agent.why(path.id), "app, run, schedule, node, blob or command", path.id, "realm status"),
     "key.list": () => agent.keys(),
     "policy.show": () => agent.policy(),
+    "secret.list": () => agent.secrets(),
+    "secret.show": ({ path: { secret } }) =>
+      found(agent.secret(secret), "secret", secret, "realm secret list"),
+    "secret.recipients": (call) =>
+      agent.secretRecipients(
+        (params<"secret.recipients">(call).tags ?? "").split(",").filter((t) => t !== ""),
+      ),
     "audit.list": (call) =>
       agent.audit({ limit: 100, ...params<"audit.list">(call) }).toSorted((a, b) => b.n - a.n),
     "audit.verify": () => agent.auditVerify(),

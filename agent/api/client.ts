@@ -5,7 +5,8 @@ import type { Envelope } from "../protocol/envelope.ts";
 import { type ErrorCode, errorTable, RealmError } from "../protocol/errors.ts";
 import type { Digest, NodeId, RealmId, Signer } from "../protocol/identity.ts";
 import type { JobRunSpec } from "../protocol/job_spec.ts";
-import type { JobPlanView, RunLogView, RunView } from "../protocol/job_views.ts";
+import type { RunLogView, RunView, ScheduleView } from "../protocol/job_views.ts";
+import type { NodeRef, SecretView } from "../protocol/secret.ts";
 import { sealSession } from "../protocol/session.ts";
 import type { SessionChallengeView, SessionView } from "../protocol/session.ts";
 import type {
@@ -143,8 +144,10 @@ export interface RealmClient {
   plan(deploy: CommandBody<"app.deploy">): Promise<PlanView>;
   /** Runs of jobs, newest first. */
   runs(query?: RunQuery): Promise<readonly RunView[]>;
-  /** Where the runs of a submission could go if it were made now. */
-  planJobs(wish: CommandBody<"job.submit">): Promise<JobPlanView>;
+  /** Schedules of recurring jobs, the one that is due first first. */
+  schedules(): Promise<readonly ScheduleView[]>;
+  /** One schedule by id, by a unique beginning of it, or by its name when only one has it. */
+  schedule(name: string): Promise<ScheduleView>;
   /** One run by id, by a unique beginning of it, or the newest run of a job. */
   run(name: string): Promise<RunView>;
   /** What a run was asked to do. */
@@ -157,6 +160,12 @@ export interface RealmClient {
   keys(): Promise<readonly KeyView[]>;
   /** What nodes may run. */
   policy(): Promise<PolicyView>;
+  /** All secrets, without their values. */
+  secrets(): Promise<readonly SecretView[]>;
+  /** One secret. */
+  secret(name: string): Promise<SecretView>;
+  /** Nodes that a secret for nodes with these tags is to be sealed to. */
+  secretRecipients(tags: readonly string[]): Promise<readonly NodeRef[]>;
   /** Audit entries of the answering node, newest first. */
   audit(query?: AuditQuery): Promise<readonly AuditView[]>;
   /** Checks the audit chain of the answering node. */
@@ -319,13 +328,17 @@ export function createClient(options: ClientOptions): RealmClient {
     logs: (app, query = {}, until) => lines(q(`/api/apps/${segment(app)}/logs`, { ...query }), until),
     plan: (deploy) => postJson("/api/plan", deploy),
     runs: (query = {}) => get(q("/api/jobs", { ...query })),
-    planJobs: (wish) => postJson("/api/jobs/plan", wish),
+    schedules: () => get("/api/schedules"),
+    schedule: (name) => get(`/api/schedules/${segment(name)}`),
     run: (name) => get(`/api/runs/${segment(name)}`),
     runSpec: (name) => get(`/api/runs/${segment(name)}/spec`),
     runLogs: (run, query = {}, until) => lines(q(`/api/runs/${segment(run)}/logs`, { ...query }), until),
     why: (id) => get(`/api/why/${segment(id)}`),
     keys: () => get("/api/keys"),
     policy: () => get("/api/policy"),
+    secrets: () => get("/api/secrets"),
+    secret: (name) => get(`/api/secrets/${segment(name)}`),
+    secretRecipients: (tags) => get(q("/api/secret-recipients", { tags: tags.join(",") })),
     audit: (query = {}) => get(q("/api/audit", { ...query })),
     auditVerify: () => get("/api/audit/verify"),
     doctor: () => get("/api/doctor"),

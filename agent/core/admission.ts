@@ -8,6 +8,7 @@ import { type Admission, inviteId, openAdmission, openJoinRequest } from "../pro
 import { limits } from "../protocol/limits.ts";
 import { jobMakesSense } from "./jobs/admission.ts";
 import { inviteUses, isMember } from "./members.ts";
+import { secretMakesSense, secretsRefused } from "./secrets/admission.ts";
 import type { Core } from "./state.ts";
 
 /** A command that was let in. */
@@ -94,8 +95,16 @@ function makesSense(core: Core, command: Command): Result<string> {
       return ok(app.name);
     }
     case "job.submit":
+      return secretsRefused(core, command.body.runs) ?? jobMakesSense(core.jobs, command);
     case "job.cancel":
+    case "job.schedule":
+    case "job.pause":
+    case "job.unschedule":
       return jobMakesSense(core.jobs, command);
+    case "secret.set":
+    case "secret.scope":
+    case "secret.remove":
+      return secretMakesSense(core, command);
     case "policy.set": {
       const { node, rule } = command.body;
       const known = node === undefined ? ok("realm") : member(core, node);

@@ -11,13 +11,16 @@ import { isPlausible, settleDecision } from "./decisions.ts";
 import { admissionOf, dropLate, isLate, keepOrphan, nobodyRevoked, openReplicated } from "./evidence.ts";
 import { claim, endedAt, isMember, removeMember, settleMembers } from "./members.ts";
 import { applyAttempts, applyCancel, applyRunDecision, applySubmit, clearJobs } from "./jobs/runs.ts";
+import { applyScheduling, applyTick } from "./jobs/ticks.ts";
+import { isPastTick, nextTickRetirement, saysOfTick, ticksEndBefore } from "./jobs/tick_retirement.ts";
 import { applyPolicy } from "./policies.ts";
 import { allRecords, insert, recordOf } from "./record_store.ts";
 import { forgetBefore, retireBefore } from "./retirement.ts";
+import { applyBoxes, applySecret, clearSecrets } from "./secrets/secrets.ts";
 import type { Core } from "./state.ts";
 
 /** Parts of the realm's state that a record changed. */
-export type Topic = "members" | "nodes" | "apps" | "jobs" | "keys" | "pins" | "commands";
+export type Topic = "members" | "nodes" | "apps" | "jobs" | "keys" | "pins" | "secrets" | "commands";
 
 /** What became of a record. */
 export interface Applied {
@@ -71,6 +74,14 @@ export function applyRecord(core: Core, record: RealmRecord, now: number, own = 
     ? record.body === null ? irrevocable : admissionOf(core, record, nobodyRevoked)
     : ok(undefined);
   if (!proven.ok) return refusal(proven.code, proven.message, true);
+  if (saysOfTick(record)) {
+    if (!own && isPastTick(core.jobs, record, now)) return nothing;
+    const old = record.at < ticksEndBefore(now);
+    core.retireAt = Math.min(
+      core.retireAt,
+      old ? now + limits.retireDelayMs : nextTickRetirement(core.jobs, now),
+    );
+  }
   if (record.kind === "command" && record.at < retireBefore(now)) {
     const isNew = !own && !core.returning && now >= core.acceptOldUntil &&
       !core.commands.has(record.key.slice("command/".length)) &&
@@ -179,6 +190,24 @@ function project(core: Core, record: RealmRecord, topics: Set<Topic>): Result<un
       topics.add("jobs");
       return;
     }
+    case "secret": {
+      const body = record.body as RecordBody<"secret">;
+      if (record.key !== `secret/${body.name}`) return;
+      applyBoxes(core.secrets, record.author, body);
+      topics.add("secrets");
+      return;
+    }
+    case "tick":
+      core.reserved = undefined;
+      applyTick(
+        core.jobs,
+        record.key.slice("tick/".length),
+        record.body as RecordBody<"tick">,
+        record.author,
+        record.at,
+      );
+      topics.add("jobs");
+      return;
     case "replicas": {
       const { app: name, list, held } = record.body as RecordBody<"replicas">;
       if (record.key !== `replicas/${name}`) return;
@@ -280,6 +309,13 @@ function projectCommand(core: Core, record: RealmRecord, topics: Set<Topic>): Re
       applyCancel(core.jobs, command);
       topics.add("jobs");
       return;
+    case "job.schedule":
+    case "job.pause":
+    case "job.unschedule":
+      applyScheduling(core.jobs, command);
+      core.reserved = undefined;
+      topics.add("jobs");
+      return;
     case "node.tag":
       if (later(core.tags.get(command.body.node))) {
         core.tags.set(command.body.node, { ...stamp, tags: command.body.tags });
@@ -310,6 +346,12 @@ function projectCommand(core: Core, record: RealmRecord, topics: Set<Topic>): Re
       core.jobs.dirty = true;
       topics.add("nodes").add("jobs");
       return;
+    case "secret.set":
+    case "secret.scope":
+    case "secret.remove":
+      applySecret(core.secrets, command);
+      topics.add("secrets");
+      return;
     case "key.grant":
       if (!open(command.body.grant, payloadTypes.grant, core.config.verifier).ok) return;
       core.authority.grants.set(command.id, { envelope: command.body.grant, at: command.at });
@@ -339,7 +381,16 @@ function projectCommand(core: Core, record: RealmRecord, topics: Set<Topic>): Re
 
 /** Derives every projection anew from the records: after a revocation, and for `realm doctor --rebuild`. */
 export function rebuild(core: Core): ReadonlySet<Topic> {
-  const topics = new Set<Topic>(["members", "nodes", "apps", "jobs", "keys", "pins", "commands"]);
+  const topics = new Set<Topic>([
+    "members",
+    "nodes",
+    "apps",
+    "jobs",
+    "keys",
+    "pins",
+    "secrets",
+    "commands",
+  ]);
   for (
     const map of [
       core.infos,
@@ -356,10 +407,23 @@ export function rebuild(core: Core): ReadonlySet<Topic> {
   for (const map of [claims, admitted, removed, revokedInvites, usedBy]) map.clear();
   core.authority.grants.clear();
   clearJobs(core.jobs);
+  clearSecrets(core.secrets);
   core.alive = core.reserved = undefined;
   const records = [...allRecords(core.store)];
   const first = (kind: string) => records.filter((r) => r.kind === kind);
-  for (const kind of ["member", "command", "node", "liveness", "decision", "replicas", "run", "attempts"]) {
+  const kinds = [
+    "member",
+    "command",
+    "node",
+    "liveness",
+    "decision",
+    "replicas",
+    "tick",
+    "run",
+    "attempts",
+    "secret",
+  ];
+  for (const kind of kinds) {
     for (const record of first(kind)) project(core, record, topics);
   }
   for (const app of core.apps.values()) settle(core, app, topics);

@@ -7,6 +7,7 @@ import type { AttemptStatus } from "../protocol/job_record.ts";
 import type { GitInput, JobRunSpec } from "../protocol/job_spec.ts";
 import type { Heads, Message } from "../protocol/message.ts";
 import type { NodeInfo, RealmRecord, ReplicaStatus, WireRecord } from "../protocol/record.ts";
+import type { SecretBox } from "../protocol/secret.ts";
 import type { Revision } from "./apps.ts";
 import type { Topic } from "./apply.ts";
 
@@ -29,6 +30,13 @@ export type Event =
   | { readonly t: "gone"; readonly replica: string }
   /** State of an attempt of a run on this node. */
   | { readonly t: "attempt"; readonly run: string; readonly status: AttemptStatus }
+  /** Boxes for a secret, as {@link Effect} `seal` wished; none: this node cannot open it. */
+  | {
+    readonly t: "sealed";
+    readonly name: string;
+    readonly version: string;
+    readonly boxes: readonly SecretBox[];
+  }
   /** Verified records from disk at start, or (`fresh`: not on disk yet) from the member that let us join. */
   | {
     readonly t: "load";
@@ -82,8 +90,8 @@ export interface AttemptOrder {
   /** The member that accepted the submission, and with it took the uploads. */
   readonly via: NodeId;
   readonly inputs: readonly OrderedInput[];
-  /** Set when the run is to end. */
-  readonly cancelledBy?: string;
+  /** Set when the run is to end: why. */
+  readonly cancelled?: string;
 }
 
 /** An entry for the audit chain. */
@@ -113,6 +121,8 @@ export type Effect =
   | { readonly t: "run"; readonly orders: readonly RunOrder[] }
   /** Execute exactly these attempts (level-triggered: the whole list each time). */
   | { readonly t: "attempts"; readonly orders: readonly AttemptOrder[] }
+  /** Seal the key of a secret to these nodes; answered by {@link Event} `sealed`. */
+  | { readonly t: "seal"; readonly name: string; readonly version: string; readonly nodes: readonly NodeId[] }
   /** These blobs will likely be needed here soon. */
   | { readonly t: "prefetch_blobs"; readonly blobs: readonly Digest[] }
   /** These packages will likely be needed here soon. */

@@ -18,9 +18,19 @@ import { type AppState, keptRevisions, settleApp } from "./apps.ts";
 import { settleDecision } from "./decisions.ts";
 import { isForgettable } from "./jobs/keeping.ts";
 import { forgetCancel, forgetSaid, forgetSubmission } from "./jobs/runs.ts";
+import { isTickRun } from "../protocol/job_schedule.ts";
+import { forgetSaidTick, forgetSchedule } from "./jobs/schedules.ts";
+import {
+  nextTickRetirement,
+  schedulesToForget,
+  ticksEndBefore,
+  ticksToForget,
+} from "./jobs/tick_retirement.ts";
+import { forgetTick } from "./jobs/ticks.ts";
 import { endedAt } from "./members.ts";
 import { forgetPolicy, policyCommand } from "./policies.ts";
 import { drop } from "./record_store.ts";
+import { areSpareBoxes, forgetBoxes, forgetSecret, isSpareSecret } from "./secrets/secrets.ts";
 import type { Core } from "./state.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -31,8 +41,9 @@ export const retireBefore = (now: number): number => dayStart(now - limits.tombs
 /** Last words of before this time go, and commands of before it are new to no node. */
 export const forgetBefore = (now: number): number => dayStart(now - limits.lastWordMs);
 
-/** The day after. */
-export const nextRetirement = (now: number): number => dayStart(now) + DAY_MS;
+/** The day after, or the next hour when there are ticks. */
+export const nextRetirement = ({ jobs }: Core, now: number): number =>
+  Math.min(dayStart(now) + DAY_MS, nextTickRetirement(jobs, now));
 
 const inOrder = (a: { at: number; id: Digest }, b: { at: number; id: Digest }): number =>
   a.at - b.at || (a.id < b.id ? -1 : 1);
@@ -93,8 +104,26 @@ function isSpare(core: Core, command: Command, retire: number, forget: number): 
         ? command.at < retire
         : gone !== undefined && command.at < forget;
     }
+    case "secret.set":
+    case "secret.scope":
+    case "secret.remove":
+      return isSpareSecret(core.secrets, command, retire, forget);
     case "job.cancel":
       return command.at < retire && !core.jobs.runs.has(command.body.run);
+    case "job.pause": {
+      const { pauses, all } = core.jobs.schedules;
+      const { schedule } = command.body;
+      return pauses.get(schedule)?.id !== command.id
+        ? command.at < retire
+        : !all.has(schedule) && command.at < forget;
+    }
+    case "job.unschedule": {
+      const { ends, all } = core.jobs.schedules;
+      const { schedule } = command.body;
+      return ends.get(schedule)?.id !== command.id
+        ? command.at < retire
+        : !all.has(schedule) && command.at < forget;
+    }
     case "key.grant": {
       const bytes = open(command.body.grant, payloadTypes.grant, core.config.verifier);
       const grant = bytes.ok ? decodeJson(bytes.value, GrantSchema, "the grant") : undefined;
@@ -127,12 +156,27 @@ function unproject(core: Core, command: Command): void {
     case "policy.set":
       forgetPolicy(core.policies, command);
       return;
+    case "secret.set":
+    case "secret.scope":
+    case "secret.remove":
+      forgetSecret(core.secrets, command);
+      return;
     case "job.submit":
       forgetSubmission(core.jobs, command.id);
       return;
     case "job.cancel":
       forgetCancel(core.jobs, command.body.run, command.id);
       return;
+    case "job.schedule":
+      forgetSchedule(core.jobs.schedules, command.id);
+      return;
+    case "job.pause":
+    case "job.unschedule": {
+      const { pauses, ends } = core.jobs.schedules;
+      const known = command.kind === "job.pause" ? pauses : ends;
+      if (known.get(command.body.schedule)?.id === command.id) known.delete(command.body.schedule);
+      return;
+    }
     case "key.grant":
       core.authority.grants.delete(command.id);
       return;
@@ -149,7 +193,9 @@ function unprojectRecord(core: Core, { author, key, kind }: RealmRecord): void {
     core.apps.get(name)?.statuses.delete(author);
     core.apps.get(name)?.held.delete(author);
   }
+  if (kind === "secret") forgetBoxes(core.secrets, author, name);
   if (kind === "run" || kind === "attempts") forgetSaid(core.jobs, name, kind, author);
+  if (kind === "tick") forgetSaidTick(core.jobs.schedules, name, author);
 }
 
 /** Records beside commands that nobody needs: of nodes long removed, about such nodes, of apps and runs that are forgotten. */
@@ -157,24 +203,52 @@ function isSpareRecord(
   core: Core,
   author: NodeId,
   record: RealmRecord,
-  retire: number,
-  forget: number,
+  now: number,
 ): boolean {
-  if (record.kind === "member" || record.kind === "command" || record.at >= retire) return false;
+  const [retire, forget] = [retireBefore(now), forgetBefore(now)];
+  if (record.kind === "member" || record.kind === "command") return false;
+  const name = record.key.slice(record.key.indexOf("/") + 1);
+  // What is still said of a run whose tick has ended.
+  if (
+    (record.kind === "run" || record.kind === "attempts") && isTickRun(name) &&
+    record.at < ticksEndBefore(now)
+  ) {
+    return !core.jobs.runs.has(name);
+  }
+  if (record.at >= retire) return false;
+  if (record.kind === "tick") {
+    const tick = core.jobs.schedules.ticks.get(name);
+    return !tick || !core.jobs.schedules.all.has(tick.schedule);
+  }
   // What was decided about a run, and its end, count for as long as the run is known, whoever said it.
   if (record.kind === "run" || record.kind === "attempts") {
-    return !core.jobs.runs.has(record.key.slice(record.key.indexOf("/") + 1));
+    return !core.jobs.runs.has(name);
+  }
+  // As long as the value stands, they tell who knows it.
+  if (record.kind === "secret" && record.body !== null) {
+    return areSpareBoxes(core.secrets, record.body as RecordBody<"secret">);
   }
   const isLongGone = (node: NodeId) => (endedAt(core.members, node) ?? Infinity) < forget;
   if (isLongGone(author)) return true;
   if (record.body === null) return record.at < forget;
   if (record.kind === "liveness") return isLongGone(record.key.slice("liveness/".length));
   if (record.kind !== "decision" && record.kind !== "replicas") return false;
-  const name = record.key.slice(record.key.indexOf("/") + 1);
   const app = core.apps.get(name);
   if (app && app.commands.size > 0) return false;
   if (record.kind === "replicas") return (record.body as RecordBody<"replicas">).list.length === 0;
   return app?.decision?.author !== author || app.decision.value.volumes.length === 0;
+}
+
+/** Forgets ticks with their runs; returns the keys of all that was said of them. */
+function endTicks({ jobs }: Core, now: number, before: number): ReadonlySet<string> {
+  const keys = new Set<string>();
+  const forgettable = (id: Digest, at: number) => at < before && isForgettable(jobs, id, dayStart(now));
+  for (const tick of ticksToForget(jobs, now, forgettable)) {
+    keys.add(`tick/${tick.id}`);
+    for (const run of jobs.submissions.get(tick.id) ?? []) keys.add(`run/${run}`).add(`attempts/${run}`);
+    forgetTick(jobs, tick);
+  }
+  return keys;
 }
 
 /** Drops what matters no more; returns the records. */
@@ -190,6 +264,8 @@ export function retire(core: Core, now: number): RealmRecord[] {
     const at = core.commands.get(id)?.command?.at ?? now;
     if (at < before && isForgettable(core.jobs, id, dayStart(now))) end(id);
   }
+  const ended = endTicks(core, now, before);
+  for (const id of schedulesToForget(core.jobs, before)) end(id);
   for (const [id, { command }] of [...core.commands]) {
     if (command && command.at < before && isSpare(core, command, before, forget)) end(id);
   }
@@ -203,7 +279,7 @@ export function retire(core: Core, now: number): RealmRecord[] {
     const gone = [...log.live.values()].filter((record) =>
       record.kind === "command"
         ? spare.has(record.key.slice("command/".length))
-        : isSpareRecord(core, author, record, before, forget)
+        : ended.has(record.key) || isSpareRecord(core, author, record, now)
     );
     drop(core.store, author, gone);
     for (const record of gone) if (record.kind !== "command") unprojectRecord(core, record);

@@ -23,6 +23,7 @@ import type { Returning } from "./returning.ts";
 import type { Policies } from "./policies.ts";
 import { rendezvousRank } from "./rendezvous.ts";
 import { revisionOf } from "./apps.ts";
+import { createSecrets, type Secrets } from "./secrets/secrets.ts";
 
 /** Who this node is. */
 export interface CoreConfig {
@@ -85,6 +86,7 @@ export interface Core {
   >;
   readonly apps: Map<string, AppState>;
   readonly policies: Policies;
+  readonly secrets: Secrets;
   readonly pins: Map<Digest, { readonly at: number; readonly id: Digest; readonly pin?: Pin }>;
   readonly jobs: Jobs;
   readonly liveness: Liveness;
@@ -139,6 +141,7 @@ export function createCore(config: CoreConfig): Core {
     scheduling: new Map(),
     apps: new Map(),
     policies: new Map(),
+    secrets: createSecrets(),
     pins: new Map(),
     jobs: createJobs(),
     liveness: createLiveness(),

@@ -18,6 +18,7 @@ import { arrive, goOn } from "./returning.ts";
 import { allRecords, closeGaps, hasRoom, recordOf } from "./record_store.ts";
 import { receiveMessage, sync } from "./messages.ts";
 import { flushOutbox } from "./outbox.ts";
+import { controlSecrets, writeBoxes } from "./secrets/sealing.ts";
 import { Turn } from "./turn.ts";
 import { act, factsOf, reconnect } from "./watching.ts";
 import { forgetStatuses, writeStatus } from "./own_statuses.ts";
@@ -35,8 +36,8 @@ export function wakeAt(core: Core): number {
   let at = Math.min(livenessWake(core.liveness), core.nextSyncAt, core.nextReconcileAt, core.retireAt);
   if (core.outbox.length > 0) at = Math.min(at, core.outboxSince + timing.gossipBatchMs);
   for (const deadline of core.lookAgain.values()) at = Math.min(at, deadline);
-  at = Math.min(at, core.jobs.lookAgainAt);
-  if (core.dirtyApps.size > 0 || core.jobs.dirty) at = 0;
+  at = Math.min(at, core.jobs.lookAgainAt, core.secrets.lookAgainAt);
+  if (core.dirtyApps.size > 0 || core.jobs.dirty || core.secrets.dirty) at = 0;
   return at;
 }
 
@@ -75,6 +76,9 @@ function handle(turn: Turn, event: Event): void {
       return;
     case "attempt":
       writeAttempt(core, event.run, event.status, turn.write);
+      return;
+    case "sealed":
+      writeBoxes(core, event, turn.write);
       return;
     case "gone":
       for (const app of core.apps.values()) {
@@ -202,11 +206,11 @@ function tick(turn: Turn): void {
     if (returning.copy.authors.size === 0) goOn(core, turn.now);
   }
   if (turn.now >= core.retireAt) {
-    core.retireAt = nextRetirement(turn.now);
+    core.retireAt = nextRetirement(core, turn.now);
     const gone = core.returning ? [] : retire(core, turn.now);
     turn.forget.push(...gone);
     if (gone.length > 0) {
-      for (const topic of ["apps", "pins", "commands"] as const) turn.topics.add(topic);
+      for (const topic of ["apps", "pins", "secrets", "commands"] as const) turn.topics.add(topic);
     }
   }
   for (const [id, at] of core.lastSync) if (turn.now - at > 60_000) core.lastSync.delete(id);
@@ -221,7 +225,11 @@ function finish(turn: Turn): Effect[] {
   if (turn.topics.has("nodes") || turn.topics.has("members")) {
     for (const name of core.apps.keys()) core.dirtyApps.add(name);
   }
-  if (["nodes", "members", "apps"].some((t) => turn.topics.has(t as Topic))) core.jobs.dirty = true;
+  if (["nodes", "members", "apps", "secrets"].some((t) => turn.topics.has(t as Topic))) {
+    core.jobs.dirty = true;
+  }
+  if (turn.topics.has("nodes") || turn.topics.has("members")) core.secrets.dirty = true;
+  controlSecrets(core, turn.now, turn.effects);
   controlJobs(core, turn.now, turn.write, turn.effects);
   control(core, turn.now, turn.write, turn.effects);
   if (turn.topics.has("nodes") || turn.topics.has("members")) reconnect(turn);

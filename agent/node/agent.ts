@@ -59,6 +59,7 @@ import { type Monitoring, startMonitoring } from "./monitoring.ts";
 import { NativeHost } from "./native_host.ts";
 import { createRecordTable } from "./record_table.ts";
 import { startRemembering } from "./remembering.ts";
+import { NodeSecrets } from "./secrets.ts";
 import { ReplicaLogs } from "./replica_log.ts";
 import type { ReplicaWorld } from "./replica.ts";
 import { replicaWorld } from "./replica_world.ts";
@@ -124,6 +125,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     replicas?: Replicas;
     keeper?: Keeper;
     native?: NativeHost;
+    secrets?: NodeSecrets;
     happenings?: Happenings;
     jobs?: JobHost;
   } = {};
@@ -155,6 +157,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       attempts = effect.orders;
       late.jobs?.reconcile(attempts);
     },
+    seal: (effect: Extract<Effect, { t: "seal" }>) => late.secrets?.seal(effect),
     prefetchBlobs: (effect: Extract<Effect, { t: "prefetch_blobs" }>) => late.jobs?.prefetch(effect.blobs),
     audit: (entry: Parameters<AuditLog["append"]>[0]) => {
       audit.append(entry, clock.now());
@@ -181,6 +184,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     },
   };
   const loop = new CoreLoop(core, sinks, clock, log, options.onCrash);
+  const secrets = late.secrets = new NodeSecrets({
+    core,
+    seed: options.seed,
+    random: systemRandom,
+    audit: sinks.audit,
+    feed: (event) => loop.feed(event),
+  });
 
   const holdersOf = (digest: Digest) => packageHolders(core, digest);
   const routes = createRoutes(core, {
@@ -323,6 +333,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     contents,
     streams: mesh.streams,
     log,
+    openSecret: (name, order) => secrets.open(name, order),
     startProgram: (order, spec, onLog, signal) => native.start(order.run, spec, onLog, signal),
     startRun,
     report: (run, status) => loop.feed({ t: "attempt", run, status }),

@@ -15,9 +15,9 @@ import { exposition } from "./exposition.ts";
 import { metricsView } from "./gateway_figures.ts";
 import { mergeLogs, readRemoteLogs } from "./log_stream.ts";
 import { planView, whyApp, whyNode } from "./explain.ts";
-import { planJobs } from "./jobs/job_plan_view.ts";
 import { findRun, runView, runViews, whyRun } from "./jobs/job_views.ts";
 import { parsePlace } from "./jobs/run_log.ts";
+import { findSchedule, scheduleView, scheduleViews, whySchedule } from "./jobs/schedule_views.ts";
 import {
   appView,
   appViews,
@@ -30,6 +30,7 @@ import {
   type Surroundings,
 } from "./queries.ts";
 import { rebuildProjections } from "./rebuilding.ts";
+import { recipientViews, secretView, secretViews } from "./secret_views.ts";
 import type { AgentService } from "./service.ts";
 
 /** See {@link AgentService}. */
@@ -87,6 +88,8 @@ export function serviceOf(agent: Agent): AgentService {
   function whyOf(id: string): WhyView | undefined {
     const app = core.apps.get(id);
     if (app) return whyApp(core, app, around);
+    const schedule = findSchedule(core, id);
+    if (schedule) return whySchedule(core, schedule);
     const run = findRun(core, id);
     if (run) return whyRun(core, run, Date.now());
     const node = findNode(core, id);
@@ -150,11 +153,15 @@ export function serviceOf(agent: Agent): AgentService {
     },
     plan: (deploy) => planView(core, deploy, Date.now()),
     runs: (filter) => runViews(core, filter),
+    schedules: () => scheduleViews(core),
+    schedule(name) {
+      const schedule = findSchedule(core, name);
+      return schedule && scheduleView(core, schedule);
+    },
     run(name) {
       const run = findRun(core, name);
       return run && runView(core, run);
     },
-    planJobs: (wish) => planJobs(core, wish, Date.now()),
     runSpec: (name) => findRun(core, name)?.spec,
     runLogs: (run, { follow, after, attempt }, signal) =>
       agent.jobs.readLog(run, {
@@ -166,6 +173,9 @@ export function serviceOf(agent: Agent): AgentService {
     keys: () => keyViews(core),
     rebuild: () => rebuildProjections(core, loop),
     policy: () => policyView(core),
+    secrets: () => secretViews(core),
+    secret: (name) => secretView(core, name),
+    secretRecipients: (tags) => recipientViews(core, tags),
     doctor: () => agent.monitoring.diagnose(self),
     async connections(name) {
       const id = findNode(core, name);

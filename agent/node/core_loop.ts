@@ -22,6 +22,7 @@ export interface EffectSinks {
   prefetch(effect: Extract<Effect, { t: "prefetch" }>): void;
   attempts(effect: Extract<Effect, { t: "attempts" }>): void;
   prefetchBlobs(effect: Extract<Effect, { t: "prefetch_blobs" }>): void;
+  seal(effect: Extract<Effect, { t: "seal" }>): void;
   audit(entry: AuditEntry): void;
   misbehaved(effect: Extract<Effect, { t: "misbehaved" }>): void;
   changed(topics: ReadonlySet<Topic>): void;
@@ -104,6 +105,8 @@ export class CoreLoop implements Disposable {
         return this.#sinks.attempts(effect);
       case "prefetch_blobs":
         return this.#sinks.prefetchBlobs(effect);
+      case "seal":
+        return this.#sinks.seal(effect);
       case "audit":
         return this.#sinks.audit(effect.entry);
       case "misbehaved":

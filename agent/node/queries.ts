@@ -34,6 +34,10 @@ import {
   type RolloutView,
   shortId,
 } from "../protocol/mod.ts";
+import { nameOf } from "./names.ts";
+import { secretProblems } from "./secret_views.ts";
+
+export { nameOf } from "./names.ts";
 
 /** What the core does not know but the node does. */
 export interface Surroundings {
@@ -54,10 +58,6 @@ export interface Surroundings {
   gateway(): string | undefined;
   metrics(app: string): AppMetricsView | undefined;
 }
-
-/** A node's name for people. */
-export const nameOf = (core: Core, id: NodeId): string =>
-  core.infos.get(id)?.name ?? core.members.admitted.get(id)?.name ?? shortId(id);
 
 /** All members, those removed too, by name. */
 export function nodeViews(core: Core, around: Surroundings): NodeView[] {
@@ -337,6 +337,7 @@ export function realmView(core: Core, around: Surroundings): RealmView {
       : [],
     ...nodes.flatMap(nodeProblems),
     ...apps.flatMap(appProblems),
+    ...secretProblems(core),
     ...keyViews(core).flatMap((key) => keyProblems(key, around.now())),
   ];
   const steady =

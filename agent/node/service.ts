@@ -8,7 +8,6 @@ import type {
   Digest,
   EventView,
   FindingView,
-  JobPlanView,
   JobRunSpec,
   KeyId,
   KeyView,
@@ -16,6 +15,7 @@ import type {
   MetricsView,
   MountsView,
   NodeId,
+  NodeRef,
   NodeView,
   PlanView,
   PolicyView,
@@ -26,6 +26,8 @@ import type {
   RevisionView,
   RunLogView,
   RunView,
+  ScheduleView,
+  SecretView,
   SignedCommand,
   UploadStateView,
   Verifier,
@@ -72,12 +74,14 @@ export interface AgentService {
   plan(deploy: CommandBody<"app.deploy">): PlanView;
   /** Runs of jobs, newest first. */
   runs(filter: RunFilter): readonly RunView[];
+  /** Schedules of recurring jobs, the one that is due first first. */
+  schedules(): readonly ScheduleView[];
+  /** By id, unique beginning of it, or name when only one has it. */
+  schedule(name: string): ScheduleView | undefined;
   /** By id, unique beginning of it, or name of a job (its newest run). */
   run(name: string): RunView | undefined;
   /** What a run was asked to do. */
   runSpec(name: string): JobRunSpec | undefined;
-  /** Where the runs of a submission could go if it were made now. */
-  planJobs(wish: CommandBody<"job.submit">): JobPlanView;
   /** The log of a run, from whichever node has it. `run` is a full id. Ends when aborted. */
   runLogs(
     run: string,
@@ -87,6 +91,10 @@ export interface AgentService {
   why(id: string): WhyView | undefined;
   keys(): readonly KeyView[];
   policy(): PolicyView;
+  secrets(): readonly SecretView[];
+  secret(name: string): SecretView | undefined;
+  /** Nodes that a secret for nodes with these tags is to be sealed to. */
+  secretRecipients(tags: readonly string[]): readonly NodeRef[];
   doctor(): Promise<readonly FindingView[]>;
   /** Derives everything anew from the records. */
   rebuild(): RebuiltView;

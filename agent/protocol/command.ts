@@ -27,10 +27,17 @@ import {
   type Signer,
   type Verifier,
 } from "./identity.ts";
-import { SubmitSchema, type SubmitWish } from "./job_spec.ts";
+import { ScheduleSchema, type ScheduleWish, SubmitSchema, type SubmitWish } from "./job_spec.ts";
 import { limits } from "./limits.ts";
 import { type PolicyWish, PolicyWishSchema } from "./policy.ts";
 import { parseRoute } from "./routes.ts";
+import {
+  SecretNameSchema,
+  type SecretScopeWish,
+  SecretScopeWishSchema,
+  type SecretWish,
+  SecretWishSchema,
+} from "./secret.ts";
 
 /** A SHA-256 in hex. */
 export const DigestSchema = v.pipe(v.string(), v.check(isDigest, "a SHA-256 in lower-case hex"));
@@ -146,6 +153,21 @@ export const commandKinds = {
     "operator",
     "End a run, wherever in its life it is",
   ),
+  "job.schedule": kind(
+    ScheduleSchema,
+    "operator",
+    "Run jobs at the times of a schedule, in place of an earlier one",
+  ),
+  "job.pause": kind(
+    v.strictObject({ schedule: DigestSchema, paused: v.boolean() }),
+    "operator",
+    "Let a schedule rest, or go on",
+  ),
+  "job.unschedule": kind(
+    v.strictObject({ schedule: DigestSchema }),
+    "operator",
+    "End a schedule; its runs under way go on",
+  ),
   "node.tag": kind(v.strictObject({ node: NodeIdSchema, tags: TagsSchema }), "operator", "Set a node's tags"),
   "node.cordon": kind(v.strictObject({ node: NodeIdSchema }), "operator", "No new work on a node"),
   "node.uncordon": kind(v.strictObject({ node: NodeIdSchema }), "operator", "Work again on a node"),
@@ -155,6 +177,13 @@ export const commandKinds = {
     "No new work, and move the present work away",
   ),
   "policy.set": kind(PolicyWishSchema, "admin", "Set a rule of what nodes may run, for all nodes or for one"),
+  "secret.set": kind(SecretWishSchema, "admin", "Set a secret, sealed to the nodes that are to have it"),
+  "secret.scope": kind(SecretScopeWishSchema, "admin", "Say which jobs, branches and nodes a secret is for"),
+  "secret.remove": kind(
+    v.strictObject({ name: SecretNameSchema }),
+    "admin",
+    "Remove a secret: no run gets it any more",
+  ),
   "node.remove": kind(v.strictObject({ node: NodeIdSchema }), "admin", "End a node's membership"),
   "key.grant": kind(v.strictObject({ grant: EnvelopeSchema }), "admin", "Make a grant known to the realm"),
   "key.revoke": kind(v.strictObject({ key: KeyIdSchema }), "admin", "Revoke a key from now on"),
@@ -203,6 +232,12 @@ export interface CommandBodies {
   "job.submit": SubmitWish;
   /** End a run, wherever in its life it is. */
   "job.cancel": { run: string };
+  /** Run jobs at the times of a schedule. */
+  "job.schedule": ScheduleWish;
+  /** Let a schedule rest, or go on. */
+  "job.pause": { schedule: Digest; paused: boolean };
+  /** End a schedule. */
+  "job.unschedule": { schedule: Digest };
   /** Set a node's tags. */
   "node.tag": { node: NodeId; tags: string[] };
   /** No new work on a node. */
@@ -213,6 +248,12 @@ export interface CommandBodies {
   "node.drain": { node: NodeId };
   /** Set a rule of what nodes may run, for all nodes or for one. */
   "policy.set": PolicyWish;
+  /** Set a secret, sealed to the nodes that are to have it. */
+  "secret.set": SecretWish;
+  /** Say which jobs, branches and nodes a secret is for. */
+  "secret.scope": SecretScopeWish;
+  /** Remove a secret. */
+  "secret.remove": { name: string };
   /** End a node's membership. */
   "node.remove": { node: NodeId };
   /** Make a grant known to the realm. */

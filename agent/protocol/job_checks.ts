@@ -2,7 +2,9 @@
 import { gitRefProblem, parseGitAddress } from "./git_address.ts";
 import { jobLimits } from "./job_limits.ts";
 import { axesOf, expandMatrix } from "./job_matrix.ts";
+import { timingProblem } from "./job_schedule.ts";
 import { jobPlatforms } from "./job_schema.ts";
+import { timingOf } from "./job_timing.ts";
 import type { WrittenJob } from "./job_written.ts";
 import { type DataProblem, nearest, showValue } from "./schema_problems.ts";
 import type { KeyPath } from "./toml_positions.ts";
@@ -24,6 +26,7 @@ export function jobProblems(jobs: readonly WrittenJob[], places: readonly KeyPat
     checkInputs(job, jobs, report);
     checkOutputs(job, report);
     checkNeeds(job, i, jobs, report);
+    checkTimes(job, jobs, report);
   });
   checkCycles(jobs, places, problems);
   return problems;
@@ -58,6 +61,28 @@ function checkType(job: WrittenJob, report: ReportJob): void {
   if (type === "recurring" && job.trigger) {
     report(["trigger"], "stands on a recurring job", "keep the schedule or the trigger");
   }
+}
+
+/** Times that never come, and jobs that are bound to one at another time. */
+function checkTimes(job: WrittenJob, jobs: readonly WrittenJob[], report: ReportJob): void {
+  const timing = timingOf(job);
+  const others = (job.job.needs ?? []).map((need) => jobs.find((j) => j.job.name === need));
+  others.forEach((other, i) => {
+    if (!other || JSON.stringify(timingOf(other)) === JSON.stringify(timing)) return;
+    report(
+      ["job", "needs", i],
+      `${other.job.name} does not run at the same times`,
+      "give both the same type and the same [schedule]",
+    );
+  });
+  const problem = timing && timingProblem(timing);
+  if (!problem) return;
+  const { key, message } = problem;
+  report(
+    key === "cron" && job.job.schedule !== undefined ? ["job", "schedule"] : ["schedule", key],
+    message,
+    key === "cron" ? 'write minute, hour, day, month and weekday, as "30 2 * * *"' : undefined,
+  );
 }
 
 /** Keys of [runtime] that say what runs, and the runtimes that they are for. */

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { fuzz } from "../../tests/fuzz.ts";
 import { findCycle } from "./job_checks.ts";
-import { fileKey, filesOf, submissionOf } from "./job_plan.ts";
+import { fileKey, filesOf, jobWishes } from "./job_plan.ts";
 import { jobTableNames } from "./job_schema.ts";
-import { runIdsOf, SubmitSchema } from "./job_spec.ts";
+import { runIdsOf, ScheduleSchema, SubmitSchema } from "./job_spec.ts";
 import { limits } from "./limits.ts";
 import { parseRealmManifest } from "./realm_manifest.ts";
 import { showProblem } from "./toml.ts";
@@ -71,14 +71,17 @@ function sound(text: string): void {
   const found = new Map(
     filesOf(jobs).map((f) => [fileKey(f), { digest: "0".repeat(64), bytes: 1, form: "file" } as const]),
   );
-  const wish = submissionOf(jobs, found);
-  const parsed = v.safeParse(SubmitSchema, JSON.parse(JSON.stringify(wish)));
-  assert.ok(
-    parsed.success || wish.runs.length > 256,
-    parsed.issues?.map((i) => `${v.getDotPath(i)}: ${i.message}`).join() ?? "",
-  );
-  const ids = runIdsOf("ab".repeat(32), wish.runs);
-  assert.equal(new Set(ids).size, ids.length);
+  const { submit, schedules } = jobWishes(jobs, found);
+  for (const wish of [...(submit ? [submit] : []), ...schedules]) {
+    const schema = "timing" in wish ? ScheduleSchema : SubmitSchema;
+    const parsed = v.safeParse(schema as v.GenericSchema, JSON.parse(JSON.stringify(wish)));
+    assert.ok(
+      parsed.success || wish.runs.length > 256,
+      parsed.issues?.map((i) => `${v.getDotPath(i)}: ${i.message}`).join() ?? "",
+    );
+    const ids = runIdsOf("ab".repeat(32), wish.runs);
+    assert.equal(new Set(ids).size, ids.length);
+  }
   assert.equal(findCycle(new Map(jobs.map((j) => [j.job.name, j.job.needs ?? []]))), undefined);
 }
 

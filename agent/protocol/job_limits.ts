@@ -13,6 +13,20 @@ export const jobLimits = {
    * have to hold (`recordsPerAuthor`).
    */
   knownRuns: 6_000,
+  /** Schedules of one realm: each is looked at whenever one of them is due. */
+  schedules: 1_000,
+  /** Shortest time between two ticks of a schedule: each leaves records that every node holds for a while. */
+  tickGapMs: 10_000,
+  /** Ticks of a schedule that are remembered, where there is room. */
+  ticksKept: 400,
+  /** Ticks of all schedules that are remembered; with many schedules each has fewer. */
+  allTicksKept: 4_000,
+  /** The fewest ticks of a schedule that are remembered. */
+  ticksKeptLeast: 10,
+  /** Runs of schedules that are known at once: those that are remembered, and those of the present hour. */
+  scheduledRuns: 8_000,
+  /** Ticks of one schedule whose runs wait for those before them; more are passed over. */
+  ticksQueued: 100,
   /** Values of all axes of one matrix. */
   matrixAxes: 8,
   /** Values of one axis. */
@@ -91,6 +105,15 @@ export const jobTiming = {
   graceMs: 2_000,
   /** A node that declined is not asked again for this long: what made it decline passes soon. */
   declineMs: 500,
+  /** A tick about which nobody decided for this long was missed: longer than it takes to notice that a node died. */
+  tickLateMs: 120_000,
+  /**
+   * A node that has just started, or stood still, decides about ticks only after this: it hears first what the others
+   * decided meanwhile.
+   */
+  tickSettleMs: 10_000,
+  /** A node whose core did not move for this long stood still. */
+  stillMs: 15_000,
   /** The log of a long attempt is stored and made known this often, so that others can keep it. */
   logPublishMs: 30_000,
   /** States on the way are told this late, and not at all when the next one comes first. */

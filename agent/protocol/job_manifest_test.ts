@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { references } from "../../tests/reference.ts";
 import { findCycle, jobProblems } from "./job_checks.ts";
 import { expandMatrix } from "./job_matrix.ts";
-import { fileKey, filesOf, submissionOf } from "./job_plan.ts";
+import { fileKey, filesOf, jobWishes } from "./job_plan.ts";
 import { JobSchema } from "./job_schema.ts";
 import { runIdsOf, SubmitSchema } from "./job_spec.ts";
 import { unsupportedKeys } from "./job_support.ts";
@@ -141,14 +141,14 @@ for (const [type, text] of Object.entries(EVERY_KEY)) {
     const parsed = parseToml(text, JobSchema, { file: "job.toml" });
     assert.ok(parsed.ok, parsed.ok ? "" : parsed.message);
     assert.deepEqual(jobProblems([parsed.value], [[]]), []);
-    assert.ok(unsupportedKeys(parsed.value, []).length > 0);
+    assert.equal(unsupportedKeys(parsed.value, []).length > 0, type !== "recurring");
   });
 }
 
 Deno.test("a key that this version cannot carry out is refused in one sentence each, with its line", () => {
-  assert.deepEqual(problems(EVERY_KEY.recurring), [
-    'job.toml:3: `job.type`: is not supported by this version yet; this version runs jobs of type "one-shot"',
-    "job.toml:4: `schedule`: is not supported by this version yet; remove it",
+  assert.deepEqual(problems(job('[notify]\non = ["failure"]\nwebhook = "https://x.org"\n[trigger]\n')), [
+    "job.toml:7: `notify`: is not supported by this version yet; remove it",
+    "job.toml:10: `trigger`: is not supported by this version yet; remove it",
   ]);
 });
 
@@ -174,7 +174,6 @@ for (
     ]],
     [job("", 'schedule = "0 2 * * *"\n'), [
       'job.toml:4: `job.schedule`: stands on a job of type "one-shot"; set `type = "recurring"` or remove it',
-      "job.toml:4: `job.schedule`: is not supported by this version yet; remove it",
     ]],
     [SMALL.replace('type = "wasm"', 'type = "container"'), [
       'job.toml:4: `runtime`: type "container" without `image`; set `image`',
@@ -282,10 +281,10 @@ function submission(text: string) {
       } as const,
     ]),
   );
-  return { files: filesOf(parsed.value.jobs), wish: submissionOf(parsed.value.jobs, found) };
+  return { files: filesOf(parsed.value.jobs), wish: jobWishes(parsed.value.jobs, found).submit! };
 }
 
-Deno.test("submissionOf() fills in defaults and names every file by its digest", () => {
+Deno.test("jobWishes() fills in defaults and names every file by its digest", () => {
   const { files, wish } = submission(job(`[execution]
 command = ["--name", "x"]
 stdin = "in.txt"
@@ -340,7 +339,7 @@ minimum = "namespaced"
     { file: "job.toml" },
   );
   assert.ok(parsed.ok, parsed.ok ? "" : parsed.message);
-  const { runs: [run] } = submissionOf(parsed.value.jobs, new Map());
+  const { runs: [run] } = jobWishes(parsed.value.jobs, new Map()).submit!;
   assert.equal(run.runtime, "native");
   assert.equal(run.program, undefined);
   assert.deepEqual(run.native, {
@@ -389,4 +388,59 @@ Deno.test("expandMatrix() without a matrix gives the one empty combination", () 
 
 Deno.test("docs/ says what the schemas say (write it anew with 'deno task reference')", async () => {
   for (const [path, text] of await references()) assert.equal(await Deno.readTextFile(path), text, path);
+});
+
+Deno.test("recurring jobs that need each other are one schedule, others are schedules of their own; what runs now is submitted", () => {
+  const entry = (name: string, head: string, more = "") =>
+    `[[jobs]]\njob = { name = "${name}", ${head} }\nruntime = { type = "wasm", wasm = "x.wasm" }\n${more}`;
+  const at = (cron: string, more = "") => `schedule = { cron = "${cron}"${more} }\n`;
+  const text = entry("now", 'type = "one-shot"') + entry("a", 'type = "recurring"', at("0 2 * * *")) +
+    entry("b", 'type = "recurring", schedule = "@hourly"') +
+    entry("c", 'type = "recurring", needs = ["a"]', at("0 2 * * *", ', timezone = "UTC", overlap = "skip"'));
+  const parsed = parseRealmManifest(text, { file: "f" });
+  assert.ok(parsed.ok, parsed.ok ? "" : parsed.message);
+  const found = new Map(
+    filesOf(parsed.value.jobs).map((
+      f,
+    ) => [fileKey(f), { digest: "0".repeat(64), bytes: 1, form: "file" } as const]),
+  );
+  const { submit, schedules } = jobWishes(parsed.value.jobs, found);
+  assert.deepEqual(submit?.runs.map((r) => r.job), ["now"]);
+  assert.deepEqual(schedules.map((s) => [s.name, s.timing.cron, s.runs.map((r) => r.job)]), [
+    ["a", "0 2 * * *", ["a", "c"]],
+    ["b", "@hourly", ["b"]],
+  ]);
+  assert.deepEqual(schedules[0].timing, {
+    cron: "0 2 * * *",
+    timezone: "UTC",
+    overlap: "skip",
+    missed: "once",
+    jitter_ms: 0,
+  });
+  assert.deepEqual(schedules[0].runs[0].retry, { max: 2, on: ["node_lost"], backoff_ms: 10_000 });
+  assert.deepEqual(problems(text.replace('needs = ["a"]', 'needs = ["now"]')), [
+    "job.toml:12: `jobs[3].job.needs[0]`: now does not run at the same times; give both the same type and the same [schedule]",
+  ]);
+  assert.deepEqual(problems(entry("x", 'type = "recurring", schedule = "0 25 * * *"')), [
+    'job.toml:2: `jobs[0].job.schedule`: Invalid value for hour: 25; write minute, hour, day, month and weekday, as "30 2 * * *"',
+  ]);
+});
+
+Deno.test("a concurrency group is named with the values of the matrix", () => {
+  const parsed = parseRealmManifest(
+    job(
+      '[matrix]\ntarget = ["a", "b"]\n[concurrency]\ngroup = "deploy-{matrix.target}"\npolicy = "latest"\n',
+    ),
+    { file: "f" },
+  );
+  assert.ok(parsed.ok);
+  const found = new Map(
+    filesOf(parsed.value.jobs).map((
+      f,
+    ) => [fileKey(f), { digest: "0".repeat(64), bytes: 1, form: "file" } as const]),
+  );
+  assert.deepEqual(jobWishes(parsed.value.jobs, found).submit!.runs.map((r) => r.concurrency), [
+    { group: "deploy-a", limit: 1, policy: "latest" },
+    { group: "deploy-b", limit: 1, policy: "latest" },
+  ]);
 });

@@ -8,9 +8,11 @@ import {
   type NativeWork,
   PROGRAM_DIRECTORY,
   type RunInput,
+  type ScheduleWish,
   type SubmitWish,
 } from "./job_spec.ts";
 import { nativeLimits } from "./native_limits.ts";
+import { timingOf } from "./job_timing.ts";
 import type { WrittenJob } from "./job_written.ts";
 
 /** Something that a manifest names and that must be known by digest before the jobs can be submitted. */
@@ -46,6 +48,8 @@ const DEFAULTS = {
   logMb: 100,
   backoffSeconds: 10,
   retryOn: ["node_lost", "timeout", "failure"],
+  /** Of a recurring job, whose next run may be far: nobody stands by to repeat it when its node dies. */
+  recurringRetries: 2,
 } as const;
 
 /** The jobs of one manifest, checked. */
@@ -147,7 +151,8 @@ function runOf(
   names: readonly string[],
   found: (file: JobFile) => FoundFile,
 ): JobRunSpec {
-  const { execution = {}, runtime, targeting = {}, retry, matrix, logs = {} } = job;
+  const { execution = {}, runtime, targeting = {}, retry, matrix, concurrency, logs = {} } = job;
+  const recurring = job.job.type === "recurring";
   const file = programFileOf(job);
   const program = file && found(file);
   const stdin = execution.stdin ? found({ kind: "file", name: execution.stdin }) : undefined;
@@ -171,6 +176,13 @@ function runOf(
     disk_mb: runtime.disk_mb ?? DEFAULTS.diskMb,
     args: runtime.type === "native" ? [] : (execution.command ?? []).map((word) => fillIn(word, made)),
     env,
+    ...(job.secrets && {
+      secrets: Object.entries(job.secrets).map(([variable, { name, as }]) => ({
+        variable,
+        name,
+        as: as ?? "env",
+      })),
+    }),
     ...(stdin && { stdin: { digest: stdin.digest, bytes: stdin.bytes } }),
     working_dir: execution.working_dir ?? "/",
     timeout_ms: Math.max(1, Math.round((execution.timeout_minutes ?? DEFAULTS.timeoutMinutes) * 60_000)),
@@ -187,12 +199,19 @@ function runOf(
       when: output.if ?? "success",
     })),
     retry: {
-      max: retry?.max ?? 0,
-      on: retry?.on ?? [...DEFAULTS.retryOn],
+      max: retry?.max ?? (recurring ? DEFAULTS.recurringRetries : 0),
+      on: retry?.on ?? (recurring ? ["node_lost"] : [...DEFAULTS.retryOn]),
       backoff_ms: Math.round((retry?.backoff_seconds ?? DEFAULTS.backoffSeconds) * 1_000),
     },
     ...(matrix?.max_parallel !== undefined && { max_parallel: matrix.max_parallel }),
     fail_fast: matrix?.fail_fast ?? false,
+    ...(concurrency && {
+      concurrency: {
+        group: fillIn(concurrency.group, made),
+        limit: concurrency.limit ?? 1,
+        policy: concurrency.policy ?? "queue",
+      },
+    }),
     log: {
       retention_ms: (logs.retention_days ?? DEFAULTS.logDays) * DAY_MS,
       max_bytes: (logs.max_mb ?? DEFAULTS.logMb) * 1024 * 1024,
@@ -200,21 +219,51 @@ function runOf(
   };
 }
 
+/** What checked jobs make. */
+export interface JobWishes {
+  /** Runs that are wanted now; absent when all jobs are recurring. */
+  readonly submit?: SubmitWish;
+  /** Runs that are wanted at times to come. */
+  readonly schedules: readonly ScheduleWish[];
+}
+
+/** Recurring jobs that need each other, directly or not, in the order of the text; each list is one schedule. */
+function recurringGroups(jobs: readonly WrittenJob[]): readonly (readonly WrittenJob[])[] {
+  const groups: WrittenJob[][] = [];
+  for (const job of jobs.filter((j) => timingOf(j))) {
+    const bound = groups.filter((group) =>
+      group.some(({ job: other }) =>
+        (job.job.needs ?? []).includes(other.name) || (other.needs ?? []).includes(job.job.name)
+      )
+    );
+    const merged = [...bound.flat(), job];
+    groups.splice(0, groups.length, ...groups.filter((g) => !bound.includes(g)), merged);
+  }
+  const place = (job: WrittenJob) => jobs.indexOf(job);
+  return groups.map((group) => group.toSorted((a, b) => place(a) - place(b)))
+    .sort(([a], [b]) => place(a) - place(b));
+}
+
 /**
- * The submission of checked jobs. `found` holds every one of {@link filesOf} under its {@link fileKey}; the same jobs
- * and files give the same submission.
+ * The wishes of checked jobs. `found` holds every one of {@link filesOf} under its {@link fileKey}; the same jobs and
+ * files give the same wishes.
  */
-export function submissionOf(
-  jobs: readonly WrittenJob[],
-  found: ReadonlyMap<string, FoundFile>,
-): SubmitWish {
+export function jobWishes(jobs: readonly WrittenJob[], found: ReadonlyMap<string, FoundFile>): JobWishes {
   const names = jobs.map((j) => j.job.name);
   const lookUp = (file: JobFile): FoundFile => {
     const known = found.get(fileKey(file));
     if (!known) throw new RangeError(`${file.name} was not resolved`);
     return known;
   };
+  const runsOf = (some: readonly WrittenJob[]) =>
+    some.flatMap((job) => expandMatrix(job.matrix).map((made) => runOf(job, made, names, lookUp)));
+  const now = jobs.filter((j) => !timingOf(j));
   return {
-    runs: jobs.flatMap((job) => expandMatrix(job.matrix).map((made) => runOf(job, made, names, lookUp))),
+    ...(now.length > 0 && { submit: { runs: runsOf(now) } }),
+    schedules: recurringGroups(jobs).map((group) => ({
+      name: group[0].job.name,
+      timing: timingOf(group[0])!,
+      runs: runsOf(group),
+    })),
   };
 }

@@ -65,6 +65,20 @@ export const RunDecisionSchema = v.strictObject({
 /** See {@link RunDecisionSchema}. */
 export type RunDecision = v.InferOutput<typeof RunDecisionSchema>;
 
+/** What the controller of a schedule decided about one of its times. */
+export const TickSchema = v.strictObject({
+  /** Id of the command that made the schedule. */
+  schedule: digest,
+  /** The time of the schedule, without jitter. */
+  at: time,
+  /** `run`: its runs are there; their ids follow from schedule and time. */
+  state: v.picklist(["run", "skipped"]),
+  /** Why it was passed over, or why it runs late. */
+  reason,
+});
+/** See {@link TickSchema}. */
+export type Tick = v.InferOutput<typeof TickSchema>;
+
 /** Something that a run left, stored as a blob. */
 export const ArtifactSchema = v.strictObject({
   name: shortText,

@@ -7,6 +7,7 @@ import { isNodeId } from "./identity.ts";
 import { limits } from "./limits.ts";
 import { jobLimits } from "./job_limits.ts";
 import { policySchemas } from "./policy.ts";
+import { SECRET_NAME, secretLimits } from "./secret.ts";
 import type { JobEngine, JobPlatform, WrittenJob } from "./job_written.ts";
 
 /** Key that may be absent. The description is what the reference says. */
@@ -62,7 +63,7 @@ const outputPath = pattern(
 const localPath = text("a path on this machine, relative to the manifest", 4_096);
 const cron = text("a cron expression of five or six fields", 256);
 const envName = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
-const secretName = pattern("the name of a secret", /^[A-Za-z0-9_.-]{1,128}$/, 128);
+const secretName = pattern("the name of a secret", SECRET_NAME, 128);
 const duration = (unit: string, max: number) => number(0, max, ` (${unit})`);
 const seconds = (max = 86_400) => duration("seconds", max);
 const tag = pattern("a tag, or !tag to exclude", /^!?[A-Za-z0-9_.-]{1,63}(=[A-Za-z0-9_.-]{0,63})?$/, 128);
@@ -120,10 +121,22 @@ const Schedule = v.strictObject({
     cron,
     "When it runs: minute, hour, day of month, month, day of week; seconds may stand in front.",
   ),
-  timezone: may(text('a time zone such as "Europe/Berlin"', 64), "Time zone of `cron`; default UTC."),
-  overlap: may(choice("skip", "queue", "replace"), "What happens when the run before has not ended."),
-  missed: may(choice("skip", "once"), "Whether to catch up one run after a time without nodes."),
-  jitter_seconds: may(seconds(), "Spreads the starts over this time."),
+  timezone: may(
+    text('a time zone such as "Europe/Berlin"', 64),
+    "Time zone of `cron`; default UTC. A time that occurs twice runs once, one that is skipped right after.",
+  ),
+  overlap: may(
+    choice("skip", "queue", "replace"),
+    "What happens when the run before has not ended: nothing runs, the new run waits, or it takes its place. Default skip.",
+  ),
+  missed: may(
+    choice("skip", "once"),
+    "What happens when times passed while no node could decide: nothing, or one run for all of them. Default once.",
+  ),
+  jitter_seconds: may(
+    seconds(),
+    "Spreads the starts over this time, each tick the same at every node; default 0.",
+  ),
 });
 const Runtime = v.strictObject({
   type: must(choice(...jobRuntimes), "The engine that executes the job."),
@@ -170,16 +183,22 @@ const Env = v.pipe(
   ),
   v.check((t) => Object.keys(t).length <= jobLimits.envNames, `at most ${jobLimits.envNames} variables`),
 );
-const Secrets = v.record(
-  pattern("a name of a variable: letters, digits and _", envName, 128),
-  v.strictObject({
-    name: must(secretName, "The secret's name in the realm."),
-    as: may(
-      choice("env", "file"),
-      "As a variable, or as a file whose path is the variable's value; default env.",
-    ),
-  }),
-  "a table",
+const Secrets = v.pipe(
+  v.record(
+    pattern("a name of a variable: letters, digits and _", envName, 128),
+    v.strictObject({
+      name: must(secretName, "The secret's name in the realm."),
+      as: may(
+        choice("env", "file"),
+        "As a variable, or as a file whose path is the variable's value; default env.",
+      ),
+    }),
+    "a table",
+  ),
+  v.check(
+    (t) => Object.keys(t).length <= secretLimits.perJob,
+    `at most ${secretLimits.perJob} secrets`,
+  ),
 );
 const Targeting = v.strictObject({
   platform: may(choice(...jobPlatforms), "Platform of the node; default any."),

@@ -7,10 +7,13 @@ import { gitRefProblem, isCommit, parseGitAddress } from "./git_address.ts";
 import { type Digest, isDigest, isNodeId, type NodeId } from "./identity.ts";
 import { jobLimits } from "./job_limits.ts";
 import { GUEST_PATH, jobPlatforms, RETRY_ON } from "./job_schema.ts";
+export { runIdsOf } from "./job_ids.ts";
+import { type ScheduleTiming, ScheduleTimingSchema } from "./job_schedule.ts";
 import type { JobPlatform } from "./job_written.ts";
 import { limits } from "./limits.ts";
 import { nativeLimits } from "./native_limits.ts";
 import { policySchemas, type SandboxLevel, sandboxLevels } from "./policy.ts";
+import { type RunSecret, RunSecretSchema, secretLimits } from "./secret.ts";
 
 const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
 const size = whole(0, Number.MAX_SAFE_INTEGER);
@@ -96,6 +99,7 @@ const fieldsOfRun = {
   disk_mb: whole(1, jobLimits.diskMb),
   args: list(text(jobLimits.argumentChars), jobLimits.arguments),
   env: table(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, jobLimits.envChars, jobLimits.envNames + 16),
+  secrets: v.optional(list(RunSecretSchema, secretLimits.perJob)),
   stdin: v.optional(v.strictObject({ digest, bytes: size })),
   working_dir: path,
   timeout_ms: whole(1, jobLimits.timeoutMinutes * 60_000),
@@ -121,6 +125,11 @@ const fieldsOfRun = {
   }),
   max_parallel: v.optional(whole(1, jobLimits.submissionRuns)),
   fail_fast: v.boolean(),
+  concurrency: v.optional(v.strictObject({
+    group: v.pipe(text(256), v.nonEmpty()),
+    limit: whole(1, 10_000),
+    policy: v.picklist(["queue", "latest", "cancel_running"]),
+  })),
   log: v.strictObject({ retention_ms: milliseconds, max_bytes: size }),
 };
 /** One run. See the module's text. */
@@ -242,6 +251,8 @@ export interface JobRunSpec {
   args: string[];
   /** Environment. */
   env: Record<string, string>;
+  /** Secrets of the realm that it is given. */
+  secrets?: RunSecret[] | undefined;
   /** Standard input. */
   stdin?: { digest: Digest; bytes: number } | undefined;
   /** Where it starts. */
@@ -266,8 +277,24 @@ export interface JobRunSpec {
   max_parallel?: number | undefined;
   /** Cancel the job's other runs when one fails. */
   fail_fast: boolean;
+  /** Runs of the realm with the same group that may be under way at once, and what happens to more. */
+  concurrency?: { group: string; limit: number; policy: "queue" | "latest" | "cancel_running" } | undefined;
   /** How its log is kept. */
   log: { retention_ms: number; max_bytes: number };
+}
+
+/** Names of the secrets of the realm that a run needs, once each. */
+export const secretsOf = ({ secrets = [], inputs }: JobRunSpec): readonly string[] => [
+  ...new Set([
+    ...secrets.map((s) => s.name),
+    ...inputs.flatMap((i) => i.from === "git" && i.credential !== undefined ? [i.credential] : []),
+  ]),
+];
+
+/** The branch that a run is made of: what its first repository names; none where that is a commit, or nothing. */
+export function branchOf({ inputs }: JobRunSpec): string | undefined {
+  const ref = inputs.find((i) => i.from === "git")?.ref;
+  return ref === undefined || isCommit(ref) ? undefined : ref.replace(/^refs\/heads\//, "");
 }
 
 /** Body of `job.submit`. */
@@ -284,14 +311,18 @@ export interface SubmitWish {
   of?: string | undefined;
 }
 
-/** The ids of the runs of a submission, in its order: known to whoever signs it, and unique for ever. */
-export function runIdsOf(submission: Digest, runs: readonly { readonly job: string }[]): readonly string[] {
-  const counts = new Map<string, number>(), at = new Map<string, number>();
-  for (const { job } of runs) counts.set(job, (counts.get(job) ?? 0) + 1);
-  return runs.map(({ job }) => {
-    const n = (at.get(job) ?? 0) + 1;
-    at.set(job, n);
-    const id = `${job}-${submission.slice(0, 12)}`;
-    return counts.get(job) === 1 ? id : `${id}-${n}`;
-  });
+/** Body of `job.schedule`. */
+export const ScheduleSchema = v.strictObject({
+  name,
+  timing: ScheduleTimingSchema,
+  runs: v.pipe(v.array(RunSpecSchema), v.minLength(1), v.maxLength(jobLimits.submissionRuns)),
+});
+/** Body of `job.schedule`: runs that are made at each time of a schedule. It replaces its submitter's of the same name. */
+export interface ScheduleWish {
+  /** Name of the schedule: that of its first job. */
+  name: string;
+  /** When. */
+  timing: ScheduleTiming;
+  /** The runs of each tick, matrices expanded. */
+  runs: JobRunSpec[];
 }

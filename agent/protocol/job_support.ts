@@ -18,9 +18,11 @@ interface Gap {
 const NATIVE: readonly JobEngine[] = ["native"];
 
 const GAPS: readonly Gap[] = [
-  { path: ["job", "type"], when: (t) => t !== "one-shot", hint: 'this version runs jobs of type "one-shot"' },
-  { path: ["job", "schedule"] },
-  { path: ["schedule"] },
+  {
+    path: ["job", "type"],
+    when: (t) => t === "service",
+    hint: 'this version runs jobs of type "one-shot" and "recurring"',
+  },
   {
     path: ["runtime", "type"],
     when: (t) => t !== "wasm" && t !== "native",
@@ -39,10 +41,8 @@ const GAPS: readonly Gap[] = [
     but: NATIVE,
   },
   { path: ["step"], when: (list) => (list as readonly unknown[]).length > 0, but: NATIVE },
-  { path: ["secrets"], when: (t) => Object.keys(t as object).length > 0 },
   { path: ["targeting", "prefer_data"], when: (x) => x === true },
   { path: ["cache"] },
-  { path: ["concurrency"] },
   { path: ["sandbox", "network"], when: (x) => x !== "none", but: NATIVE },
   { path: ["sandbox", "read"], when: (list) => (list as readonly unknown[]).length > 0, but: NATIVE },
   { path: ["sandbox", "minimum"], but: NATIVE },

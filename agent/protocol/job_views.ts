@@ -50,6 +50,8 @@ export interface RunView {
   readonly runs: readonly string[];
   /** Run that it repeats. */
   readonly of?: string;
+  /** The schedule that made it, and for which of its times. */
+  readonly schedule?: { readonly id: Digest; readonly name: string; readonly at: number };
   /** Who submitted it. */
   readonly by: KeyId;
   /** 0 to 100. */
@@ -72,21 +74,50 @@ export interface RunView {
   readonly artifacts: readonly Artifact[];
 }
 
-/** Where the runs of a submission could go if it were made now. */
-export interface JobPlanView {
-  /** Runs that fit the same nodes are told of together. */
-  readonly kinds: readonly {
-    /** Places of the runs in the submission, from 0. */
-    readonly runs: readonly number[];
-    /** Node by node, the likeliest first. */
-    readonly nodes: readonly {
-      readonly id: NodeId;
-      readonly name: string;
-      readonly able: boolean;
-      readonly reasons: readonly string[];
-      readonly fix?: string;
-    }[];
-  }[];
+/** One time of a schedule about which was decided. */
+export interface TickView {
+  /** The time of the schedule. */
+  readonly at: number;
+  /** `skipped`: nothing ran. */
+  readonly state: "run" | "skipped";
+  /** Why it was passed over, or why it ran late. */
+  readonly reason?: string;
+  /** Its runs with their states. */
+  readonly runs: readonly { readonly id: string; readonly state: RunPhase }[];
+}
+
+/** One schedule of recurring jobs. */
+export interface ScheduleView {
+  /** Id of the command that made it. */
+  readonly id: Digest;
+  /** Unique among the schedules of whoever submitted it. */
+  readonly name: string;
+  /** `invalid`: this node cannot read its times; `reason` says why. */
+  readonly state: "active" | "paused" | "invalid";
+  /** Why. */
+  readonly reason?: string;
+  /** Expression of its times. */
+  readonly cron: string;
+  /** Time zone of `cron`. */
+  readonly timezone: string;
+  /** What happens when the runs before have not ended. */
+  readonly overlap: "skip" | "queue" | "replace";
+  /** What happens with times that were missed. */
+  readonly missed: "skip" | "once";
+  /** Starts are spread over this time. */
+  readonly jitter_ms: number;
+  /** Its jobs. */
+  readonly jobs: readonly string[];
+  /** Who submitted it. */
+  readonly by: KeyId;
+  /** When it was submitted. */
+  readonly submitted_at: number;
+  /** When it runs next, jitter included. */
+  readonly next?: number;
+  /** Node that decides about it. */
+  readonly controller?: NodeId;
+  /** Its latest ticks, the newest first. */
+  readonly ticks: readonly TickView[];
 }
 
 /** One entry of a run's log. */

@@ -31,7 +31,7 @@ export interface JobHead {
 export interface JobSchedule {
   /** When it runs: minute, hour, day of month, month, day of week; seconds may stand in front. */
   cron?: string | undefined;
-  /** Time zone of `cron`; default UTC. */
+  /** Time zone of `cron`; default UTC. A time that occurs twice runs once, one that is skipped right after. */
   timezone?: string | undefined;
   /** What happens when the run before has not ended. */
   overlap?: "skip" | "queue" | "replace" | undefined;

@@ -10,9 +10,10 @@ import { LabelSchema, TimeSchema } from "./grant.ts";
 import { type Digest, digestOf, type NodeId, publicKeyOf, type Signer, type Verifier } from "./identity.ts";
 import { DigestSchema, NameSchema, NodeIdSchema, SignedCommandSchema, TagSchema } from "./command.ts";
 import { AdmissionSchema } from "./invite.ts";
-import { AttemptsSchema, RunDecisionSchema } from "./job_record.ts";
+import { AttemptsSchema, RunDecisionSchema, TickSchema } from "./job_record.ts";
 import { PolicyFileSchema, type PolicySettings, type SandboxLevel, sandboxLevels } from "./policy.ts";
 import { limits } from "./limits.ts";
+import { SecretBoxesSchema } from "./secret.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
 const shortText = v.pipe(v.string(), v.maxLength(256));
@@ -188,6 +189,10 @@ export const recordKinds = {
   run: RunDecisionSchema,
   /** `attempts/<run>`: all attempts of a run on the author's node; one record per run, which supersedes itself. */
   attempts: AttemptsSchema,
+  /** `secret/<name>`: boxes in which the author, who can open the secret, sealed it to other nodes. */
+  secret: SecretBoxesSchema,
+  /** `tick/<id>`: what the controller of a schedule decided about one of its times. */
+  tick: TickSchema,
   /** `audit`: head of the author's audit chain, which others thereby witness. */
   audit: v.strictObject({ count, head: DigestSchema }),
 } as const;

@@ -156,7 +156,7 @@ export interface WhyView {
   /** What was asked for, in full. */
   readonly id: string;
   /** What it is. */
-  readonly kind: "app" | "run" | "node" | "blob" | "command" | "key";
+  readonly kind: "app" | "run" | "schedule" | "node" | "blob" | "command" | "key";
   /** One word. */
   readonly state: string;
   /** Sentences, the weightiest first. */
@@ -208,7 +208,7 @@ export interface ProblemFound {
   /** The nearest fix, as a command line. */
   readonly fix?: string;
   /** What it is about, to look at more closely. */
-  readonly target?: { readonly kind: "node" | "app" | "key"; readonly id: string };
+  readonly target?: { readonly kind: "node" | "app" | "key" | "secret"; readonly id: string };
 }
 
 /** The realm at a glance. */

@@ -9,6 +9,14 @@ import type { Probe, RunHandle, RuntimeKind } from "./runtime.ts";
 /** What of the network a program may use. `connect`: TCP to these ports. */
 export type ProgramNetwork = "none" | "full" | { readonly connect: readonly number[] };
 
+/** Secrets that a program reads as files. */
+export interface SecretFiles {
+  /** Directory of the machine that holds them and nothing else: absolute, two levels below one of Realm's own. */
+  readonly directory: string;
+  /** Variables that get a file's path, as the program sees it, by the file's name. */
+  readonly variables: Readonly<Record<string, string>>;
+}
+
 /** What to run, and within what bounds. */
 export interface ProgramSpec {
   /** Unique among what runs on this node. */
@@ -17,6 +25,8 @@ export interface ProgramSpec {
   readonly argv: readonly string[];
   /** On top of a clean environment (PATH, HOME, TMPDIR, LANG, REALM_ROOT). */
   readonly env: Readonly<Record<string, string>>;
+  /** Secrets that it may read, and nobody else. */
+  readonly secrets?: SecretFiles;
   /**
    * Directory of the machine that is the run's own: absolute. At the level `namespaced` it is the program's `/`; at
    * `floor` the program finds its path in `REALM_ROOT`.

@@ -61,9 +61,9 @@ export function reconcileAttempts(world: World, node: SimNode, orders: readonly 
   for (const order of orders) {
     const known = node.attempts.get(order.attempt);
     if (!known) start(world, node, order);
-    else if (order.cancelledBy && !known.cancelled) {
+    else if (order.cancelled && !known.cancelled) {
       known.cancelled = true;
-      later(world, node, known, 50, () => end(world, node, known, "cancelled", "cancelled"));
+      later(world, node, known, 50, () => end(world, node, known, "cancelled", order.cancelled!));
     }
   }
 }
@@ -78,11 +78,12 @@ function later(world: World, node: SimNode, fake: FakeAttempt, ms: number, run: 
 function start(world: World, node: SimNode, order: AttemptOrder): void {
   const fake: FakeAttempt = { order, startedAt: world.now, cancelled: false };
   node.attempts.set(order.attempt, fake);
+  world.began.set(order.run, [...world.began.get(order.run) ?? [], order.attempt]);
   const missing = order.inputs.find((i) => "missing" in i);
   report(world, node, order, "preparing");
-  if (order.cancelledBy) fake.cancelled = true;
+  if (order.cancelled) fake.cancelled = true;
   later(world, node, fake, 20 + world.random() * 200, () => {
-    if (fake.cancelled) return end(world, node, fake, "cancelled", "cancelled");
+    if (fake.cancelled) return end(world, node, fake, "cancelled", order.cancelled ?? "cancelled");
     if (missing) return end(world, node, fake, "failed", "an input is not there");
     report(world, node, order, "running");
     const { digest } = order.spec.program!;

@@ -226,3 +226,91 @@ Deno.test("a run that no node can take waits and says for each node why", async 
     }
   }
 });
+
+const group = (name: string, policy: "queue" | "latest" | "cancel_running" = "queue", limit = 1) => ({
+  concurrency: { group: name, limit, policy },
+});
+/** One after the other, each from another node, so that different nodes would control them. */
+function submitOneByOne(
+  world: World,
+  nodes: readonly SimNode[],
+  count: number,
+  more: Partial<JobRunSpec>,
+): void {
+  for (let i = 0; i < count; i++) {
+    submit(world, nodes[i % nodes.length], specOf(`g${i}`, more));
+    world.run(400);
+  }
+}
+
+Deno.test("runs of one concurrency group never run beyond its limit, whichever submissions they are of, also when nodes die", () => {
+  for (const limit of [1, 2]) {
+    let reached = 0;
+    for (let seed = 1; seed <= 10; seed++) {
+      const world = new World(300 + seed);
+      const nodes = gather(world, 5);
+      const retry = { max: 3, on: ["node_lost"], backoff_ms: 100 };
+      submitOneByOne(world, nodes, 8, { ...group("deploy", "queue", limit), retry });
+      submit(world, nodes[0], ...Array.from({ length: 4 }, (_, i) => specOf(`free${i}`, { retry })));
+      let most = 0, killed = false;
+      const done = () => {
+        const of = nodes.flatMap((n) => [...n.attempts.values()]).filter((a) => a.order.spec.concurrency);
+        most = Math.max(most, of.length);
+        if (!killed && of.length > 0 && world.random() < 0.05) {
+          killed = true;
+          world.crash(nodes.find((n) => n.attempts.size > 0)!);
+        }
+        return unfinishedRuns(world) === undefined;
+      };
+      assert.notEqual(world.until(done, 120_000), undefined, `seed ${seed}: ${unfinishedRuns(world)}`);
+      assert.ok(most <= limit, `seed ${seed}: ${most} at once`);
+      reached = Math.max(reached, most);
+      const alive = world.alive()[0];
+      assert.ok(states(alive).every((s) => s.endsWith("succeeded")), states(alive).join());
+    }
+    assert.equal(reached, limit);
+  }
+});
+
+Deno.test("of a group with policy latest only the newest waits; with cancel_running the newest takes the place of what runs", () => {
+  const outcome = (policy: "latest" | "cancel_running") => {
+    const world = new World(21);
+    const nodes = gather(world, 4);
+    const program = programOf(programs.endless);
+    submitOneByOne(world, nodes, 4, { ...group("deploy", policy), program, timeout_ms: 20_000 });
+    assert.notEqual(world.until(allEnded(world), 120_000), undefined, unfinishedRuns(world) ?? "");
+    const reasons = runs(nodes[1]).map((r) => r.decision!.value.reason).filter((r) =>
+      r.includes("takes its place")
+    );
+    return [states(nodes[1]), reasons.length] as const;
+  };
+  assert.deepEqual(outcome("latest"), [["g0 timed_out", "g1 cancelled", "g2 cancelled", "g3 timed_out"], 2]);
+  assert.deepEqual(outcome("cancel_running"), [[
+    "g0 cancelled",
+    "g1 cancelled",
+    "g2 cancelled",
+    "g3 timed_out",
+  ], 3]);
+});
+
+Deno.test("a run of a group that waits for others of its pipeline holds nobody up; priority goes first in a group", () => {
+  const world = new World(22);
+  const nodes = gather(world, 3);
+  submit(world, nodes[0], specOf("first", { program: programOf(programs.endless), timeout_ms: 8_000 }), {
+    ...specOf("behind", { needs: ["first"], ...group("g") }),
+  });
+  world.run(500);
+  submit(world, nodes[1], specOf("low", { ...group("g"), priority: 10 }));
+  submit(world, nodes[1], specOf("other", { ...group("g"), priority: 10 }));
+  submit(world, nodes[2], specOf("high", { ...group("g"), priority: 90 }));
+  assert.notEqual(world.until(allEnded(world), 60_000), undefined);
+  const at = (job: string) => runs(nodes[0]).find((r) => r.spec.job === job)!.decision!.value.attempts[0]?.at;
+  assert.deepEqual(states(nodes[0]).map((s) => s.split(" ")[1]), [
+    "cancelled",
+    "timed_out",
+    "succeeded",
+    "succeeded",
+    "succeeded",
+  ]);
+  assert.ok(at("high")! < at("other")!);
+});

@@ -11,6 +11,7 @@ import {
   toHex,
   type Verifier,
 } from "../../agent/protocol/mod.ts";
+import { createOpener, type SecretOpener } from "../../agent/protocol/secret_box.ts";
 import type { FakeAttempt } from "./attempts.ts";
 import type { FakeReplica } from "./replicas.ts";
 
@@ -19,6 +20,8 @@ export interface SimNode {
   readonly id: NodeId;
   readonly name: string;
   readonly signer: Signer;
+  /** Opens what is sealed to it. */
+  readonly opener: SecretOpener;
   core: Core | undefined;
   /** What survives a crash. */
   disk: Map<string, RealmRecord>;
@@ -28,6 +31,8 @@ export interface SimNode {
   /** State volumes on this disk: app/slot → writes so far. */
   volumes: Map<string, number>;
   timerAt: number;
+  /** By how much its clock is fast, ms. */
+  fastMs: number;
   readonly tags: readonly string[];
   memoryMb: number;
   /** By which it joined; kept beside the node key, so that it finds back after losing its disk. */
@@ -50,12 +55,14 @@ export function createMachine(
     id: nodeIdOf(signer.publicKey),
     name,
     signer,
+    opener: createOpener(seed),
     core: undefined,
     disk: new Map(),
     running: new Map(),
     attempts: new Map(),
     volumes: new Map(),
     timerAt: Infinity,
+    fastMs: 0,
     tags,
     memoryMb,
     invite: undefined,

@@ -36,6 +36,7 @@ import {
   wakeAt,
 } from "../../agent/core/mod.ts";
 import { createSigner } from "../../agent/platform/crypto.ts";
+import { sealFor } from "./secrets.ts";
 import { reconcileAttempts } from "./attempts.ts";
 import { calm, createRandom, type Weather } from "./chance.ts";
 import { cachingVerifier, createMachine, type SimNode } from "./machine.ts";
@@ -62,6 +63,8 @@ export class World {
   /** Every command id that some node accepted from a person. */
   readonly accepted = new Set<Digest>();
   readonly replies = new Map<number, Reply>();
+  /** Attempts that began to execute, by run. */
+  readonly began = new Map<string, string[]>();
   /** How attempts ended where they executed. */
   readonly ended = new Map<string, string>();
   /** Whether gossip arrives at all. */
@@ -301,14 +304,14 @@ export class World {
 
   event(node: SimNode, event: Event): void {
     if (!node.core) return;
-    this.#perform(node, step(node.core, event, this.now));
+    this.#perform(node, step(node.core, event, this.now + node.fastMs));
     this.#arm(node);
   }
 
   #arm(node: SimNode): void {
     if (!node.core) return;
     const core = node.core;
-    const at = Math.max(this.now + 1, wakeAt(core));
+    const at = Math.max(this.now + 1, wakeAt(core) - node.fastMs);
     if (at >= node.timerAt && node.timerAt > this.now) return;
     node.timerAt = at;
     this.at(at, () => {
@@ -347,6 +350,14 @@ export class World {
           break;
         case "attempts":
           reconcileAttempts(this, node, effect.orders);
+          break;
+        case "seal":
+          this.event(node, {
+            t: "sealed",
+            name: effect.name,
+            version: effect.version,
+            boxes: sealFor(this, node, effect),
+          });
           break;
         case "connect":
           for (const id of effect.neighbours) {

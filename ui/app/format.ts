@@ -1,5 +1,4 @@
 /** Figures and words for people. */
-import { tomlLines } from "./toml/write.ts";
 
 /** `1.2 GB`, decimal units as on the command line. */
 export function bytes(n: number): string {
@@ -61,6 +60,17 @@ export function tone(state: string): "good" | "warn" | "bad" | "calm" {
 /** Bytes per second for people. */
 export const rate = (bytesPerSecond: number): string => `${bytes(bytesPerSecond)}/s`;
 
+type TomlValue = string | number | boolean | readonly string[];
+const value = (v: TomlValue): string =>
+  // Every string of JSON is one of TOML, but for DEL.
+  typeof v === "string"
+    ? JSON.stringify(v).replaceAll("\x7f", "\\u007f")
+    : typeof v === "object"
+    ? `[${v.map(value).join(", ")}]`
+    : String(v);
 /** A table of a manifest; entries that are `undefined` are left out. */
-export const table = (name: string, entries: Readonly<Record<string, unknown>>): string =>
-  `[${name}]\n` + tomlLines(Object.fromEntries(Object.entries(entries).filter(([, v]) => v !== undefined)));
+export const table = (name: string, entries: Readonly<Record<string, TomlValue | undefined>>): string =>
+  `[${name}]\n` +
+  Object.entries(entries).filter(([, v]) => v !== undefined).map(([k, v]) => `${k} = ${value(v!)}\n`).join(
+    "",
+  );

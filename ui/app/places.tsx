@@ -4,17 +4,17 @@ import type { Role } from "../../mod.ts";
 import type { IconName } from "./icons.tsx";
 import type { Noun } from "./nouns.ts";
 import { App, Apps } from "./views/apps.tsx";
+import { Apply } from "./views/apply.tsx";
 import { Audit } from "./views/audit.tsx";
 import { Events } from "./views/events.tsx";
-import { later } from "./later.tsx";
-import { Jobs, NEW_JOB } from "./views/jobs.tsx";
+import { Jobs } from "./views/jobs.tsx";
 import { Run } from "./views/run.tsx";
-import { go, to } from "./router.ts";
 import { granting } from "./views/grant.tsx";
 import { inviting } from "./invites.ts";
 import { Key, Keys } from "./views/keys.tsx";
 import { Node, Nodes } from "./views/nodes.tsx";
 import { Overview } from "./views/overview.tsx";
+import { Package } from "./views/package.tsx";
 import { Packages } from "./views/packages.tsx";
 import { Blob, Storage } from "./views/storage.tsx";
 
@@ -42,10 +42,6 @@ export interface PlaceCommand {
   readonly run?: () => void;
 }
 
-const Apply = later(async () => (await import("./views/apply.tsx")).Apply);
-const Package = later(async () => (await import("./views/package.tsx")).Package);
-const SubmitJob = later(async () => (await import("./views/job_submit.tsx")).SubmitJob);
-
 /** All views, in the order of the navigation. */
 export const places: readonly Place[] = [
   { noun: "", name: "Overview", icon: "overview", group: "", list: () => <Overview /> },
@@ -62,14 +58,8 @@ export const places: readonly Place[] = [
     name: "Jobs",
     icon: "job",
     group: "Work",
-    commands: [{
-      text: "Submit a job",
-      icon: "plus",
-      role: "operator",
-      run: () => go(to("jobs", NEW_JOB)),
-    }],
     list: () => <Jobs />,
-    one: (name) => name === NEW_JOB ? <SubmitJob /> : <Run key={name} name={name} />,
+    one: (name) => <Run key={name} name={name} />,
   },
   {
     noun: "packages",

@@ -1,6 +1,6 @@
 /** Runs under control of this node: decisions, offers, answers; and what this node itself is to execute. */
 import { canonicalJson } from "../../protocol/encoding.ts";
-import type { Digest, NodeId } from "../../protocol/identity.ts";
+import type { NodeId } from "../../protocol/identity.ts";
 import { jobLimits, jobTiming } from "../../protocol/job_limits.ts";
 import { type AttemptStatus, isEnd } from "../../protocol/job_record.ts";
 import { limits, timing } from "../../protocol/limits.ts";
@@ -12,10 +12,14 @@ import type { Placement } from "../placement.ts";
 import { recordOf } from "../record_store.ts";
 import { rendezvousRanker } from "../rendezvous.ts";
 import { policyFor, whyNotGit, whyNotNative } from "../policies.ts";
+import { whyNoSecrets } from "../secrets/sealing.ts";
 import { aliveNodes, candidates, type Core, freshId, nodeState, schedulingOf } from "../state.ts";
+import { cancelOf, cancelText } from "./cancelling.ts";
 import { decideRun, type RunFacts, type RunVerdict, withAttempt } from "./decide.ts";
 import { type JobNode, placeRun, planQueue, takenBy } from "./queue.ts";
 import { activeAttempt, artifactsOf, attemptStatus, commitOf, runsOfJob, type RunState } from "./runs.ts";
+import { type Schedule, standingSchedules } from "./schedules.ts";
+import { decideTick } from "./ticks.ts";
 
 type JobOffer = Extract<Message, { t: "job_offer" }>;
 type JobOffered = Extract<Message, { t: "job_offered" }>;
@@ -23,15 +27,22 @@ type JobOffered = Extract<Message, { t: "job_offered" }>;
 /** Rounds of decisions in one step; each changes something or is the last. */
 const ROUNDS = 10;
 
-/** The controller of submissions, for many of them at once; the same as `controllerOf`. */
-function controllers(core: Core): (submission: Digest) => NodeId | undefined {
+/**
+ * What the controller of a run is chosen by: its submission. One node decides about all runs of a concurrency group, so
+ * that none starts beside those that another one started.
+ */
+export const controllerKey = (run: RunState): string =>
+  run.spec.concurrency ? `group/${run.spec.concurrency.group}` : `job/${run.submission}`;
+
+/** The controllers, for many keys at once; the same as `controllerOf`. */
+function controllers(core: Core): (key: string) => NodeId | undefined {
   const alive = aliveNodes(core).filter((id) => core.infos.has(id));
   const open = alive.filter((id) => schedulingOf(core, id) === "open");
   const rank = rendezvousRanker(open.length > 0 ? open : alive);
-  const known = new Map<Digest, NodeId | undefined>();
-  return (submission) => {
-    if (!known.has(submission)) known.set(submission, rank(`job/${submission}`, 1)[0]);
-    return known.get(submission);
+  const known = new Map<string, NodeId | undefined>();
+  return (key) => {
+    if (!known.has(key)) known.set(key, rank(key, 1)[0]);
+    return known.get(key);
   };
 }
 
@@ -70,6 +81,7 @@ function jobNodes(core: Core): JobNode[] {
       ...(info?.native ? { native: info.native } : {}),
       ...(info?.git === undefined ? {} : { git: info.git }),
       places: placesOf(info?.cpu_cores ?? 0),
+      whyNoSecrets: (spec) => whyNoSecrets(core, node.id, spec),
     };
   });
 }
@@ -79,23 +91,66 @@ const placesOf = (cores: number): number => Math.max(1, cores * jobLimits.attemp
 /** Looks at every open run, when something changed or a deadline passed. */
 export function controlJobs(core: Core, now: number, write: Write, effects: Effect[]): void {
   const { jobs } = core;
+  noticeAbsence(core, now);
   for (let round = 0; round < ROUNDS; round++) {
     if (!jobs.dirty && now < jobs.lookAgainAt) return;
     jobs.dirty = false;
     jobs.lookAgainAt = Infinity;
-    if (jobs.open.size === 0) return;
-    decideAll(core, now, write, effects);
+    const controllerOf = controllers(core);
+    decideTicks(core, now, write, controllerOf);
+    if (jobs.open.size > 0) decideAll(core, now, write, effects, controllerOf);
   }
 }
 
-function decideAll(core: Core, now: number, write: Write, effects: Effect[]): void {
+/** The controller of a schedule is chosen by this. */
+export const scheduleKey = (schedule: Schedule): string => `schedule/${schedule.by}/${schedule.name}`;
+
+/** Decides about the times of schedules that have come. */
+function decideTicks(
+  core: Core,
+  now: number,
+  write: Write,
+  controllerOf: (key: string) => NodeId | undefined,
+): void {
+  const { jobs } = core;
+  if (jobs.schedules.all.size === 0 || core.returning) return;
+  if (now < jobs.schedules.decidesFrom) return lookAgain(core, jobs.schedules.decidesFrom);
+  for (const schedule of standingSchedules(jobs.schedules)) {
+    if (controllerOf(scheduleKey(schedule)) !== core.config.self) continue;
+    const { id, tick, lookAgainAt } = decideTick(jobs, schedule, now);
+    if (tick) write(`tick/${id}`, tick);
+    else if (lookAgainAt !== undefined) lookAgain(core, lookAgainAt);
+  }
+}
+
+/** A node that was away may not know what others decided meanwhile: it lets them tell it first, if there are any. */
+function noticeAbsence(core: Core, now: number): void {
+  const { schedules } = core.jobs;
+  if (now - schedules.lookedAt > jobTiming.stillMs) {
+    schedules.decidesFrom = core.members.admitted.size > 1 ? now + jobTiming.tickSettleMs : now;
+    core.jobs.dirty = true;
+  }
+  schedules.lookedAt = now;
+}
+
+function decideAll(
+  core: Core,
+  now: number,
+  write: Write,
+  effects: Effect[],
+  controllerOf: (key: string) => NodeId | undefined,
+): void {
   const { jobs } = core;
   const { self } = core.config;
-  const controllerOf = controllers(core);
   const waiting: RunState[] = [];
   for (const id of [...jobs.open].sort()) {
     const run = jobs.runs.get(id)!;
-    const mine = controllerOf(run.submission) === self;
+    const mine = controllerOf(controllerKey(run)) === self;
+    // While what others decided may still be on its way: their runs may have ended.
+    if (run.tick && !run.decision && now < jobs.schedules.decidesFrom) {
+      lookAgain(core, jobs.schedules.decidesFrom);
+      continue;
+    }
     const offer = jobs.offers.get(id);
     if (offer && (!mine || now >= offer.expiresAt)) {
       jobs.offers.delete(id);
@@ -114,7 +169,7 @@ function decideAll(core: Core, now: number, write: Write, effects: Effect[]): vo
   if (jobs.dirty || waiting.length === 0) return;
   const plan = planQueue(jobs, waiting, jobNodes(core), now);
   for (const run of waiting) {
-    if (controllerOf(run.submission) !== self) continue;
+    if (controllerOf(controllerKey(run)) !== self) continue;
     const pending = jobs.offers.get(run.id);
     if (pending) lookAgain(core, pending.expiresAt);
     for (const { until } of jobs.declines.get(run.id)?.values() ?? []) {
@@ -203,7 +258,10 @@ export function considerJob(core: Core, offered: JobOffer, now: number, effects:
   if (schedulingOf(core, self) !== "open") return answer(`is ${schedulingOf(core, self)}`);
   if (nodeState(core, self) === "removed") return answer("is no member any more");
   if (!info.runtimes.includes(offered.runtime)) return answer(`has no ${offered.runtime} runtime`);
-  const native = jobs.runs.get(offered.run)?.spec.native;
+  const spec = jobs.runs.get(offered.run)?.spec;
+  const { native } = spec ?? {};
+  const secretless = spec && whyNoSecrets(core, self, spec);
+  if (secretless) return answer(secretless.reason);
   const refused = native && whyNotNative(
     {
       name: info.name,
@@ -244,6 +302,7 @@ export function attemptOrders(core: Core): AttemptOrder[] {
     if (!attempt || attempt.node !== core.config.self) continue;
     const status = attemptStatus(run, attempt);
     if (status && isEnd(status.state)) continue;
+    const cancel = cancelOf(jobs, run);
     orders.push({
       attempt: attempt.id,
       run: id,
@@ -251,9 +310,9 @@ export function attemptOrders(core: Core): AttemptOrder[] {
       epoch: attempt.epoch,
       spec: run.spec,
       by: run.by,
-      via: core.commands.get(run.submission)?.via ?? core.config.self,
+      via: core.commands.get(run.command)?.via ?? core.config.self,
       inputs: inputsFor(core, run),
-      ...(run.cancel ? { cancelledBy: run.cancel.by } : {}),
+      ...(cancel ? { cancelled: cancelText(cancel) } : {}),
     });
   }
   return orders;
@@ -289,7 +348,7 @@ export function orderAttempts(core: Core, effects: Effect[]): void {
   if (!core.info) return;
   const orders = attemptOrders(core);
   for (const o of orders) releasePromise(core, o.attempt);
-  const text = canonicalJson(orders.map((o) => [o.attempt, o.cancelledBy ?? ""]));
+  const text = canonicalJson(orders.map((o) => [o.attempt, o.cancelled ?? ""]));
   if (text === core.jobs.lastOrders) return;
   core.jobs.lastOrders = text;
   effects.push({ t: "attempts", orders });

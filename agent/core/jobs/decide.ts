@@ -6,7 +6,10 @@
 import type { NodeId } from "../../protocol/identity.ts";
 import { jobLimits, jobTiming } from "../../protocol/job_limits.ts";
 import { type DecidedAttempt, isEnd, type RunDecision, type RunEnd } from "../../protocol/job_record.ts";
+import { cancelOf, cancelText } from "./cancelling.ts";
+import { groupWait } from "./groups.ts";
 import { activeAttempt, attemptStatus, type Jobs, runsOfJob, type RunState } from "./runs.ts";
+import { tickFreedAt, tickWait } from "./ticks.ts";
 
 /** Facts for {@link decideRun}. */
 export interface RunFacts {
@@ -49,7 +52,8 @@ export function decideRun(facts: RunFacts): RunVerdict {
     if (!ending) return { wants: false, ...(lookAgainAt === undefined ? {} : { lookAgainAt }) };
     return { wants: false, next: afterAttempt(facts, standing!, attempt, ending) };
   }
-  if (run.cancel) return end(facts, { state: "cancelled", reason: `cancelled by ${run.cancel.by}` });
+  const cancel = cancelOf(facts.jobs, run);
+  if (cancel) return end(facts, { state: "cancelled", reason: cancelText(cancel) });
   const readySince = whenReady(facts);
   if (typeof readySince !== "number") {
     return "state" in readySince ? end(facts, readySince) : { wants: false, waits: readySince.waits };
@@ -68,9 +72,28 @@ export function decideRun(facts: RunFacts): RunVerdict {
   return { wants: true, lookAgainAt: deadline };
 }
 
-/** Since when everything that it needs is there; or why it waits; or why it will never start. */
-function whenReady({ jobs, run }: RunFacts): number | Ending | { readonly waits: string } {
-  let since = run.at;
+/** Since when a run is ready; or why it waits; or why it will never start. */
+type Readiness = number | Ending | { readonly waits: string };
+
+/** Since when everything that it needs is there, and its group lets it. */
+function whenReady(facts: RunFacts): Readiness {
+  const { jobs, run } = facts;
+  const alone = whenReadyAlone(facts);
+  if (typeof alone !== "number") return alone;
+  const waits = groupWait(jobs, run, (other) => {
+    const notBefore = other.decision?.value.not_before ?? 0;
+    return facts.now >= notBefore && !cancelOf(jobs, other) &&
+      typeof whenReadyAlone({ ...facts, run: other }) === "number";
+  });
+  if (waits !== undefined) return { waits };
+  return Math.max(alone, jobs.groups.get(run.spec.concurrency?.group ?? "")?.freedAt ?? 0);
+}
+
+/** See {@link whenReady}; but for its group. */
+function whenReadyAlone({ jobs, run }: RunFacts): Readiness {
+  const behind = tickWait(jobs, run);
+  if (behind !== undefined) return { waits: behind };
+  let since = Math.max(run.at, tickFreedAt(jobs, run));
   for (const need of run.spec.needs) {
     for (const other of runsOfJob(jobs, run.submission, need)) {
       const decision = other.decision?.value;
@@ -134,10 +157,11 @@ function endOf(
   }
   if (!facts.lives(attempt.node)) return { ending: { state: "lost", reason: `the node ${node} is gone` } };
   const deadlines: [number, Ending][] = [];
-  if (run.cancel) {
+  const cancel = cancelOf(facts.jobs, run);
+  if (cancel) {
     deadlines.push([
-      run.cancel.at + jobTiming.cancelMs,
-      { state: "cancelled", reason: `cancelled by ${run.cancel.by}; ${node} has not answered` },
+      cancel.at + jobTiming.cancelMs,
+      { state: "cancelled", reason: `${cancelText(cancel)}; ${node} has not answered` },
     ]);
   }
   if (!status) {
@@ -192,7 +216,8 @@ function afterAttempt(
   const ended = { ...attempt, end: { ...ending, reason: ending.reason.slice(0, 2_000), at: now } };
   const attempts = [...standing.attempts.slice(0, -1), ended];
   const outOfMemory = attemptStatus(run, attempt)?.report?.out_of_memory === true;
-  const again = !run.cancel && attempts.length <= run.spec.retry.max &&
+  const cancel = cancelOf(facts.jobs, run);
+  const again = !cancel && attempts.length <= run.spec.retry.max &&
     attempts.length < jobLimits.attempts &&
     triesAgain(run, { ...ending, out_of_memory: outOfMemory });
   const { not_before: _, ...rest } = standing;
@@ -212,12 +237,12 @@ function afterAttempt(
     };
   }
   // A program that was told to end and ended by itself was cancelled all the same.
-  const cancelled = run.cancel && ending.state !== "succeeded" && ending.state !== "cancelled";
+  const cancelled = cancel && ending.state !== "succeeded" && ending.state !== "cancelled";
   return {
     ...rest,
     attempts,
     state: cancelled ? "cancelled" : ending.state,
-    reason: (cancelled ? `cancelled by ${run.cancel!.by}` : ending.reason).slice(0, 2_000),
+    reason: (cancelled ? cancelText(cancel) : ending.reason).slice(0, 2_000),
     since: now,
     ...stamp(facts),
   };
@@ -251,7 +276,9 @@ export function stamp({ run, self }: Pick<RunFacts, "run" | "self">): { epoch: n
 export function withAttempt(facts: RunFacts, id: string, node: NodeId): RunDecision | undefined {
   const { run, now } = facts;
   const standing = run.decision?.value;
-  if (activeAttempt(run) || run.cancel || (standing && isEnd(standing.state))) return undefined;
+  if (activeAttempt(run) || cancelOf(facts.jobs, run) || (standing && isEnd(standing.state))) {
+    return undefined;
+  }
   const made = stamp(facts);
   const attempts = standing?.attempts ?? [];
   return {

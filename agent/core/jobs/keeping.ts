@@ -4,18 +4,23 @@
  */
 import type { Digest } from "../../protocol/identity.ts";
 import { isEnd } from "../../protocol/job_record.ts";
+import type { JobRunSpec } from "../../protocol/job_spec.ts";
 import type { Jobs, RunState } from "./runs.ts";
+import { standingSchedules } from "./schedules.ts";
 
-function addInputs(run: RunState, to: Set<Digest>): void {
-  if (run.spec.program) to.add(run.spec.program.digest);
-  if (run.spec.stdin) to.add(run.spec.stdin.digest);
-  for (const input of run.spec.inputs) if (input.from === "blob") to.add(input.digest);
+function addInputs(spec: JobRunSpec, to: Set<Digest>): void {
+  if (spec.program) to.add(spec.program.digest);
+  if (spec.stdin) to.add(spec.stdin.digest);
+  for (const input of spec.inputs) if (input.from === "blob") to.add(input.digest);
 }
 
 /** Content of which the realm keeps several copies at this time. */
 export function keptByJobs(jobs: Jobs, now: number): ReadonlySet<Digest> {
   const kept = new Set<Digest>();
-  for (const id of jobs.open) addInputs(jobs.runs.get(id)!, kept);
+  for (const id of jobs.open) addInputs(jobs.runs.get(id)!.spec, kept);
+  for (const schedule of standingSchedules(jobs.schedules)) {
+    for (const spec of schedule.runs) addInputs(spec, kept);
+  }
   for (const run of jobs.runs.values()) {
     const logUntil = logKeptUntil(run);
     for (const { log, artifacts } of saidOf(run)) {
@@ -29,7 +34,7 @@ export function keptByJobs(jobs: Jobs, now: number): ReadonlySet<Digest> {
 /** Everything that jobs refer to at this time: none of it may be collected where it is. */
 export function usedByJobs(jobs: Jobs, now: number): ReadonlySet<Digest> {
   const used = new Set(keptByJobs(jobs, now));
-  for (const run of jobs.runs.values()) if (now < keptUntil(run)) addInputs(run, used);
+  for (const run of jobs.runs.values()) if (now < keptUntil(run)) addInputs(run.spec, used);
   return used;
 }
 

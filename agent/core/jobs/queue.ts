@@ -7,11 +7,11 @@
 import type { NodeId } from "../../protocol/identity.ts";
 import { jobLimits } from "../../protocol/job_limits.ts";
 import { isEnd } from "../../protocol/job_record.ts";
-import type { JobRunSpec } from "../../protocol/job_spec.ts";
+import { branchOf, type JobRunSpec, secretsOf } from "../../protocol/job_spec.ts";
 import type { Policy } from "../../protocol/policy.ts";
 import { type Candidate, place, type Placement } from "../placement.ts";
 import { type NativeNode, whyNotGit, whyNotNative } from "../policies.ts";
-import { activeAttempt, attemptStatus, type Jobs, type RunState } from "./runs.ts";
+import { activeAttempt, attemptStatus, byTime, type Jobs, type RunState } from "./runs.ts";
 
 /** A node as the queue sees it. */
 export interface JobNode extends Candidate {
@@ -24,6 +24,8 @@ export interface JobNode extends Candidate {
   readonly native?: NativeNode["native"];
   /** Version of its git. */
   readonly git?: string;
+  /** Why it cannot give a run its secrets. */
+  whyNoSecrets(spec: JobRunSpec): { readonly reason: string; readonly fix?: string } | undefined;
 }
 
 /** What attempts take of a node. */
@@ -86,12 +88,15 @@ function exclusions(
       reasons.push(`is ${node.platform || "of unknown platform"}, not ${platform}`);
     }
     if (only.length > 0 && !only.includes(node.id)) reasons.push("is not among `node_ids`");
-    const refused = native && whyNotNative(node, native);
-    if (refused) reasons.push(refused.reason);
-    if (refused?.fix !== undefined) fixes.set(node.id, refused.fix);
-    const unread = whyNotGit(node, run.spec.inputs);
-    if (unread) reasons.push(unread.reason);
-    if (unread?.fix !== undefined && refused?.fix === undefined) fixes.set(node.id, unread.fix);
+    const refusals = [
+      native && whyNotNative(node, native),
+      whyNotGit(node, run.spec.inputs),
+      node.whyNoSecrets(run.spec),
+    ];
+    for (const refused of refusals) {
+      if (refused) reasons.push(refused.reason);
+      if (refused?.fix !== undefined && !fixes.has(node.id)) fixes.set(node.id, refused.fix);
+    }
     const busy = taken.get(node.id)?.attempts ?? 0;
     if (busy >= node.places) reasons.push(`runs ${busy} jobs already, as many as it takes`);
     const declined = heedDeclines ? jobs.declines.get(run.id)?.get(node.id) : undefined;
@@ -129,14 +134,16 @@ export function placeRun(
 
 /** Order of the queue. */
 export const byPriority = (a: RunState, b: RunState): number =>
-  b.spec.priority - a.spec.priority || a.at - b.at || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+  b.spec.priority - a.spec.priority || byTime(a, b);
 
 /** What makes two runs fit the same nodes. */
-export const kindOf = (spec: JobRunSpec): string => {
-  const { memory_mb, tags, platform, node_ids, runtime, native, inputs } = spec;
+const kindOf = (run: RunState): string => {
+  const { memory_mb, tags, platform, node_ids, runtime, native, inputs, job } = run.spec;
   const wish = native && [native.minimum, native.network, native.read];
   const git = inputs.flatMap((i) => i.from !== "git" ? [] : [i.url.startsWith("/") ? i.url : "git"]);
-  return JSON.stringify([memory_mb, tags, platform, node_ids, runtime, wish, git]);
+  const secrets = secretsOf(run.spec);
+  const use = secrets.length > 0 && [job, branchOf(run.spec), secrets];
+  return JSON.stringify([memory_mb, tags, platform, node_ids, runtime, wish, git, use]);
 };
 
 /**
@@ -165,7 +172,7 @@ export function planQueue(
   for (const run of [...waiting].sort(byPriority)) {
     if (jobs.offers.has(run.id)) continue;
     if (++walked > jobLimits.queueWalk || !room()) break;
-    const kind = kindOf(run.spec);
+    const kind = kindOf(run);
     if (hopeless.has(kind)) continue;
     const node = placeRun(jobs, run, nodes, taken, now).ranked[0];
     if (node === undefined) {

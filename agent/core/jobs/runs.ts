@@ -10,18 +10,24 @@ import {
   type RunDecision,
   type RunPhase,
 } from "../../protocol/job_record.ts";
+import { tickRunIdsOf } from "../../protocol/job_schedule.ts";
 import { type GitInput, type JobRunSpec, runIdsOf } from "../../protocol/job_spec.ts";
 import { limits } from "../../protocol/limits.ts";
+import { clearSchedules, createSchedules, type Schedules } from "./schedules.ts";
 
 /** One run. */
 export interface RunState {
   readonly id: string;
-  /** Id of the command that submitted it. */
+  /** Id of the command that submitted it, or of the tick that made it: what its siblings have in common. */
   readonly submission: Digest;
+  /** The command that asked for it. */
+  readonly command: Digest;
   readonly spec: JobRunSpec;
-  /** When it was signed, and by whom. */
-  readonly at: number;
+  /** When it was signed, or the tick decided; and by whom. */
+  at: number;
   readonly by: KeyId;
+  /** The time of a schedule that made it. */
+  readonly tick?: { readonly schedule: Digest; readonly at: number };
   /** Run that it repeats. */
   readonly of?: string;
   /** The earliest wish to end it. */
@@ -36,6 +42,8 @@ export interface Cancel {
   readonly id: Digest;
   readonly at: number;
   readonly by: KeyId;
+  /** In words, when it is not the wish of a person. */
+  readonly why?: string;
 }
 
 /** An offer that waits for its answer. */
@@ -55,6 +63,9 @@ export interface Jobs {
   readonly open: Set<string>;
   /** What came before the command that it is about. */
   readonly early: Map<string, Pick<RunState, "cancel" | "decision" | "statuses">>;
+  readonly schedules: Schedules;
+  /** Runs that have not ended by their concurrency group. */
+  readonly groups: Map<string, { readonly open: Set<string>; freedAt: number }>;
   /** By run; only of runs that this node controls. */
   readonly offers: Map<string, JobOffer>;
   /** By run: nodes that declined, until when. */
@@ -75,6 +86,8 @@ export const createJobs = (): Jobs => ({
   submissions: new Map(),
   open: new Set(),
   early: new Map(),
+  schedules: createSchedules(),
+  groups: new Map(),
   offers: new Map(),
   declines: new Map(),
   promised: new Map(),
@@ -85,8 +98,9 @@ export const createJobs = (): Jobs => ({
 
 /** Forgets what is derived from records, to derive it anew. */
 export function clearJobs(jobs: Jobs): void {
-  for (const map of [jobs.runs, jobs.submissions, jobs.early]) map.clear();
+  for (const map of [jobs.runs, jobs.submissions, jobs.early, jobs.groups]) map.clear();
   jobs.open.clear();
+  clearSchedules(jobs.schedules);
   jobs.dirty = true;
 }
 
@@ -102,32 +116,39 @@ function placeOf(jobs: Jobs, run: string): Pick<RunState, "cancel" | "decision" 
 /** Takes in a submission. */
 export function applySubmit(jobs: Jobs, command: Extract<Command, { kind: "job.submit" }>): void {
   const { runs, of } = command.body;
-  const ids = runIdsOf(command.id, runs);
-  jobs.submissions.set(command.id, ids);
+  const { id, at, by } = command;
+  addRuns(jobs, id, runs, { command: id, at, by, ...(of === undefined ? {} : { of }) });
+}
+
+/** Makes runs known that one command or tick asks for. */
+export function addRuns(
+  jobs: Jobs,
+  submission: Digest,
+  specs: readonly JobRunSpec[],
+  origin: Pick<RunState, "command" | "at" | "by" | "of" | "tick">,
+): void {
+  const ids = origin.tick ? tickRunIdsOf(submission, specs) : runIdsOf(submission, specs);
+  jobs.submissions.set(submission, ids);
   ids.forEach((id, i) => {
     const early = jobs.early.get(id);
     jobs.early.delete(id);
-    const run: RunState = {
-      id,
-      submission: command.id,
-      spec: runs[i],
-      at: command.at,
-      by: command.by,
-      ...(of === undefined ? {} : { of }),
-      statuses: new Map(),
-      ...early,
-    };
+    const run: RunState = { id, submission, spec: specs[i], ...origin, statuses: new Map(), ...early };
     jobs.runs.set(id, run);
     settle(jobs, run);
   });
 }
 
+/** The earlier first. */
+export const byTime = (
+  a: { readonly id: string; readonly at: number },
+  b: { readonly id: string; readonly at: number },
+): number => a.at - b.at || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
+
 /** Takes in a wish to end a run. Of several the earliest is named. */
 export function applyCancel(jobs: Jobs, command: Extract<Command, { kind: "job.cancel" }>): void {
   const place = placeOf(jobs, command.body.run);
   const { id, at, by } = command;
-  const before = place.cancel;
-  if (!before || at < before.at || (at === before.at && id < before.id)) place.cancel = { id, at, by };
+  if (!place.cancel || byTime({ id, at }, place.cancel) < 0) place.cancel = { id, at, by };
   jobs.dirty = true;
 }
 
@@ -165,7 +186,7 @@ export function forgetSubmission(jobs: Jobs, submission: Digest): void {
     const run = jobs.runs.get(id);
     if (!run) continue;
     jobs.runs.delete(id);
-    jobs.open.delete(id);
+    close(jobs, run);
     jobs.declines.delete(id);
     const { cancel, decision, statuses } = run;
     jobs.early.set(id, { statuses, ...(cancel && { cancel }), ...(decision && { decision }) });
@@ -195,9 +216,25 @@ function forgetPlace(jobs: Jobs, run: string): void {
 }
 
 function settle(jobs: Jobs, run: RunState): void {
-  if (run.decision && isEnd(run.decision.value.state)) jobs.open.delete(run.id);
-  else jobs.open.add(run.id);
   jobs.dirty = true;
+  if (run.decision && isEnd(run.decision.value.state)) close(jobs, run);
+  else {
+    jobs.open.add(run.id);
+    const group = run.spec.concurrency?.group;
+    if (group === undefined) return;
+    const known = jobs.groups.get(group) ?? { open: new Set(), freedAt: 0 };
+    known.open.add(run.id);
+    jobs.groups.set(group, known);
+  }
+}
+
+function close(jobs: Jobs, run: RunState): void {
+  jobs.open.delete(run.id);
+  const name = run.spec.concurrency?.group;
+  const group = name === undefined ? undefined : jobs.groups.get(name);
+  if (name === undefined || !group?.open.delete(run.id)) return;
+  group.freedAt = Math.max(group.freedAt, run.decision?.value.since ?? 0);
+  if (group.open.size === 0) jobs.groups.delete(name);
 }
 
 /** The attempt that is under way by the standing decision. */
@@ -256,13 +293,14 @@ export function commitOf(jobs: Jobs, run: RunState, { url, ref, mount }: GitInpu
 export const runsOfJob = (jobs: Jobs, submission: Digest, job: string): readonly RunState[] =>
   (jobs.submissions.get(submission) ?? []).map((id) => jobs.runs.get(id)!).filter((r) => r.spec.job === job);
 
-/** Why no further runs may be submitted now, if they may not. */
+/** Why no further runs may be submitted now, if they may not. Those of schedules have bounds of their own. */
 export function tooManyRuns(jobs: Jobs, more: number): string | undefined {
   if (jobs.open.size + more > jobLimits.openRuns) {
     return `${jobs.open.size} runs wait or run already; wait until some have ended`;
   }
-  if (jobs.runs.size + more > jobLimits.knownRuns) {
-    return `the realm remembers ${jobs.runs.size} runs already; the oldest go ${
+  const known = jobs.runs.size - jobs.schedules.runs;
+  if (known + more > jobLimits.knownRuns) {
+    return `the realm remembers ${known} runs already; the oldest go ${
       limits.tombstoneMs / 86_400_000
     } days after their submission, or when what they left need not be kept any more`;
   }

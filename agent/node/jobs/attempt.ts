@@ -19,7 +19,14 @@ import {
   type RunEnd,
   type SandboxLevel,
 } from "../../protocol/mod.ts";
-import type { ExitReport, ProgramHandle, ProgramSpec, RunHandle, RunSpec } from "../../runtimes/mod.ts";
+import type {
+  ExitReport,
+  ProgramHandle,
+  ProgramSpec,
+  RunHandle,
+  RunSpec,
+  SecretFiles,
+} from "../../runtimes/mod.ts";
 import type { BlobStore } from "../../storage/mod.ts";
 import type { GitSources } from "../git/git_sources.ts";
 import { checkOutAll } from "./git_inputs.ts";
@@ -27,6 +34,14 @@ import { bringInputs, programFile, programsDirectory } from "./inputs.ts";
 import { JobLog } from "./job_log.ts";
 import { layOut, runSteps } from "./native_steps.ts";
 import { keepOutputs, makePlaces } from "./outputs.ts";
+import {
+  type GivenSecrets,
+  giveSecrets,
+  removeSecrets,
+  SECRETS_MOUNT,
+  secretsOfSubmitter,
+  type SecretsRoots,
+} from "./run_secrets.ts";
 
 /** What an attempt needs of its node. */
 export interface AttemptWorld {
@@ -40,6 +55,10 @@ export interface AttemptWorld {
     onProgress: (doneBytes: number) => void,
     signal: AbortSignal,
   ): Promise<void>;
+  /** Where files of secrets lie. */
+  readonly secretsRoots: SecretsRoots;
+  /** The value of a secret, for an attempt that executes here. Throws `RealmError` when it must not have it. */
+  openSecret(name: string, order: AttemptOrder): Uint8Array;
   /** Starts a native program of an order. */
   startProgram(
     order: AttemptOrder,
@@ -156,6 +175,7 @@ export class Attempt {
     await this.log.idle();
     await disk.remove(this.#directory).catch(() => {});
     await disk.remove(this.#root).catch(() => {});
+    await removeSecrets(this.#world, this.order);
     const of = `${dataDir}/jobs/${this.order.run}`;
     if ((await disk.list(of).catch(() => [])).length === 0) await Deno.remove(of).catch(() => {});
   }
@@ -174,8 +194,10 @@ export class Attempt {
       ),
     );
     noted.catch(() => {});
-    let wasm = "";
+    let wasm = "", given: GivenSecrets;
     try {
+      // First of all: from here on their values are hidden in whatever is said.
+      given = await giveSecrets(world, order, this.log);
       this.#fetched = await bringInputs(world, order, this.#root, signal, (done, total) => {
         if (!signal.aborted) this.#tell("preparing", { done, total });
       });
@@ -194,11 +216,14 @@ export class Attempt {
     if (this.#stop) return this.#stopped();
     const env = {
       ...spec.env,
+      ...given.env,
       REALM_JOB: spec.job,
       REALM_RUN: order.run,
       REALM_ATTEMPT: String(order.number),
     };
-    if (spec.native) return await this.#runSteps(spec.native, env);
+    if (spec.native) return await this.#runSteps(spec.native, env, given.files);
+    const { files } = given;
+    const paths = Object.entries(files?.variables ?? {}).map(([v, file]) => [v, `${SECRETS_MOUNT}/${file}`]);
     const run: RunSpec = {
       id: order.attempt,
       mode: "command",
@@ -206,13 +231,11 @@ export class Attempt {
       digest: spec.program!.digest,
       cacheDir: `${world.dataDir}/cache/wasm`,
       args: [spec.program!.name, ...spec.args],
-      env: { TMPDIR: "/tmp", ...env },
-      mounts: [{
-        guest: "/",
-        host: this.#root,
-        readOnly: false,
-        quotaBytes: spec.disk_mb * 1024 * 1024,
-      }],
+      env: { TMPDIR: "/tmp", ...env, ...Object.fromEntries(paths) },
+      mounts: [
+        { guest: "/", host: this.#root, readOnly: false, quotaBytes: spec.disk_mb * 1024 * 1024 },
+        ...files ? [{ guest: SECRETS_MOUNT, host: files.directory, readOnly: true }] : [],
+      ],
       memoryMb: spec.memory_mb,
       maxConcurrency: 1,
       timeoutMs: spec.timeout_ms,
@@ -221,7 +244,11 @@ export class Attempt {
       wholeLog: true,
       lot: {
         name: order.by,
-        read: [lotDirectory(world.dataDir, order.by), programsDirectory(world.dataDir)],
+        read: [
+          lotDirectory(world.dataDir, order.by),
+          programsDirectory(world.dataDir),
+          secretsOfSubmitter(world.secretsRoots.wasm, order.by),
+        ],
         write: [lotDirectory(world.dataDir, order.by)],
       },
       ...(spec.stdin ? { stdin: world.store.read(spec.stdin.digest) } : {}),
@@ -246,12 +273,14 @@ export class Attempt {
   async #runSteps(
     native: NativeWork,
     env: Readonly<Record<string, string>>,
+    secrets: SecretFiles | undefined,
   ): Promise<Outcome> {
     try {
       const { exit, level } = await runSteps(this.#world, native, {
         order: this.order,
         root: this.#root,
         env,
+        ...(secrets ? { secrets } : {}),
         signal: this.#abort.signal,
         note: (text) => this.log.note(text),
         onLog: (chunk) => this.log.write(chunk),
@@ -357,7 +386,7 @@ export class Attempt {
       ...(this.#startedAt === undefined ? {} : { started_at: this.#startedAt }),
       ...(this.#storedLog && !isEnd(state) ? { log: this.#storedLog } : {}),
       ...more,
-      ...(more.reason === undefined ? {} : { reason: more.reason.slice(0, 2_000) }),
+      ...(more.reason === undefined ? {} : { reason: this.log.masker.mask(more.reason).slice(0, 2_000) }),
     });
   }
 }

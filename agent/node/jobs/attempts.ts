@@ -80,7 +80,7 @@ export class Attempts {
         void attempt.ended.then(() => this.#attempts.delete(order.attempt));
         for (const wake of this.#wakes) wake();
       }
-      if (order.cancelledBy) attempt.stop("cancelled", `cancelled by ${order.cancelledBy}`);
+      if (order.cancelled !== undefined) attempt.stop("cancelled", order.cancelled);
     }
   }
 

@@ -8,6 +8,7 @@ import { GitSources } from "../git/git_sources.ts";
 import type { AttemptWorld } from "./attempt.ts";
 import { Attempts } from "./attempts.ts";
 import { serveJobLogs } from "./log_protocol.ts";
+import { chooseSecretsRoots, type SecretsRoots } from "./run_secrets.ts";
 import { readRunLog, type RunLogQuery } from "./run_log.ts";
 
 /** What jobs need of the agent. */
@@ -18,6 +19,7 @@ export interface JobHostOptions {
   readonly contents: Contents;
   readonly streams: PeerStreams;
   readonly log: Log;
+  openSecret: AttemptWorld["openSecret"];
   startProgram: AttemptWorld["startProgram"];
   startRun(spec: RunSpec, onLog: (chunk: LogChunk) => void, signal: AbortSignal): Promise<RunHandle>;
   report(run: string, status: AttemptStatus): void;
@@ -30,12 +32,14 @@ const PREFETCHES = 16;
 export class JobHost {
   readonly attempts: Attempts;
   readonly #options: JobHostOptions;
+  readonly #secretsRoots: SecretsRoots;
   readonly #wakes = new Set<() => void>();
   readonly #prefetching = new Set<Digest>();
 
   constructor(options: JobHostOptions) {
     this.#options = options;
     const { contents, disk, dataDir, log } = options;
+    this.#secretsRoots = chooseSecretsRoots(dataDir);
     this.attempts = new Attempts({
       dataDir,
       disk,
@@ -47,6 +51,8 @@ export class JobHost {
           onProgress: (p) => onProgress(p.doneBytes),
         }),
       git: new GitSources(disk, `${dataDir}/cache/git`),
+      secretsRoots: this.#secretsRoots,
+      openSecret: options.openSecret,
       startProgram: options.startProgram,
       startRun: options.startRun,
       report: options.report,
@@ -120,5 +126,8 @@ export class JobHost {
   /** Ends everything, as the node goes down. */
   async stop(): Promise<void> {
     await this.attempts.stopAll();
+    for (const root of Object.values(this.#secretsRoots)) {
+      await this.#options.disk.remove(root).catch(() => {});
+    }
   }
 }

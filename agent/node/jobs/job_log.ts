@@ -5,6 +5,7 @@
  */
 import type { LogChunk } from "../../ports.ts";
 import { jobLimits, jobTiming, RealmError } from "../../protocol/mod.ts";
+import { Masker } from "./masking.ts";
 
 /** One entry as it is stored: a line of JSON. */
 export interface LogEntry {
@@ -44,6 +45,9 @@ export class JobLog {
   #failed: unknown;
   readonly #partial = new Map<StreamName, string>();
   readonly #decoders = new Map<StreamName, TextDecoder>();
+  readonly #masks = new Map<StreamName, ReturnType<Masker["stream"]>>();
+  /** Hides values in everything that is written: they are added before anything can write them. */
+  readonly masker = new Masker();
   readonly #wakes = new Set<() => void>();
   #partialTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #encoder = new TextEncoder();
@@ -89,8 +93,10 @@ export class JobLog {
   write(chunk: LogChunk): void {
     let decoder = this.#decoders.get(chunk.stream);
     if (!decoder) this.#decoders.set(chunk.stream, decoder = new TextDecoder());
-    const lines = ((this.#partial.get(chunk.stream) ?? "") + decoder.decode(chunk.bytes, { stream: true }))
-      .split("\n");
+    let mask = this.#masks.get(chunk.stream);
+    if (!mask) this.#masks.set(chunk.stream, mask = this.masker.stream());
+    const shown = mask.push(decoder.decode(chunk.bytes, { stream: true }));
+    const lines = ((this.#partial.get(chunk.stream) ?? "") + shown).split("\n");
     let rest = lines.pop()!;
     const fresh: LogEntry[] = [];
     for (const line of lines) this.#line(fresh, chunk.stream, chunk.at, line);
@@ -105,7 +111,7 @@ export class JobLog {
 
   /** A line by Realm itself. */
   note(text: string): void {
-    const line = text.replaceAll(/\s*\n\s*/g, " ").slice(0, jobLimits.logEntryBytes);
+    const line = this.masker.mask(text).replaceAll(/\s*\n\s*/g, " ").slice(0, jobLimits.logEntryBytes);
     this.#append([this.#entry("system", Date.now(), line, false)]);
   }
 
@@ -189,7 +195,8 @@ export class JobLog {
     clearTimeout(this.#partialTimer);
     const fresh: LogEntry[] = [];
     for (const [stream, text] of this.#partial) {
-      const rest = text + (this.#decoders.get(stream)?.decode() ?? "");
+      const mask = this.#masks.get(stream)!;
+      const rest = text + mask.push(this.#decoders.get(stream)!.decode()) + mask.end();
       if (rest !== "") fresh.push(this.#entry(stream, Date.now(), rest, false));
     }
     this.#partial.clear();

@@ -3,6 +3,7 @@ import {
   artifactsOf,
   attemptStatus,
   commitsOf,
+  controllerKey,
   controllerOf,
   type Core,
   explainRun,
@@ -39,11 +40,16 @@ function attemptViews(core: Core, run: RunState): AttemptView[] {
   });
 }
 
+function scheduleOf({ jobs }: Core, { tick }: RunState): Pick<RunView, "schedule"> {
+  const schedule = tick && jobs.schedules.all.get(tick.schedule);
+  return schedule ? { schedule: { id: schedule.id, name: schedule.name, at: tick.at } } : {};
+}
+
 /** One run. */
 export function runView(core: Core, run: RunState): RunView {
   const decision = run.decision?.value;
   const state = runPhase(core.jobs, run);
-  const controller = controllerOf(core, `job/${run.submission}`);
+  const controller = controllerOf(core, controllerKey(run));
   const commits = commitsOf(run);
   return {
     id: run.id,
@@ -54,6 +60,7 @@ export function runView(core: Core, run: RunState): RunView {
     submission: run.submission,
     runs: core.jobs.submissions.get(run.submission) ?? [run.id],
     ...(run.of === undefined ? {} : { of: run.of }),
+    ...scheduleOf(core, run),
     by: run.by,
     priority: run.spec.priority,
     labels: run.spec.labels,
@@ -100,7 +107,7 @@ export function whyRun(core: Core, run: RunState, now: number): WhyView {
   let nodes: WhyView["nodes"] = [];
   let fix: string | undefined;
   if (view.reason) reasons.push(view.reason);
-  const controller = controllerOf(core, `job/${run.submission}`);
+  const controller = controllerOf(core, controllerKey(run));
   if (controller && !isEnd(view.state)) {
     reasons.push(`decided by ${nameOf(core, controller)} (epoch ${run.decision?.value.epoch ?? 0})`);
   }

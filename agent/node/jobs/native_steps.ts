@@ -2,7 +2,7 @@
 import type { AttemptOrder } from "../../core/mod.ts";
 import type { LogChunk } from "../../ports.ts";
 import { jobTiming, type NativeWork, PROGRAM_DIRECTORY, type SandboxLevel } from "../../protocol/mod.ts";
-import type { ExitReport, ProgramHandle, ProgramSpec } from "../../runtimes/mod.ts";
+import type { ExitReport, ProgramHandle, ProgramSpec, SecretFiles } from "../../runtimes/mod.ts";
 import type { AttemptWorld } from "./attempt.ts";
 
 /** What steps need beside their world. */
@@ -11,6 +11,7 @@ export interface StepSurroundings {
   /** The run's files. */
   readonly root: string;
   readonly env: Readonly<Record<string, string>>;
+  readonly secrets?: SecretFiles;
   readonly signal: AbortSignal;
   /** A line of Realm's for the log. */
   note(text: string): void;
@@ -83,7 +84,7 @@ export async function runSteps(
 
 function programSpec(
   native: NativeWork,
-  { order, root, env }: StepSurroundings,
+  { order, root, env, secrets }: StepSurroundings,
   argv: readonly string[],
   timeoutMs: number,
 ): ProgramSpec {
@@ -92,6 +93,7 @@ function programSpec(
     id: order.attempt,
     argv,
     env,
+    ...(secrets ? { secrets } : {}),
     root,
     workingDir: spec.working_dir,
     read: native.read,

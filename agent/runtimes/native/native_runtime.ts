@@ -9,7 +9,7 @@ import { findGroups, type Groups } from "./cgroup/cgroups.ts";
 import { commandFor, type LauncherCommand, type SpawnLauncher } from "./launch_command.ts";
 import { freeUser, isRoot, libcPath, passGroup } from "./machine.ts";
 import { type Prepared, startRun } from "./native_run.ts";
-import { giveTree, openWay } from "./ownership.ts";
+import { giveSecrets, giveTree, openWay } from "./ownership.ts";
 import { clearView, planLaunch } from "./plan.ts";
 import { processesOf } from "./processes.ts";
 import { clearRemains, listRemains, noteRemains } from "./remains.ts";
@@ -141,6 +141,7 @@ class NativeRuntime implements ProgramRuntime {
     if (uid !== undefined) {
       if (level === "floor") await openWay(spec.root, dataDir);
       await giveTree(spec.root, uid);
+      if (spec.secrets) await giveSecrets(spec.secrets.directory, dataDir, uid);
     }
     const groups = this.#groupsHere();
     const clear: Prepared["clear"] = async (belonging) => {

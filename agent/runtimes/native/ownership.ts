@@ -32,3 +32,10 @@ export async function openWay(path: string, inside: string): Promise<void> {
     await Deno.chmod(directory, (mode! & 0o7777) | 0o010);
   }
 }
+
+/** Lets a run's user, and no other, read its files of secrets. */
+export async function giveSecrets(directory: string, dataDir: string, uid: number): Promise<void> {
+  const own = directory.split("/").slice(0, -2).join("/");
+  await openWay(directory, directory.startsWith(`${dataDir}/`) ? dataDir : own);
+  await giveTree(directory, uid);
+}

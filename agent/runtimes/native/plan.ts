@@ -32,7 +32,10 @@ const RESERVED = [
   "sys",
   "dev",
   ".machine",
+  ".secrets",
 ];
+/** Where files of secrets appear in a private view. */
+const SECRETS = "/.secrets";
 const MIB = 1024 * 1024;
 /** Becomes the first process of a pid namespace: waits for whatever the program leaves, and ends as it ended. */
 const INIT = ["/bin/sh", "-c", '"$@"; exit $?', "init"] as const;
@@ -53,6 +56,7 @@ export function planLaunch(spec: ProgramSpec, placing: Placing, nonce: string): 
       HOME: place("/"),
       TMPDIR: place("/tmp"),
       ...spec.env,
+      ...secretPaths(spec, level === "namespaced" ? SECRETS : undefined),
       REALM_ROOT: place("/"),
     },
     cwd: place(spec.workingDir),
@@ -80,12 +84,25 @@ function programOf({ argv: [name], root }: ProgramSpec): string {
 function filesOf(spec: ProgramSpec): FileRules {
   return {
     execute: [...systemTrees().map(({ path }) => path), ...spec.read],
-    read: [...kernelFiles, ...systemSettings().map(([, path]) => path)],
+    read: [
+      ...kernelFiles,
+      ...systemSettings().map(([, path]) => path),
+      ...spec.secrets ? [spec.secrets.directory] : [],
+    ],
     write: [spec.root],
   };
 }
 
-function viewOf({ root, read }: ProgramSpec): FileView {
+/** Variables with the paths of files of secrets. */
+function secretPaths({ secrets }: ProgramSpec, seenAt: string | undefined): Record<string, string> {
+  if (!secrets) return {};
+  const { directory, variables } = secrets;
+  return Object.fromEntries(
+    Object.entries(variables).map(([name, file]) => [name, `${seenAt ?? directory}/${file}`]),
+  );
+}
+
+function viewOf({ root, read, secrets }: ProgramSpec): FileView {
   const trees = systemTrees();
   for (const name of RESERVED) {
     if (present(`${root}/${name}`) === undefined) continue;
@@ -102,6 +119,7 @@ function viewOf({ root, read }: ProgramSpec): FileView {
       ...trees.filter((t) => t.link === undefined).map(({ path }) => bind(path)),
       ...systemSettings().map(([path, from]) => bind(path, from)),
       ...read.map((path) => bind(path, Deno.realPathSync(path))),
+      ...secrets ? [bind(SECRETS, secrets.directory)] : [],
     ],
     links: Object.fromEntries(
       trees.filter((t) => t.link !== undefined).map(({ path, link }) => [path.slice(1), link!]),

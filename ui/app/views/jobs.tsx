@@ -4,16 +4,12 @@ import { useMemo } from "preact/hooks";
 import type { RunView } from "../../../mod.ts";
 import { Command } from "../copy.tsx";
 import { duration } from "../format.ts";
-import { Icon } from "../icons.tsx";
 import { worked } from "../live.ts";
 import { Empty, Name, Panel, State, Time, useFetched } from "../parts.tsx";
 import { to } from "../router.ts";
-import { may } from "../session.ts";
 import { type Column, having, type Order, Rows } from "../rows.tsx";
 import { Filter } from "./why.tsx";
 
-/** In the place of a run's id: the view in which a job is written and submitted. Ids of runs end with a digest. */
-export const NEW_JOB = "new";
 const filter = signal("");
 const state = signal("");
 const order = signal<Order | undefined>(undefined);
@@ -107,11 +103,6 @@ export function Jobs() {
           >
             {STATES.map(([is, text]) => <option key={is} value={is}>{text}</option>)}
           </select>
-          {may("operator") && (
-            <a class="button primary" href={to("jobs", NEW_JOB)}>
-              <Icon is="plus" /> Submit a job
-            </a>
-          )}
         </span>
       </div>
       <Panel

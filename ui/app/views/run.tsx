@@ -2,7 +2,6 @@
 import { type AttemptView, type RunLogView, type RunView, shortId } from "../../../mod.ts";
 import { runActions } from "../actions/job_actions.ts";
 import { Buttons } from "../confirm.tsx";
-import { Command } from "../copy.tsx";
 import { bytes, duration, quote } from "../format.ts";
 import { worked } from "../live.ts";
 import { Bar, Empty, Facts, Id, Name, Panel, Reason, State, Table, Time, useFetched } from "../parts.tsx";
@@ -112,10 +111,7 @@ const Attempts = ({ r }: { r: RunView }) => (
 );
 
 const Artifacts = ({ r }: { r: RunView }) => (
-  <Panel
-    title={r.artifacts.length === 1 ? "1 artifact" : `${r.artifacts.length} artifacts`}
-    aside={<Command line={`realm job artifacts ${quote(r.id)}`} />}
-  >
+  <Panel title={r.artifacts.length === 1 ? "1 artifact" : `${r.artifacts.length} artifacts`}>
     <Table
       label="Artifacts"
       head={["Name", "Size", "Form", "Digest", "Kept until", "Action"]}

@@ -1,0 +1,84 @@
+/** Views of schedules for people and programs. Pure reads. */
+import {
+  controllerOf,
+  type Core,
+  isPaused,
+  nextTick,
+  runPhase,
+  type Schedule,
+  scheduleKey,
+  standingSchedules,
+  startOf,
+  tickVerdict,
+} from "../../core/mod.ts";
+import { type ScheduleView, shortId, type TickView, type WhyView } from "../../protocol/mod.ts";
+
+/** Ticks shown with a schedule. */
+const TICKS = 20;
+
+function tickViews({ jobs }: Core, schedule: Schedule): TickView[] {
+  const newest = [...schedule.ticks.values()].sort((a, b) => b.at - a.at).slice(0, TICKS);
+  return newest.map((tick): TickView => {
+    const { state, reason } = tickVerdict(tick);
+    const runs = (jobs.submissions.get(tick.id) ?? []).map((id) => ({
+      id,
+      state: runPhase(jobs, jobs.runs.get(id)!),
+    }));
+    return { at: tick.at, state, runs, ...(reason ? { reason } : {}) };
+  });
+}
+
+/** One schedule. */
+export function scheduleView(core: Core, schedule: Schedule): ScheduleView {
+  const { schedules } = core.jobs;
+  const paused = isPaused(schedules, schedule);
+  const next = paused ? undefined : nextTick(schedules, schedule);
+  const controller = controllerOf(core, scheduleKey(schedule));
+  return {
+    id: schedule.id,
+    name: schedule.name,
+    state: schedule.table ? (paused ? "paused" : "active") : "invalid",
+    ...(schedule.problem === undefined ? {} : { reason: schedule.problem }),
+    ...schedule.timing,
+    jobs: [...new Set(schedule.runs.map((r) => r.job))],
+    by: schedule.by,
+    submitted_at: schedule.at,
+    ...(next === undefined ? {} : { next: startOf(schedule, next) }),
+    ...(controller === undefined ? {} : { controller }),
+    ticks: tickViews(core, schedule),
+  };
+}
+
+/** All schedules that stand, the one that is due first first. */
+export function scheduleViews(core: Core): ScheduleView[] {
+  return standingSchedules(core.jobs.schedules).map((s) => scheduleView(core, s))
+    .sort((a, b) => (a.next ?? Infinity) - (b.next ?? Infinity) || (a.name < b.name ? -1 : 1));
+}
+
+/** A schedule by its id, a unique beginning of it, or its name when only one has it. */
+export function findSchedule(core: Core, name: string): Schedule | undefined {
+  const all = standingSchedules(core.jobs.schedules);
+  const named = all.filter((s) => s.id === name || s.name === name);
+  const found = named.length > 0 || name.length < 4 ? named : all.filter((s) => s.id.startsWith(name));
+  return found.length === 1 ? found[0] : undefined;
+}
+
+/** Why a schedule is in its state, and what became of its latest times. */
+export function whySchedule(core: Core, schedule: Schedule): WhyView {
+  const view = scheduleView(core, schedule);
+  const time = (at: number) => new Date(at).toISOString();
+  const reasons = [
+    view.reason ??
+      `runs at "${view.cron}" ${view.timezone}${view.next ? `, next at ${time(view.next)}` : ""}`,
+    ...(view.controller
+      ? [`decided by ${core.infos.get(view.controller)?.name ?? shortId(view.controller)}`]
+      : []),
+    ...view.ticks.map(({ at, state, reason, runs }) =>
+      `${time(at)}: ${
+        state === "run" ? runs.map((r) => `${r.id} ${r.state.replace("_", " ")}`).join(", ") : "skipped"
+      }${reason ? `: ${reason}` : ""}`
+    ),
+  ];
+  const fix = view.state === "paused" ? `realm job resume ${view.name}` : undefined;
+  return { id: view.id, kind: "schedule", state: view.state, reasons, nodes: [], ...(fix ? { fix } : {}) };
+}

@@ -1,0 +1,96 @@
+/** `realm job schedules|pause|resume|unschedule`. */
+import { type ScheduleView, shortId } from "../mod.ts";
+import { connect } from "./connection.ts";
+import { ago, type Cell, moment, plain, print, stateCell, table } from "./display.ts";
+import type { Handler, Invocation } from "./invocation.ts";
+import { show } from "./watching.ts";
+
+const nextText = ({ next }: ScheduleView): string => next === undefined ? "" : `${moment(next)} UTC`;
+
+function lastText({ ticks: [last] }: ScheduleView): string {
+  if (!last) return "";
+  const states = [...new Set(last.runs.map((r) => r.state.replace("_", " ")))];
+  return `${ago(last.at)}: ${last.state === "skipped" ? "skipped" : states.join(", ")}`;
+}
+
+/** Schedules as a table. */
+export const schedulesText = (i: Invocation, schedules: readonly ScheduleView[]): string =>
+  table(
+    i.terminal,
+    ["SCHEDULE", "STATE", "CRON", "TIME ZONE", "OVERLAP", "NEXT", "LAST", "JOBS"],
+    schedules.map((s): readonly Cell[] => [
+      s.name,
+      stateCell(s.state),
+      s.cron,
+      s.timezone,
+      s.overlap,
+      nextText(s),
+      lastText(s),
+      s.jobs.join(" "),
+    ]),
+  );
+
+/** One line about a schedule. */
+export const scheduledLine = (i: Invocation, s: ScheduleView): string =>
+  s.state === "active" || i.args.length === 0
+    ? `${plain(s.name)} is scheduled (${plain(s.cron)} ${plain(s.timezone)}), next at ${
+      nextText(s) || "no time"
+    }\n`
+    : `${plain(s.name)} is ${s.state}\n`;
+
+/** Schedules, or one of them with its latest ticks. */
+export const schedules: Handler = async (i) => {
+  const client = await connect(i, "read");
+  const name = i.args[0];
+  if (name === undefined) {
+    return await show(
+      i,
+      () => client.schedules(),
+      (all) =>
+        all.length === 0
+          ? "No schedules. Submit a job of type \"recurring\" with 'realm job submit FILE'.\n"
+          : schedulesText(i, all),
+    );
+  }
+  await show(i, () => client.schedule(name), (s) =>
+    schedulesText(i, [s]) +
+    (s.ticks.length === 0 ? "" : "\n" + table(
+      i.terminal,
+      ["TIME (UTC)", "STATE", "RUNS", "WHY"],
+      s.ticks.map((t): readonly Cell[] => [
+        moment(t.at),
+        stateCell(t.state === "skipped" ? "skipped" : t.runs[0]?.state ?? "run"),
+        t.runs.map((r) => r.id).join(" "),
+        t.reason ?? "",
+      ]),
+    )));
+};
+
+const change = (kind: "pause" | "resume" | "unschedule"): Handler => async (i) => {
+  const client = await connect(i, "write");
+  const found: ScheduleView[] = [];
+  // All are looked up before the first is changed.
+  for (const name of i.args) found.push(await client.schedule(name));
+  for (const { id } of found) {
+    if (kind === "unschedule") await client.command("job.unschedule", { schedule: id });
+    else await client.command("job.pause", { schedule: id, paused: kind === "pause" });
+  }
+  const now = kind === "unschedule" ? [] : await Promise.all(found.map(({ id }) => client.schedule(id)));
+  print(
+    i,
+    kind === "unschedule" ? found.map((s) => s.id) : now,
+    () =>
+      kind === "unschedule"
+        ? found.map((s) =>
+          `${plain(s.name)} (${shortId(s.id)}) runs at no more times; runs under way go on\n`
+        ).join("")
+        : now.map((s) => scheduledLine(i, s)).join(""),
+  );
+};
+
+/** Lets schedules rest. */
+export const pause: Handler = change("pause");
+/** Lets schedules go on. */
+export const resume: Handler = change("resume");
+/** Ends schedules. */
+export const unschedule: Handler = change("unschedule");
