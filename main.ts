@@ -13,7 +13,8 @@ import {
 } from "./agent/platform/self.ts";
 import config from "./deno.json" with { type: "json" };
 
-const version: string = buildMark()?.version ?? config.version;
+/** Tests that run from source say which version they play. */
+const version: string = buildMark()?.version ?? Deno.env.get("REALM_SOURCE_VERSION") ?? config.version;
 /** Where children find this program again. */
 const here = import.meta.url;
 
@@ -28,9 +29,11 @@ const listenAddress = (text: string): string => /^[0-9]+$/.test(text) ? `0.0.0.0
 
 /** Runs this node: the agent as a child of a supervisor. */
 async function up(options: UpOptions): Promise<number> {
-  const [{ supervise }, { LAUNCH_VARIABLE }] = await Promise.all([
+  const [{ supervise }, { nextStart }, { LAUNCH_VARIABLE }, { createDisk }] = await Promise.all([
     import("./agent/node/supervisor.ts"),
+    import("./agent/node/starting.ts"),
     import("./agent/api/launch_options.ts"),
+    import("./agent/platform/disk.ts"),
   ]);
   const launch: import("./agent/api/launch_options.ts").LaunchOptions = {
     dataDir: options.dataDir,
@@ -50,11 +53,28 @@ async function up(options: UpOptions): Promise<number> {
     relay: options.relay,
     logLevel: logLevel(Deno.env.get("REALM_LOG")),
   };
-  const { command, args } = selfCommand(here, ["internal", "agent"], [...ALL_PERMISSIONS, ...AGENT_FLAGS]);
-  return await supervise(command, args, {
-    ...AGENT_ENVIRONMENT,
-    [LAUNCH_VARIABLE]: JSON.stringify(launch),
-  });
+  const args = ["internal", "agent"], disk = createDisk();
+  return await supervise(() =>
+    nextStart({
+      disk,
+      dataDir: options.dataDir,
+      version,
+      own: selfCommand(here, args, [...ALL_PERMISSIONS, ...AGENT_FLAGS]),
+      args,
+      env: { ...AGENT_ENVIRONMENT, [LAUNCH_VARIABLE]: JSON.stringify(launch) },
+      onStep: haltAt(options.dataDir),
+    })
+  );
+}
+
+/** Tests end the process at a step of an upgrade. Only from source: a build has no such door. */
+function haltAt(dataDir: string): import("./agent/upgrade/steps.ts").OnStep {
+  const wanted = buildMark() || Deno.build.standalone ? undefined : Deno.env.get("REALM_HALT_AT");
+  return async (step) => {
+    if (step !== wanted) return;
+    await Deno.writeTextFile(`${dataDir}/halted`, step);
+    await new Promise(() => {});
+  };
 }
 
 function logLevel(text: string | undefined): "debug" | "info" | "warn" | "error" {
@@ -122,6 +142,8 @@ async function agent(): Promise<number> {
     native,
     log: createLog({ level: launch.logLevel }),
     runtimes: [wasm],
+    base: Deno.env.get("REALM_BASE_VERSION"),
+    onUpgradeStep: haltAt(launch.dataDir),
     assets: await dashboard(),
   });
 }
@@ -155,12 +177,34 @@ async function licences(): Promise<number> {
   return 0;
 }
 
+/**
+ * What a new version tells before a node relies on it: its parts load, its database opens, and it can read this node's
+ * key and realm. The last line is its report.
+ */
+async function selfTest(dataDir: string): Promise<number> {
+  const [{ probeSelf }, { thisPlatform }] = await Promise.all([
+    import("./agent/node/self_probe.ts"),
+    import("./agent/platform/mod.ts"),
+    import("./agent/api/agent_launch.ts"),
+    import("./agent/runtimes/wasm/mod.ts"),
+    import("./agent/runtimes/native/mod.ts"),
+  ]);
+  const problem = await probeSelf(dataDir);
+  if (problem !== undefined) {
+    console.error(problem);
+    return 1;
+  }
+  console.log(JSON.stringify({ version, platform: thisPlatform() }));
+  return 0;
+}
+
 async function run(argv: readonly string[]): Promise<number> {
   if (argv[0] === "internal" && argv[1] === "agent") return await agent();
   if (argv[0] === "internal" && argv[1] === "wasm-child") return await wasmChild();
   if (argv[0] === "internal" && argv[1] === "launcher") {
     return (await import("./agent/runtimes/native/launcher/launch.ts")).launch(argv[2]);
   }
+  if (argv[0] === "internal" && argv[1] === "self-test") return await selfTest(argv[2]);
   if (argv[0] === "internal" && argv[1] === "licences") return await licences();
   const { runCli } = await import("./cli/mod.ts");
   return await runCli(argv, host);

@@ -31,6 +31,12 @@ export { rerunWish } from "./agent/api/job_rerun.ts";
 export { readAtMost, readRealmPackage, type RealmPackage } from "./agent/api/realm_package.ts";
 export { checkSecret, sealSecret, type SecretDraft } from "./agent/api/secret_sealing.ts";
 export { newSeed, signerFromSeed, verifier } from "./agent/api/signing.ts";
+export {
+  type PlannedNode,
+  type PlanOptions,
+  planUpgrade,
+  type UpgradePlan,
+} from "./agent/api/upgrade_planning.ts";
 export type { UploadOptions, UploadSource } from "./agent/api/uploading.ts";
 export { capabilities, type Capability } from "./agent/protocol/capability.ts";
 export {
@@ -195,6 +201,7 @@ export {
   orderVersions,
   parseSignedRelease,
   platforms,
+  readRelease,
   type Release,
   type ReleaseArtifact,
   type ReleaseJudge,
@@ -224,4 +231,11 @@ export {
   type SessionView,
   type SignedSession,
 } from "./agent/protocol/session.ts";
+export {
+  type UpgradeNodeState,
+  type UpgradeResume,
+  upgradeStates,
+  type UpgradeWish,
+} from "./agent/protocol/upgrade.ts";
+export type * from "./agent/protocol/upgrade_views.ts";
 export type * from "./agent/protocol/views.ts";

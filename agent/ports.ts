@@ -113,6 +113,8 @@ export interface Disk {
   stat(path: string): Promise<FileInfo | undefined>;
   /** Sets a file's time of last change; durable at the file system's leisure. */
   touch(path: string, at: number): Promise<void>;
+  /** Lets its owner, and nobody else, execute a file. */
+  makeExecutable(path: string): Promise<void>;
   /** Size of the device in bytes. */
   space(path: string): Promise<{ readonly total: number; readonly free: number }>;
 }

@@ -8,6 +8,7 @@ import { policyCommands } from "./policy_commands.ts";
 import { realmCommands } from "./realm_commands.ts";
 import { secretCommands } from "./secret_commands.ts";
 import { trustCommands } from "./trust_commands.ts";
+import { upgradeCommands } from "./upgrade_commands.ts";
 import { workCommands } from "./work_commands.ts";
 
 export { type CommandSpec, globalOptions, type OptionSpec } from "./command_spec.ts";
@@ -17,6 +18,7 @@ export const commands: readonly CommandSpec[] = [
   ...realmCommands,
   ...jobCommands,
   ...workCommands,
+  ...upgradeCommands,
   ...policyCommands,
   ...secretCommands,
   ...trustCommands,

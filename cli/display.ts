@@ -80,15 +80,16 @@ export function print<T>(i: Invocation, value: T, show: (value: T) => string): v
 
 /** The colour of a state. */
 export function stateCell(state: string): Cell {
-  const colour: Colour | undefined = /^(alive|healthy|steady|ok|accepted|current|open|succeeded)$/.test(state)
-    ? "green"
-    : /^(unreachable|failed|refused|unhealthy|removed|rejected|missing|rolled_back|node unreachable|timed_out|lost)$/
-        .test(
-          state,
-        )
-    ? "red"
-    : /^(stopped|left|past|cancelled)$/.test(state)
-    ? "dim"
-    : "yellow";
+  const colour: Colour | undefined =
+    /^(alive|healthy|steady|ok|accepted|current|open|succeeded|done)$/.test(state)
+      ? "green"
+      : /^(unreachable|failed|refused|unhealthy|removed|rejected|missing|rolled_back|node unreachable|timed_out|lost|aborted)$/
+          .test(
+            state,
+          )
+      ? "red"
+      : /^(stopped|left|past|cancelled|skipped|superseded)$/.test(state)
+      ? "dim"
+      : "yellow";
   return { text: state.replaceAll("_", " "), colour };
 }

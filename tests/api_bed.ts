@@ -1,18 +1,24 @@
 /** What tests of the API start from: an API over a fake agent, keys with roles, sessions, and a request of each query. */
 import assert from "node:assert/strict";
 import {
+  digestOf,
   type Envelope,
   keyIdOf,
   queries,
   type Query,
   type QueryName,
+  type ReleaseArtifact,
+  releaseManifest,
   type Role,
+  sealCommand,
   sealGrant,
   sealSession,
   type SignedSession,
   type Signer,
+  signRelease,
+  utf8,
 } from "../agent/protocol/mod.ts";
-import { createFakeAgent, type FakeAgent, owner, realm, testSigner } from "./fake_agent.ts";
+import { createFakeAgent, type FakeAgent, owner, realm, self, testSigner } from "./fake_agent.ts";
 import { type Api, type ApiOptions, createApi } from "../agent/api/server.ts";
 
 export const ORIGIN = "http://127.0.0.1:7481";
@@ -83,14 +89,48 @@ export const withToken = (token: string, init: RequestInit = {}): RequestInit =>
   headers: { ...init.headers as Record<string, string>, authorization: `Bearer ${token}` },
 });
 
+const executable = utf8("an executable, as far as the API is concerned");
+/** A file of a release. */
+export const releaseFile: ReleaseArtifact = {
+  platform: "linux/amd64",
+  file: "realm-1.2.3-linux-amd64",
+  sha256: digestOf(executable),
+  size: executable.length,
+  builder: "portable",
+};
+
+/** The form of `POST /api/upgrade`; `change` takes parts away or puts others in. */
+export function upgradeForm(change: { command?: string; file?: string; content?: string } = {}): FormData {
+  const wish = {
+    release: signRelease(releaseManifest("1.2.3", [releaseFile]), owner),
+    canaries: [self],
+    batch: 1,
+    probation_ms: 0,
+    deadline_ms: 60_000,
+    drain_ms: 0,
+    allow_downgrade: false,
+  };
+  const at = Date.now();
+  const signed = sealCommand({ kind: "upgrade.start", body: wish, realm, at, nonce: nonce() }, owner, []);
+  const form = new FormData();
+  form.set("command", change.command ?? JSON.stringify(signed));
+  const content = change.content === undefined ? executable : utf8(change.content);
+  form.set("file", new File([new Uint8Array(content)], change.file ?? releaseFile.file));
+  return form;
+}
+
 /** A request of each query, complete but for the session. */
 export function sample(name: QueryName): { path: string; init: RequestInit } {
   const query: Query = queries[name];
   const path = query.path.replace("{app}", "site").replace("{run}", "build-0").replace("{node}", "node-2")
-    .replace("{id}", "site").replace("{schedule}", "nightly").replace("{secret}", "token")
+    .replace("{id}", "site").replace("{schedule}", "nightly").replace("{secret}", "token").replace(
+      "{upgrade}",
+      "current",
+    )
     .replace(/\{(blob|digest)\}/, "0".repeat(64));
   if (query.method === "GET") return { path, init: {} };
   if (query.method === "PUT") return { path, init: { method: "PUT", body: "x" } };
+  if (name === "upgrade.upload") return { path, init: { method: "POST", body: upgradeForm() } };
   const body = name === "upload.missing" ? { digests: [] } : name === "app.plan"
     ? {
       app: "site",

@@ -24,6 +24,7 @@ import {
   type ScheduleView,
   type SecretView,
   type Signer,
+  type UpgradeView,
 } from "../agent/protocol/mod.ts";
 import type { AgentService } from "../agent/node/mod.ts";
 import { createSigner, createVerifier } from "../agent/platform/mod.ts";
@@ -45,6 +46,7 @@ export interface FakeAgent extends AgentService {
   readonly nodeViews: NodeView[];
   readonly runViews: Map<string, RunView>;
   readonly secretViews: Map<string, SecretView>;
+  readonly upgradeViews: UpgradeView[];
   /** Milliseconds that the fake's clock is ahead. */
   skew: number;
   /** What happens on a command, after it was accepted. */
@@ -227,6 +229,18 @@ export function createFakeAgent(): FakeAgent {
     result: "ok",
     hash: "0".repeat(64),
   };
+  const upgradeViews: UpgradeView[] = [{
+    id: "4".repeat(64),
+    version: "1.2.3",
+    by: realm,
+    signed_by: realm,
+    at: EPOCH,
+    phase: "done",
+    batch: 1,
+    batch_size: 2,
+    artifacts: [],
+    nodes: [],
+  }];
   const view = (digest: Digest) => ({
     digest,
     size: store.get(digest)!.length,
@@ -242,6 +256,9 @@ export function createFakeAgent(): FakeAgent {
     nodeViews,
     runViews,
     secretViews,
+    upgradeViews,
+    upgrades: () => upgradeViews,
+    upgrade: (name) => name === "current" ? upgradeViews[0] : upgradeViews.find((u) => u.id.startsWith(name)),
     skew: 0,
     self,
     realm,

@@ -253,6 +253,10 @@ function build(files: Map<string, Inode>, directories: Set<string>, now: () => n
       await access();
       return infoOf(path);
     },
+    async makeExecutable(path) {
+      await change();
+      fileAt(path);
+    },
     async touch(path, at) {
       await access();
       fileAt(path).modifiedAt = at;

@@ -4,9 +4,9 @@ import { dataFiles, nodeIdOf, parseKeyFile, parseRealmFile, RealmError, unwrap }
 import { onBothFamilies } from "../gateway/mod.ts";
 import type { ApiOptions } from "./server.ts";
 import type { ProgramRuntime, Runtime } from "../runtimes/mod.ts";
-import { FATAL_EXIT } from "../node/mod.ts";
+import { FATAL_EXIT, SWITCH_EXIT } from "../node/mod.ts";
 import { signerFromSeed } from "./signing.ts";
-import { runAgentProcess } from "./agent_process.ts";
+import { type AgentProcessOptions, runAgentProcess } from "./agent_process.ts";
 import { type LaunchOptions, toMultiaddrs } from "./launch_options.ts";
 
 /** Port of the mesh unless it is taken: what a node is reached at should not change from start to start. */
@@ -66,6 +66,10 @@ export interface LaunchWorld {
   readonly runtimes: readonly Runtime[];
   /** The engine for programs of the operating system, where there is one. */
   readonly native?: ProgramRuntime;
+  /** See `AgentOptions`. */
+  readonly base?: string;
+  /** See `AgentOptions`. */
+  readonly onUpgradeStep?: AgentProcessOptions["onUpgradeStep"];
   /** The dashboard. */
   readonly assets?: ApiOptions["assets"];
 }
@@ -97,7 +101,7 @@ export async function runAgent(launch: LaunchOptions, world: LaunchWorld): Promi
       );
     }
     const realmFile = unwrap(parseRealmFile(await readSetup(`${launch.dataDir}/${dataFiles.realm}`)));
-    await runAgentProcess({
+    const end = await runAgentProcess({
       ...launch,
       listen: launch.listen.length > 0
         ? launch.listen.flatMap(toMultiaddrs)
@@ -110,7 +114,7 @@ export async function runAgent(launch: LaunchOptions, world: LaunchWorld): Promi
         Deno.exit(70);
       },
     });
-    return 0;
+    return end === "switch" ? SWITCH_EXIT : 0;
   } catch (error) {
     if (crashed) return 70;
     log.error(

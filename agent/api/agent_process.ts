@@ -77,12 +77,21 @@ export async function startAgentProcess(options: AgentProcessOptions): Promise<A
 /** How often to look whether the supervisor still lives: an agent without one could not be upgraded or restarted. */
 const PARENT_MS = 1_000;
 
-/** Runs until SIGINT or SIGTERM, or until the supervisor that started it is gone; then stops in order. */
-export async function runAgentProcess(options: AgentProcessOptions): Promise<void> {
+/**
+ * Runs until SIGINT or SIGTERM, until the supervisor that started it is gone, or until another version is to take its
+ * place; then stops in order.
+ */
+export async function runAgentProcess(options: AgentProcessOptions): Promise<"ended" | "switch"> {
   const supervised = Deno.env.get("REALM_SUPERVISOR") === String(Deno.ppid);
   const process = await startAgentProcess(options);
+  void process.agent.upgrading.prove();
+  let switching = false;
   let parentTimer: ReturnType<typeof setInterval> | undefined;
   await new Promise<void>((resolve) => {
+    void process.agent.upgrading.left.then(() => {
+      switching = true;
+      resolve();
+    });
     if (supervised) {
       const parent = Deno.ppid;
       parentTimer = setInterval(() => Deno.ppid === parent || resolve(), PARENT_MS);
@@ -97,4 +106,5 @@ export async function runAgentProcess(options: AgentProcessOptions): Promise<voi
   });
   clearInterval(parentTimer);
   await process[Symbol.asyncDispose]();
+  return switching ? "switch" : "ended";
 }

@@ -113,7 +113,17 @@ export function createAnswers(
       return { lines: agent.runLogs(id, { follow, after, attempt }, call.signal) };
     },
     "why.show": ({ path }) =>
-      found(agent.why(path.id), "app, run, schedule, node, blob or command", path.id, "realm status"),
+      found(
+        agent.why(path.id),
+        "app, run, schedule, node, blob, upgrade or command",
+        path.id,
+        "realm status",
+      ),
+    "upgrade.show": ({ path }) =>
+      found(agent.upgrade(path.upgrade), "upgrade", path.upgrade, "realm upgrade history"),
+    "upgrade.list": () => agent.upgrades(),
+    "upgrade.upload": async ({ request, signal }) =>
+      await (await import("./upgrade_upload.ts")).uploadUpgrade(agent, request, signal),
     "key.list": () => agent.keys(),
     "policy.show": () => agent.policy(),
     "secret.list": () => agent.secrets(),

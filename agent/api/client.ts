@@ -30,6 +30,7 @@ import type {
   UploadStateView,
   WhyView,
 } from "../protocol/views.ts";
+import type { UpgradeView } from "../protocol/upgrade_views.ts";
 import type { ConnectionView, MetricsView, MountsView } from "../protocol/monitor_views.ts";
 import { readLines } from "./line_reader.ts";
 import { sourceOf, upload, type UploadDoor, type UploadOptions, type UploadSource } from "./uploading.ts";
@@ -156,6 +157,10 @@ export interface RealmClient {
   runLogs(run: string, query?: RunLogQuery, signal?: AbortSignal): AsyncIterable<RunLogView>;
   /** Why something is as it is. */
   why(id: string): Promise<WhyView>;
+  /** Upgrades of the fleet, newest first. */
+  upgrades(): Promise<readonly UpgradeView[]>;
+  /** One upgrade by the beginning of its id, or `current`. */
+  upgrade(name: string): Promise<UpgradeView>;
   /** Keys with a role. */
   keys(): Promise<readonly KeyView[]>;
   /** What nodes may run. */
@@ -334,6 +339,8 @@ export function createClient(options: ClientOptions): RealmClient {
     runSpec: (name) => get(`/api/runs/${segment(name)}/spec`),
     runLogs: (run, query = {}, until) => lines(q(`/api/runs/${segment(run)}/logs`, { ...query }), until),
     why: (id) => get(`/api/why/${segment(id)}`),
+    upgrades: () => get("/api/upgrades"),
+    upgrade: (name) => get(`/api/upgrades/${segment(name)}`),
     keys: () => get("/api/keys"),
     policy: () => get("/api/policy"),
     secrets: () => get("/api/secrets"),

@@ -71,8 +71,12 @@ function operation(name: QueryName, query: Query): unknown {
     ...(query.body && {
       requestBody: { required: true, content: { "application/json": { schema: schemaOf(query.body) } } },
     }),
+    ...(query.multipart && { requestBody: { required: true, content: { "multipart/form-data": {} } } }),
     ...(upload && { requestBody: { required: true, content: { "application/octet-stream": {} } } }),
-    responses: { [name === "command.submit" ? "202" : "200"]: answerOf(query), default: problemAnswer },
+    responses: {
+      [name === "command.submit" || name === "upgrade.upload" ? "202" : "200"]: answerOf(query),
+      default: problemAnswer,
+    },
   };
 }
 

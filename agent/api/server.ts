@@ -146,10 +146,10 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
   const json = async (name: QueryName, answer: Answer, call: Parameters<Answer>[0]) => {
     const value = await inTime(
       Promise.resolve(answer(call)),
-      name === "upload.put" ? undefined : bounds.queryMs,
+      name === "upload.put" || name === "upgrade.upload" ? undefined : bounds.queryMs,
     );
     return new Response(JSON.stringify(value), {
-      status: name === "command.submit" ? 202 : 200,
+      status: name === "command.submit" || name === "upgrade.upload" ? 202 : 200,
       headers: { "content-type": "application/json", "cache-control": "no-store" },
     });
   };

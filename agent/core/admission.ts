@@ -9,6 +9,7 @@ import { limits } from "../protocol/limits.ts";
 import { jobMakesSense } from "./jobs/admission.ts";
 import { inviteUses, isMember } from "./members.ts";
 import { secretMakesSense, secretsRefused } from "./secrets/admission.ts";
+import { upgradeMakesSense } from "./upgrades/admission.ts";
 import type { Core } from "./state.ts";
 
 /** A command that was let in. */
@@ -47,7 +48,7 @@ export function checkCommand(core: Core, signed: SignedCommand, now: number): Re
     );
   }
   const command = opened.value.command;
-  const sense = makesSense(core, command);
+  const sense = makesSense(core, command, now);
   return sense.ok ? ok({ id, kind: command.kind, by: command.by, target: sense.value }) : sense;
 }
 
@@ -57,7 +58,7 @@ function member(core: Core, node: NodeId): Result<string> {
     : refuse("not_found", `no member ${node}; see 'realm node list'`);
 }
 
-function makesSense(core: Core, command: Command): Result<string> {
+function makesSense(core: Core, command: Command, now: number): Result<string> {
   switch (command.kind) {
     case "app.deploy": {
       const { app, spec } = command.body;
@@ -94,6 +95,10 @@ function makesSense(core: Core, command: Command): Result<string> {
       }
       return ok(app.name);
     }
+    case "upgrade.start":
+    case "upgrade.abort":
+    case "upgrade.resume":
+      return upgradeMakesSense(core, command, now);
     case "job.submit":
       return secretsRefused(core, command.body.runs) ?? jobMakesSense(core.jobs, command);
     case "job.cancel":

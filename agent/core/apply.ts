@@ -14,13 +14,23 @@ import { applyAttempts, applyCancel, applyRunDecision, applySubmit, clearJobs } 
 import { applyScheduling, applyTick } from "./jobs/ticks.ts";
 import { isPastTick, nextTickRetirement, saysOfTick, ticksEndBefore } from "./jobs/tick_retirement.ts";
 import { applyPolicy } from "./policies.ts";
+import { applyUpgrade, applyUpgradeRecord, clearUpgrades } from "./upgrades/rollouts.ts";
 import { allRecords, insert, recordOf } from "./record_store.ts";
 import { forgetBefore, retireBefore } from "./retirement.ts";
 import { applyBoxes, applySecret, clearSecrets } from "./secrets/secrets.ts";
 import type { Core } from "./state.ts";
 
 /** Parts of the realm's state that a record changed. */
-export type Topic = "members" | "nodes" | "apps" | "jobs" | "keys" | "pins" | "secrets" | "commands";
+export type Topic =
+  | "members"
+  | "nodes"
+  | "apps"
+  | "jobs"
+  | "keys"
+  | "pins"
+  | "secrets"
+  | "commands"
+  | "upgrades";
 
 /** What became of a record. */
 export interface Applied {
@@ -208,6 +218,10 @@ function project(core: Core, record: RealmRecord, topics: Set<Topic>): Result<un
       );
       topics.add("jobs");
       return;
+    case "upgrade":
+    case "upgraded":
+      if (applyUpgradeRecord(core.upgrades, record)) topics.add("upgrades").add("nodes");
+      return;
     case "replicas": {
       const { app: name, list, held } = record.body as RecordBody<"replicas">;
       if (record.key !== `replicas/${name}`) return;
@@ -352,6 +366,12 @@ function projectCommand(core: Core, record: RealmRecord, topics: Set<Topic>): Re
       applySecret(core.secrets, command);
       topics.add("secrets");
       return;
+    case "upgrade.start":
+    case "upgrade.abort":
+    case "upgrade.resume":
+      applyUpgrade(core.upgrades, command, core.config.verifier);
+      topics.add("upgrades");
+      return;
     case "key.grant":
       if (!open(command.body.grant, payloadTypes.grant, core.config.verifier).ok) return;
       core.authority.grants.set(command.id, { envelope: command.body.grant, at: command.at });
@@ -390,6 +410,7 @@ export function rebuild(core: Core): ReadonlySet<Topic> {
     "pins",
     "secrets",
     "commands",
+    "upgrades",
   ]);
   for (
     const map of [
@@ -408,6 +429,7 @@ export function rebuild(core: Core): ReadonlySet<Topic> {
   core.authority.grants.clear();
   clearJobs(core.jobs);
   clearSecrets(core.secrets);
+  clearUpgrades(core.upgrades);
   core.alive = core.reserved = undefined;
   const records = [...allRecords(core.store)];
   const first = (kind: string) => records.filter((r) => r.kind === kind);
@@ -422,6 +444,8 @@ export function rebuild(core: Core): ReadonlySet<Topic> {
     "run",
     "attempts",
     "secret",
+    "upgrade",
+    "upgraded",
   ];
   for (const kind of kinds) {
     for (const record of first(kind)) project(core, record, topics);

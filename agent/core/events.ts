@@ -8,8 +8,10 @@ import type { GitInput, JobRunSpec } from "../protocol/job_spec.ts";
 import type { Heads, Message } from "../protocol/message.ts";
 import type { NodeInfo, RealmRecord, ReplicaStatus, WireRecord } from "../protocol/record.ts";
 import type { SecretBox } from "../protocol/secret.ts";
+import type { UpgradeStatus } from "../protocol/upgrade.ts";
 import type { Revision } from "./apps.ts";
 import type { Topic } from "./apply.ts";
+import type { UpgradeOrder } from "./upgrades/control.ts";
 
 /** Everything that can happen. */
 export type Event =
@@ -37,6 +39,8 @@ export type Event =
     readonly version: string;
     readonly boxes: readonly SecretBox[];
   }
+  /** How far this node is with an upgrade. */
+  | { readonly t: "upgrade"; readonly status: UpgradeStatus }
   /** Verified records from disk at start, or (`fresh`: not on disk yet) from the member that let us join. */
   | {
     readonly t: "load";
@@ -123,6 +127,8 @@ export type Effect =
   | { readonly t: "attempts"; readonly orders: readonly AttemptOrder[] }
   /** Seal the key of a secret to these nodes; answered by {@link Event} `sealed`. */
   | { readonly t: "seal"; readonly name: string; readonly version: string; readonly nodes: readonly NodeId[] }
+  /** Install this, or nothing any more (level-triggered). */
+  | { readonly t: "upgrade"; readonly order: UpgradeOrder | undefined }
   /** These blobs will likely be needed here soon. */
   | { readonly t: "prefetch_blobs"; readonly blobs: readonly Digest[] }
   /** These packages will likely be needed here soon. */

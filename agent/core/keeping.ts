@@ -10,9 +10,21 @@ import { keptByJobs } from "./jobs/keeping.ts";
 import { matchesTags } from "./placement.ts";
 import { rendezvousRank } from "./rendezvous.ts";
 import { aliveNodes, type Core, tagsOf } from "./state.ts";
+import { currentRollout } from "./upgrades/rollouts.ts";
 
 /** Copies of a package in use, besides those that its replicas have. */
 const PACKAGE_COPIES = 3;
+
+/** Copies of the executables of the current release, for nodes that return. */
+const RELEASE_COPIES = 3;
+
+/** Executables of the current release for platforms that members have. */
+export function releaseBlobs(core: Core): readonly Digest[] {
+  const rollout = currentRollout(core.upgrades);
+  const platforms = new Set([...core.infos.values()].map((info) => info.platform));
+  return rollout?.release.manifest.artifacts.filter((a) => platforms.has(a.platform)).map((a) => a.sha256) ??
+    [];
+}
 
 /** What this node is to keep. */
 export interface Keeping {
@@ -46,6 +58,7 @@ export function keepingOf(core: Core, now: number): Keeping {
     );
     if (chosen(digest, matching, pin.copies)) blobs.push(digest);
   }
+  for (const digest of releaseBlobs(core)) if (chosen(digest, alive, RELEASE_COPIES)) blobs.push(digest);
   for (const digest of keptByJobs(core.jobs, now)) {
     if (chosen(digest, alive, jobLimits.copies)) blobs.push(digest);
   }

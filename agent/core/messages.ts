@@ -7,7 +7,7 @@ import { answerReceived, consider } from "./control.ts";
 import { considerJob, jobAnswered } from "./jobs/control.ts";
 import { answered, asked, heard, suspected } from "./liveness.ts";
 import { isMember } from "./members.ts";
-import { closeGaps, headsOf, lacks, missingFrom, storeDigest } from "./record_store.ts";
+import { closeGaps, headsOf, lacks, missingFrom, recordOf, storeDigest } from "./record_store.ts";
 import { dropEnded, type Returning, takeCopy } from "./returning.ts";
 import { incarnationOf, nodeState } from "./state.ts";
 import type { Turn } from "./turn.ts";
@@ -48,6 +48,10 @@ export function receiveMessage(turn: Turn, from: NodeId, message: Message): void
       else act(turn, suspected(core.liveness, message.target, message.incarnation, factsOf(turn)));
       return;
     case "heads": {
+      const own = recordOf(core.store, core.config.self, "node");
+      if (core.info && own && (message.heads[core.config.self]?.[0] ?? 0) >= own.seq) {
+        core.acknowledgedBy ??= from;
+      }
       if (core.returning) {
         turn.send(from, { t: "have", records: [], upTo: {}, more: false, returning: true });
         return;
@@ -128,6 +132,7 @@ function signOfLife(turn: Turn, from: NodeId, digest: string, incarnation: numbe
     });
   }
   if (digest !== storeDigest(core.store)) sync(turn, from);
+  else if (core.info) core.acknowledgedBy ??= from;
 }
 
 /** Asks a peer for what is missing, unless it was asked just now. */

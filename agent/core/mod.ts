@@ -33,3 +33,6 @@ export * from "./secrets/sealing.ts";
 export * from "./secrets/secrets.ts";
 export * from "./state.ts";
 export * from "./step.ts";
+export * from "./upgrades/control.ts";
+export * from "./upgrades/decide.ts";
+export * from "./upgrades/rollouts.ts";

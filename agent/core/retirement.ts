@@ -31,6 +31,7 @@ import { endedAt } from "./members.ts";
 import { forgetPolicy, policyCommand } from "./policies.ts";
 import { drop } from "./record_store.ts";
 import { areSpareBoxes, forgetBoxes, forgetSecret, isSpareSecret } from "./secrets/secrets.ts";
+import { currentRollout, forgetUpgrade, lastWord } from "./upgrades/rollouts.ts";
 import type { Core } from "./state.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -108,6 +109,15 @@ function isSpare(core: Core, command: Command, retire: number, forget: number): 
     case "secret.scope":
     case "secret.remove":
       return isSpareSecret(core.secrets, command, retire, forget);
+    // The last wish counts for nodes that return, whenever they do.
+    case "upgrade.start":
+      return command.at < retire && currentRollout(core.upgrades)?.id !== command.id;
+    case "upgrade.abort":
+    case "upgrade.resume": {
+      const { upgrade } = command.body;
+      const word = lastWord(core.upgrades, upgrade);
+      return command.at < retire && (!core.upgrades.rollouts.has(upgrade) || word?.id !== command.id);
+    }
     case "job.cancel":
       return command.at < retire && !core.jobs.runs.has(command.body.run);
     case "job.pause": {
@@ -161,6 +171,11 @@ function unproject(core: Core, command: Command): void {
     case "secret.remove":
       forgetSecret(core.secrets, command);
       return;
+    case "upgrade.start":
+    case "upgrade.abort":
+    case "upgrade.resume":
+      forgetUpgrade(core.upgrades, command);
+      return;
     case "job.submit":
       forgetSubmission(core.jobs, command.id);
       return;
@@ -189,6 +204,8 @@ function unprojectRecord(core: Core, { author, key, kind }: RealmRecord): void {
   if (kind === "node") core.infos.delete(author);
   if (kind === "liveness") core.verdicts.get(name)?.delete(author);
   if (kind === "decision") core.apps.get(name)?.decisions.delete(author);
+  if (kind === "upgrade") core.upgrades.decisions.get(name)?.delete(author);
+  if (kind === "upgraded") core.upgrades.statuses.delete(author);
   if (kind === "replicas") {
     core.apps.get(name)?.statuses.delete(author);
     core.apps.get(name)?.held.delete(author);
@@ -228,6 +245,7 @@ function isSpareRecord(
   if (record.kind === "secret" && record.body !== null) {
     return areSpareBoxes(core.secrets, record.body as RecordBody<"secret">);
   }
+  if (record.kind === "upgrade") return !core.upgrades.rollouts.has(record.key.slice("upgrade/".length));
   const isLongGone = (node: NodeId) => (endedAt(core.members, node) ?? Infinity) < forget;
   if (isLongGone(author)) return true;
   if (record.body === null) return record.at < forget;

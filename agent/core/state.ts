@@ -21,6 +21,7 @@ import type { Candidate } from "./placement.ts";
 import { createRecordStore, type RecordStore } from "./record_store.ts";
 import type { Returning } from "./returning.ts";
 import type { Policies } from "./policies.ts";
+import { createUpgrades, type Upgrades } from "./upgrades/rollouts.ts";
 import { rendezvousRank } from "./rendezvous.ts";
 import { revisionOf } from "./apps.ts";
 import { createSecrets, type Secrets } from "./secrets/secrets.ts";
@@ -89,6 +90,9 @@ export interface Core {
   readonly secrets: Secrets;
   readonly pins: Map<Digest, { readonly at: number; readonly id: Digest; readonly pin?: Pin }>;
   readonly jobs: Jobs;
+  readonly upgrades: Upgrades;
+  /** A member that surely holds what this node said of itself since it started. */
+  acknowledgedBy: NodeId | undefined;
   readonly liveness: Liveness;
   /** When a refusal was audited last, by author and rule; bounded. */
   readonly refusals: Map<string, number>;
@@ -144,6 +148,8 @@ export function createCore(config: CoreConfig): Core {
     secrets: createSecrets(),
     pins: new Map(),
     jobs: createJobs(),
+    upgrades: createUpgrades(),
+    acknowledgedBy: undefined,
     liveness: createLiveness(),
     refusals: new Map(),
     orphans: [],
@@ -208,9 +214,17 @@ export function tagsOf(core: Core, member: Member): readonly string[] {
   return [...new Set([...member.tags, ...(core.infos.get(member.id)?.tags ?? [])])].sort();
 }
 
-/** Whether new work may go to a node. */
-export const schedulingOf = (core: Core, id: NodeId): "open" | "cordoned" | "draining" =>
-  core.scheduling.get(id)?.state ?? "open";
+/** Whether a node is about to restart for an upgrade. */
+export function isChanging(core: Core, id: NodeId): boolean {
+  const state = core.upgrades.statuses.get(id)?.state;
+  return state === "draining" || state === "switching";
+}
+
+/** Whether new work may go to a node: as commanded, and not while it is about to restart. */
+export function schedulingOf(core: Core, id: NodeId): "open" | "cordoned" | "draining" {
+  const commanded = core.scheduling.get(id)?.state ?? "open";
+  return commanded === "open" && isChanging(core, id) ? "cordoned" : commanded;
+}
 
 /** Memory that decided replicas and attempts take on each node, in MiB. */
 export function reservedMb(core: Core): ReadonlyMap<NodeId, number> {

@@ -15,6 +15,7 @@ import { hint, livenessWake, tickLiveness } from "./liveness.ts";
 import { isMember } from "./members.ts";
 import { nextRetirement, retire } from "./retirement.ts";
 import { arrive, goOn } from "./returning.ts";
+import { controlUpgrades, orderUpgrade } from "./upgrades/control.ts";
 import { allRecords, closeGaps, hasRoom, recordOf } from "./record_store.ts";
 import { receiveMessage, sync } from "./messages.ts";
 import { flushOutbox } from "./outbox.ts";
@@ -36,8 +37,9 @@ export function wakeAt(core: Core): number {
   let at = Math.min(livenessWake(core.liveness), core.nextSyncAt, core.nextReconcileAt, core.retireAt);
   if (core.outbox.length > 0) at = Math.min(at, core.outboxSince + timing.gossipBatchMs);
   for (const deadline of core.lookAgain.values()) at = Math.min(at, deadline);
-  at = Math.min(at, core.jobs.lookAgainAt, core.secrets.lookAgainAt);
-  if (core.dirtyApps.size > 0 || core.jobs.dirty || core.secrets.dirty) at = 0;
+  at = Math.min(at, core.jobs.lookAgainAt, core.secrets.lookAgainAt, core.upgrades.lookAgainAt);
+  const dirty = core.jobs.dirty || core.secrets.dirty || core.upgrades.dirty;
+  if (core.dirtyApps.size > 0 || dirty) at = 0;
   return at;
 }
 
@@ -79,6 +81,9 @@ function handle(turn: Turn, event: Event): void {
       return;
     case "sealed":
       writeBoxes(core, event, turn.write);
+      return;
+    case "upgrade":
+      turn.write("upgraded", event.status);
       return;
     case "gone":
       for (const app of core.apps.values()) {
@@ -229,6 +234,8 @@ function finish(turn: Turn): Effect[] {
     core.jobs.dirty = true;
   }
   if (turn.topics.has("nodes") || turn.topics.has("members")) core.secrets.dirty = true;
+  if (["nodes", "members", "apps"].some((t) => turn.topics.has(t as Topic))) core.upgrades.dirty = true;
+  controlUpgrades(core, turn.now, turn.write);
   controlSecrets(core, turn.now, turn.effects);
   controlJobs(core, turn.now, turn.write, turn.effects);
   control(core, turn.now, turn.write, turn.effects);
@@ -236,6 +243,7 @@ function finish(turn: Turn): Effect[] {
   if (turn.topics.size > 0) {
     order(core, turn.effects);
     orderAttempts(core, turn.effects);
+    orderUpgrade(core, turn.effects);
   }
   turn.effects.push(...flushOutbox(core, turn.now));
   const first: Effect[] = turn.persist.length > 0 ? [{ t: "persist", records: turn.persist }] : [];

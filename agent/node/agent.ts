@@ -10,6 +10,7 @@ import {
   type Effect,
   isMember,
   packagesInUse,
+  releaseBlobs,
   type RunOrder,
   type Topic,
   usedByJobs,
@@ -64,6 +65,7 @@ import { ReplicaLogs } from "./replica_log.ts";
 import type { ReplicaWorld } from "./replica.ts";
 import { replicaWorld } from "./replica_world.ts";
 import { Replicas } from "./replicas.ts";
+import { openUpgrading, type Upgrading } from "./upgrading.ts";
 
 export type { AgentOptions } from "./agent_options.ts";
 
@@ -80,6 +82,7 @@ export interface Agent extends AsyncDisposable {
   readonly jobs: JobHost;
   readonly logs: ReplicaLogs;
   readonly native: NativeHost;
+  readonly upgrading: Upgrading;
   readonly audit: AuditLog;
   readonly events: Events;
   readonly database: Database;
@@ -128,6 +131,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     secrets?: NodeSecrets;
     happenings?: Happenings;
     jobs?: JobHost;
+    upgrading?: Upgrading;
   } = {};
   /** Peers whose present message holds what no honest member sends. */
   const accused = new Set<NodeId>();
@@ -158,6 +162,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       late.jobs?.reconcile(attempts);
     },
     seal: (effect: Extract<Effect, { t: "seal" }>) => late.secrets?.seal(effect),
+    upgrade: (effect: Extract<Effect, { t: "upgrade" }>) => late.upgrading?.reconcile(effect.order),
     prefetchBlobs: (effect: Extract<Effect, { t: "prefetch_blobs" }>) => late.jobs?.prefetch(effect.blobs),
     audit: (entry: Parameters<AuditLog["append"]>[0]) => {
       audit.append(entry, clock.now());
@@ -271,6 +276,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       pins: new Set([
         ...[...core.pins].filter(([, { pin }]) => pin).map(([digest]) => digest),
         ...usedByJobs(core.jobs, clock.now()),
+        ...releaseBlobs(core),
       ]),
       packages: packagesInUse(core),
     }),
@@ -344,7 +350,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     startedAt: clock.now(),
     native: native.told,
   });
+  const upgrading = await openUpgrading({ options, core, loop, contents, disk, hasher, jobs, mesh, clock });
   const keeper = late.keeper = new Keeper(core, contents, holdersOf, clock, log);
+  late.upgrading = upgrading;
+  // How the last upgrade ended here is said before the next order can come.
+  upgrading.begin();
   loop.feed({ t: "info", info });
   // What runs of a process before this one left holds files that are removed next.
   await options.native?.recover();
@@ -365,7 +375,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     addresses: mesh.addresses(),
   });
 
-  const parts = { mesh, contents, gateway, replicas, jobs, native };
+  const parts = { mesh, contents, gateway, replicas, jobs, native, upgrading };
   const watched = {
     self,
     options,
@@ -394,6 +404,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     async [Symbol.asyncDispose]() {
       loopDelay[Symbol.dispose]();
       keeper[Symbol.dispose]();
+      upgrading[Symbol.dispose]();
       await parts.jobs.stop();
       loop.feed({ t: "leave" });
       loop.feed({ t: "tick" });

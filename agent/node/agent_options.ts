@@ -1,5 +1,6 @@
 /** What a node is started with. */
 import type { Log } from "../ports.ts";
+import type { OnStep } from "../upgrade/mod.ts";
 import type { RealmFile } from "../protocol/mod.ts";
 import type { ProgramRuntime, Runtime } from "../runtimes/mod.ts";
 
@@ -33,6 +34,10 @@ export interface AgentOptions {
   readonly native?: ProgramRuntime;
   /** Called when an invariant broke: the process must end. */
   readonly onCrash: (error: unknown) => void;
+  /** Version of the supervisor's own executable; absent without one that can start other versions. */
+  readonly base?: string;
+  /** Told before each step of an upgrade; for tests. */
+  readonly onUpgradeStep?: OnStep;
   /** MiB of memory that may be reserved; default 80 % of the machine's. */
   readonly memoryMb?: number;
 }

@@ -32,6 +32,7 @@ import {
 import { rebuildProjections } from "./rebuilding.ts";
 import { recipientViews, secretView, secretViews } from "./secret_views.ts";
 import type { AgentService } from "./service.ts";
+import { findUpgrade, upgradeView, upgradeViews, whyUpgrade } from "./upgrade_views.ts";
 
 /** See {@link AgentService}. */
 export function serviceOf(agent: Agent): AgentService {
@@ -94,6 +95,8 @@ export function serviceOf(agent: Agent): AgentService {
     if (run) return whyRun(core, run, Date.now());
     const node = findNode(core, id);
     if (node) return whyNode(core, node, around);
+    const rollout = findUpgrade(core, id);
+    if (rollout) return whyUpgrade(core, rollout, Date.now());
     const commands = [...core.commands.keys()].filter((c) => id.length >= 6 && c.startsWith(id));
     if (commands.length === 1) {
       const { command, via, at } = core.commands.get(commands[0])!;
@@ -170,6 +173,11 @@ export function serviceOf(agent: Agent): AgentService {
         ...(attempt === undefined ? {} : { attempt }),
       }, signal),
     why: whyOf,
+    upgrades: () => upgradeViews(core, Date.now()),
+    upgrade(name) {
+      const rollout = findUpgrade(core, name);
+      return rollout && upgradeView(core, rollout, Date.now());
+    },
     keys: () => keyViews(core),
     rebuild: () => rebuildProjections(core, loop),
     policy: () => policyView(core),

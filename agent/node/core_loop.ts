@@ -21,6 +21,7 @@ export interface EffectSinks {
   run(effect: Extract<Effect, { t: "run" }>): void;
   prefetch(effect: Extract<Effect, { t: "prefetch" }>): void;
   attempts(effect: Extract<Effect, { t: "attempts" }>): void;
+  upgrade(effect: Extract<Effect, { t: "upgrade" }>): void;
   prefetchBlobs(effect: Extract<Effect, { t: "prefetch_blobs" }>): void;
   seal(effect: Extract<Effect, { t: "seal" }>): void;
   audit(entry: AuditEntry): void;
@@ -103,6 +104,8 @@ export class CoreLoop implements Disposable {
         return this.#sinks.prefetch(effect);
       case "attempts":
         return this.#sinks.attempts(effect);
+      case "upgrade":
+        return this.#sinks.upgrade(effect);
       case "prefetch_blobs":
         return this.#sinks.prefetchBlobs(effect);
       case "seal":

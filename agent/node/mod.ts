@@ -5,4 +5,4 @@
 export { type Agent, type AgentOptions, startAgent } from "./agent.ts";
 export { serviceOf } from "./agent_service.ts";
 export * from "./service.ts";
-export { FATAL_EXIT, supervise } from "./supervisor.ts";
+export { FATAL_EXIT, SWITCH_EXIT } from "./supervisor.ts";

@@ -1,5 +1,6 @@
 /** What this node tells the others of itself. */
 import type { NodeInfo } from "../protocol/mod.ts";
+import { thisPlatform } from "../platform/mod.ts";
 import type { Disk } from "../ports.ts";
 import type { AgentOptions } from "./agent_options.ts";
 import { gitVersion } from "./git/git_command.ts";
@@ -25,7 +26,7 @@ export async function nodeInfo(
   return {
     name: options.name,
     addresses: [...at.addresses],
-    platform: `${Deno.build.os}/${Deno.build.arch === "x86_64" ? "amd64" : "arm64"}`,
+    platform: thisPlatform(),
     version: options.version,
     tags: [...options.tags],
     cpu_cores: navigator.hardwareConcurrency,

@@ -29,6 +29,7 @@ import type {
   ScheduleView,
   SecretView,
   SignedCommand,
+  UpgradeView,
   UploadStateView,
   Verifier,
   WhyView,
@@ -89,6 +90,10 @@ export interface AgentService {
     signal: AbortSignal,
   ): AsyncIterable<RunLogView>;
   why(id: string): WhyView | undefined;
+  /** Upgrades of the fleet, newest first. */
+  upgrades(): readonly UpgradeView[];
+  /** By the beginning of its id, or `current`. */
+  upgrade(name: string): UpgradeView | undefined;
   keys(): readonly KeyView[];
   policy(): PolicyView;
   secrets(): readonly SecretView[];

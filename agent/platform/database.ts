@@ -64,6 +64,18 @@ function openAt(path: string): DatabaseSync {
   return sqlite;
 }
 
+/** Why this version could not open an existing database; `undefined` when it could. Changes nothing. */
+export function databaseProblem(path: string): string | undefined {
+  try {
+    const sqlite = new DatabaseSync(path, { readOnly: true });
+    const { user_version: version } = sqlite.prepare("PRAGMA user_version").get() as { user_version: number };
+    sqlite.close();
+    return version > VERSION ? `realm.db was written by a newer version (schema ${version})` : undefined;
+  } catch (error) {
+    return `realm.db cannot be opened: ${error instanceof Error ? error.message : error}`;
+  }
+}
+
 /**
  * Opens or creates `path`. After an unclean stop the file is checked; a damaged one is set aside as
  * `<path>.damaged-<time>` and a new one begun: the node re-syncs from its peers.

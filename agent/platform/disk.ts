@@ -242,6 +242,10 @@ export function createDisk(): Disk {
     entries: entriesOf,
     stat: statOf,
     touch: (path, at) => attempt("touch", path, () => Deno.utime(path, new Date(at), new Date(at))),
+    makeExecutable: (path) =>
+      attempt("make executable", path, async () => {
+        if (Deno.build.os !== "windows") await Deno.chmod(path, 0o700);
+      }),
     space: (path) =>
       attempt("measure", path, async () => {
         const s = await statfs(path);

@@ -2,6 +2,7 @@
  * How this program starts itself again: from source, as a bundle that a runtime runs (the portable single file unpacks
  * to that), or as a compiled executable.
  */
+import type { Platform } from "../protocol/executable.ts";
 
 /** A command line. */
 export interface SelfCommand {
@@ -69,6 +70,12 @@ export function selfCommand(
   const flags = buildMark() ? BUNDLE_FLAGS : SOURCE_FLAGS;
   return { command: Deno.execPath(), args: [...flags, ...permissions, filePath(new URL(module)), ...args] };
 }
+
+/** The platform that this program runs on, as Realm names it. */
+export const thisPlatform = (): Platform =>
+  `${Deno.build.os === "windows" || Deno.build.os === "darwin" ? Deno.build.os : "linux"}/${
+    Deno.build.arch === "x86_64" ? "amd64" : "arm64"
+  }`;
 
 /** The file that a person starts this program by; `undefined` when it runs from source. */
 export function selfExecutable(): string | undefined {

@@ -27,6 +27,8 @@ export interface Query<
   /** JSON body. */
   readonly body?: B;
   readonly bodyBytes?: number;
+  /** The body is multipart/form-data that the answer reads itself. */
+  readonly multipart?: boolean;
   readonly answer: AnswerKind;
   /** Name of the answer's type in `mod.ts`. */
   readonly type: string;
@@ -289,6 +291,35 @@ export const queries = {
     type: "WhyView",
     cli: ["why"],
   }),
+  "upgrade.show": query({
+    method: "GET",
+    path: "/api/upgrades/{upgrade}",
+    role: "viewer",
+    summary: "One upgrade of the fleet, node by node, by the beginning of its id or as `current`",
+    answer: "json",
+    type: "UpgradeView",
+    cli: ["upgrade status", "upgrade"],
+  }),
+  "upgrade.list": query({
+    method: "GET",
+    path: "/api/upgrades",
+    role: "viewer",
+    summary: "Upgrades of the fleet, newest first",
+    answer: "json",
+    type: "UpgradeView[]",
+    cli: ["upgrade history"],
+  }),
+  "upgrade.upload": query({
+    method: "POST",
+    path: "/api/upgrade",
+    role: "operator",
+    summary: "Start an upgrade in one request: multipart/form-data with the part `command` (a signed " +
+      "upgrade.start, first) and the executables under the file names that the release gives them",
+    multipart: true,
+    answer: "json",
+    type: "SubmittedView",
+    cli: ["upgrade"],
+  }),
   "policy.show": query({
     method: "GET",
     path: "/api/policy",
@@ -499,6 +530,9 @@ export const commandLines: { readonly [K in CommandKind]: readonly string[] } = 
   "invite.revoke": ["invite"],
   "blob.pin": ["storage pin", "storage put", "apply"],
   "blob.unpin": ["storage unpin"],
+  "upgrade.start": ["upgrade"],
+  "upgrade.abort": ["upgrade abort"],
+  "upgrade.resume": ["upgrade resume"],
 };
 
 /** One thing that Realm can do, as every surface shows it. */

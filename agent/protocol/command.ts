@@ -38,6 +38,13 @@ import {
   type SecretWish,
   SecretWishSchema,
 } from "./secret.ts";
+import {
+  UpgradeAbortSchema,
+  type UpgradeResume,
+  UpgradeResumeSchema,
+  type UpgradeWish,
+  UpgradeWishSchema,
+} from "./upgrade.ts";
 
 /** A SHA-256 in hex. */
 export const DigestSchema = v.pipe(v.string(), v.check(isDigest, "a SHA-256 in lower-case hex"));
@@ -200,6 +207,9 @@ export const commandKinds = {
     "Promise to keep a blob",
   ),
   "blob.unpin": kind(v.strictObject({ digest: DigestSchema }), "operator", "End the promise to keep a blob"),
+  "upgrade.start": kind(UpgradeWishSchema, "admin", "Bring the fleet to a release, canaries first"),
+  "upgrade.abort": kind(UpgradeAbortSchema, "admin", "Stop a rollout of a release where it is"),
+  "upgrade.resume": kind(UpgradeResumeSchema, "admin", "Let a rollout that stopped go on"),
 } as const satisfies { readonly [K in keyof CommandBodies]: Kind<v.GenericSchema<CommandBodies[K]>> };
 /** Number of replicas, or one on each matching node. */
 export type Replicas = number | "all";
@@ -266,6 +276,12 @@ export interface CommandBodies {
   "blob.pin": { digest: Digest; name?: string | undefined; copies: number; tags: string[]; size: number };
   /** End the promise to keep a blob. */
   "blob.unpin": { digest: Digest };
+  /** Bring the fleet to a release, canaries first. */
+  "upgrade.start": UpgradeWish;
+  /** Stop a rollout of a release where it is. */
+  "upgrade.abort": { upgrade: Digest };
+  /** Let a rollout that stopped go on. */
+  "upgrade.resume": UpgradeResume;
 }
 /** Name of a kind of command. */
 export type CommandKind = keyof CommandBodies;

@@ -14,6 +14,7 @@ import { AttemptsSchema, RunDecisionSchema, TickSchema } from "./job_record.ts";
 import { PolicyFileSchema, type PolicySettings, type SandboxLevel, sandboxLevels } from "./policy.ts";
 import { limits } from "./limits.ts";
 import { SecretBoxesSchema } from "./secret.ts";
+import { UpgradeDecisionSchema, UpgradeStatusSchema } from "./upgrade.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
 const shortText = v.pipe(v.string(), v.maxLength(256));
@@ -193,6 +194,10 @@ export const recordKinds = {
   secret: SecretBoxesSchema,
   /** `tick/<id>`: what the controller of a schedule decided about one of its times. */
   tick: TickSchema,
+  /** `upgrade/<id>`: what the controller of a rollout of the fleet's executable decided. */
+  upgrade: UpgradeDecisionSchema,
+  /** `upgraded`: the author in the upgrade that it took part in last. */
+  upgraded: UpgradeStatusSchema,
   /** `audit`: head of the author's audit chain, which others thereby witness. */
   audit: v.strictObject({ count, head: DigestSchema }),
 } as const;

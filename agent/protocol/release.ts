@@ -148,6 +148,15 @@ export interface ReleaseJudge {
   readonly now: number;
 }
 
+/** Reads a release as far as it is the same for everybody at any time: signature and form. */
+export function readRelease(signed: SignedRelease, verifier: Verifier): Result<Release> {
+  const opened = open(signed.envelope, payloadTypes.release, verifier);
+  if (!opened.ok) return refuse(opened.code, `the release is not validly signed: ${opened.message}`);
+  const manifest = decodeJson(opened.value, ReleaseManifestSchema, "the release");
+  if (!manifest.ok) return manifest;
+  return ok({ id: envelopeId(signed.envelope), manifest: manifest.value, by: signed.envelope.keyid });
+}
+
 /**
  * Verifies a release: signature, that its signer may say so now (a key that was revoked since says nothing, whenever it
  * signed), form, expiry. Refusals: `bad_signature`, `not_authorised`, `grant_revoked`, `grant_expired`, `role_too_low`,
@@ -155,9 +164,9 @@ export interface ReleaseJudge {
  */
 export function openRelease(signed: SignedRelease, judge: ReleaseJudge): Result<Release> {
   const { realm, verifier, revokedAt, now } = judge;
-  const opened = open(signed.envelope, payloadTypes.release, verifier);
-  if (!opened.ok) return refuse(opened.code, `the release is not validly signed: ${opened.message}`);
-  const by = signed.envelope.keyid;
+  const release = readRelease(signed, verifier);
+  if (!release.ok) return release;
+  const { by, manifest: { version, expires } } = release.value;
   const role = roleOf(by, signed.grants, now, realm, verifier, revokedAt);
   if (!role.ok) {
     return refuse(role.code, `the release is signed by a key that may not do so: ${role.message}`);
@@ -168,16 +177,13 @@ export function openRelease(signed: SignedRelease, judge: ReleaseJudge): Result<
       `a release needs the signature of an admin, key ${by} has the role ${role.value}`,
     );
   }
-  const manifest = decodeJson(opened.value, ReleaseManifestSchema, "the release");
-  if (!manifest.ok) return manifest;
-  const { version, expires } = manifest.value;
   if (expires !== undefined && now >= expires) {
     return refuse(
       "release_expired",
       `release ${version} expired at ${new Date(expires).toISOString()}; sign it again, or take a newer one`,
     );
   }
-  return ok({ id: envelopeId(signed.envelope), manifest: manifest.value, by });
+  return release;
 }
 
 /** The file for a platform; `wrong_platform` when there is none. */

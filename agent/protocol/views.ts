@@ -156,7 +156,7 @@ export interface WhyView {
   /** What was asked for, in full. */
   readonly id: string;
   /** What it is. */
-  readonly kind: "app" | "run" | "schedule" | "node" | "blob" | "command" | "key";
+  readonly kind: "app" | "run" | "schedule" | "node" | "blob" | "command" | "key" | "upgrade";
   /** One word. */
   readonly state: string;
   /** Sentences, the weightiest first. */

@@ -14,6 +14,7 @@ import {
 import { createOpener, type SecretOpener } from "../../agent/protocol/secret_box.ts";
 import type { FakeAttempt } from "./attempts.ts";
 import type { FakeReplica } from "./replicas.ts";
+import type { FakeInstallation } from "./upgrades.ts";
 
 /** One simulated machine. */
 export interface SimNode {
@@ -33,6 +34,10 @@ export interface SimNode {
   timerAt: number;
   /** By how much its clock is fast, ms. */
   fastMs: number;
+  /** The executable that it starts. */
+  version: string;
+  /** What its disk says of an upgrade. */
+  installation: FakeInstallation;
   readonly tags: readonly string[];
   memoryMb: number;
   /** By which it joined; kept beside the node key, so that it finds back after losing its disk. */
@@ -63,6 +68,8 @@ export function createMachine(
     volumes: new Map(),
     timerAt: Infinity,
     fastMs: 0,
+    version: "0.0.0",
+    installation: { quarantined: [], fetching: undefined },
     tags,
     memoryMb,
     invite: undefined,

@@ -42,6 +42,7 @@ import { calm, createRandom, type Weather } from "./chance.ts";
 import { cachingVerifier, createMachine, type SimNode } from "./machine.ts";
 import { deployOf, type DeployOptions, reconcileReplicas } from "./replicas.ts";
 import { Timers } from "./timers.ts";
+import { type BadRelease, beginStart, reconcileUpgrade, reportStart } from "./upgrades.ts";
 
 export { calm, createRandom, storm, type Weather } from "./chance.ts";
 export type { SimNode } from "./machine.ts";
@@ -60,6 +61,10 @@ export class World {
   readonly verifier = cachingVerifier();
   /** Packages that never become healthy. */
   readonly badPackages = new Set<Digest>();
+  /** Releases that fail, by version, and how. */
+  readonly badReleases = new Map<string, BadRelease>();
+  /** Nodes on which each release ever ran. */
+  readonly ran = new Map<string, Set<string>>();
   /** Every command id that some node accepted from a person. */
   readonly accepted = new Set<Digest>();
   readonly replies = new Map<number, Reply>();
@@ -185,6 +190,7 @@ export class World {
   }
 
   start(node: SimNode): void {
+    if (!beginStart(this, node)) return;
     node.core = createCore({
       self: node.id,
       realm: this.realm,
@@ -199,13 +205,14 @@ export class World {
     // Other nodes reach it before it has measured what it is.
     this.at(this.now + this.random() * 300, () => {
       if (node.core === core) {
+        reportStart(this, node);
         this.event(node, {
           t: "info",
           info: {
             name: node.name,
             addresses: [],
             platform: "linux/amd64",
-            version: "0.0.0",
+            version: node.version,
             tags: [...node.tags],
             cpu_cores: 4,
             memory_mb: node.memoryMb,
@@ -249,6 +256,7 @@ export class World {
     node.core = undefined;
     node.running.clear();
     node.attempts.clear();
+    node.installation.fetching = undefined;
     node.timerAt = Infinity;
     if (loseDisk) {
       node.disk.clear();
@@ -265,7 +273,8 @@ export class World {
 
   reaches(a: NodeId, b: NodeId, dead = false): boolean {
     if (!dead && (!this.nodes.get(a)?.core || !this.nodes.get(b)?.core)) return false;
-    return (this.side.get(a) ?? 0) === (this.side.get(b) ?? 0);
+    const cutOff = [a, b].some((id) => this.badReleases.get(this.nodes.get(id)!.version) === "cannot_join");
+    return !cutOff && (this.side.get(a) ?? 0) === (this.side.get(b) ?? 0);
   }
 
   /** Puts nodes on sides; nothing crosses. */
@@ -358,6 +367,9 @@ export class World {
             version: effect.version,
             boxes: sealFor(this, node, effect),
           });
+          break;
+        case "upgrade":
+          reconcileUpgrade(this, node, effect.order);
           break;
         case "connect":
           for (const id of effect.neighbours) {

@@ -102,6 +102,7 @@ export function worldOf(root: Local): PackageWorld {
     makeDirectory: refused,
     syncDirectory: refused,
     touch: refused,
+    makeExecutable: refused,
     space: () => Promise.resolve({ total: 0, free: 0 }),
   };
   return { disk, hasher };
