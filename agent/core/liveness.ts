@@ -2,6 +2,10 @@
  * Failure detection after SWIM (Das, Gupta, Motivala 2002): probe a neighbour, then ask others to probe it, then
  * suspect it, and only when it does not refute with a higher incarnation declare it unreachable. A neighbour's closed
  * connection starts a probe at once. Only the last step becomes a record; suspicions are gossip.
+ *
+ * Who is slow itself must not accuse others (Dadgar, Phillips, Currey, "Lifeguard: Local Health Awareness for More
+ * Accurate Failure Detection", 2018): time for which this node did not run does not count, and signs that it, or the
+ * whole machine, is behind (`strain`) lengthen all its waits until probes are answered in time again.
  */
 import type { NodeId } from "../protocol/identity.ts";
 import { timing } from "../protocol/limits.ts";
@@ -9,6 +13,8 @@ import { shareOf } from "./neighbours.ts";
 
 /** Watchers give their verdicts spread over this long. */
 const VERDICT_SPREAD_MS = 400;
+/** A tick this late tells that the node did not run; answers that came meanwhile are read within as long. */
+const LATE_MS = 250;
 
 interface Probe {
   readonly n: number;
@@ -24,11 +30,13 @@ export interface Liveness {
   readonly probes: Map<number, Probe>;
   readonly suspects: Map<
     NodeId,
-    { readonly incarnation: number; readonly since: number; readonly own: boolean }
+    { readonly incarnation: number; readonly until: number }
   >;
   /** When each neighbour last gave a sign of life or was probed. */
   readonly touched: Map<NodeId, number>;
   neighbours: readonly NodeId[];
+  /** How far this node seems to be behind, from 0 to `timing.strainMost`: waits are this many times longer. */
+  strain: number;
   nextN: number;
   turn: number;
   nextProbeAt: number;
@@ -41,6 +49,7 @@ export const createLiveness = (): Liveness => ({
   suspects: new Map(),
   touched: new Map(),
   neighbours: [],
+  strain: 0,
   nextN: 1,
   turn: 0,
   nextProbeAt: 0,
@@ -59,9 +68,25 @@ export interface LivenessFacts {
   readonly self: NodeId;
   readonly now: number;
   readonly incarnationOf: (id: NodeId) => number;
-  /** Members that nobody declared unreachable or left. */
-  readonly alive: readonly NodeId[];
+  /** Members that nobody declared unreachable or left; this node may be among them. */
+  readonly alive: ReadonlySet<NodeId>;
   readonly unreachable: readonly NodeId[];
+}
+
+/** A sign that this node is slow: others suspected it, it ran late, or who it probes does not answer. */
+export function strained(state: Liveness): void {
+  state.strain = Math.min(timing.strainMost, state.strain + 1);
+}
+
+/** Time for which this node did not run is no time that others had to answer: everything that waits, waits longer. */
+function allowFor(state: Liveness, lateMs: number): void {
+  if (lateMs <= LATE_MS) return;
+  const more = lateMs + LATE_MS;
+  strained(state);
+  for (const [n, probe] of state.probes) state.probes.set(n, { ...probe, expiresAt: probe.expiresAt + more });
+  for (const [id, s] of state.suspects) {
+    state.suspects.set(id, { ...s, until: s.until + more });
+  }
 }
 
 function startProbe(
@@ -76,7 +101,7 @@ function startProbe(
     n,
     target,
     stage,
-    expiresAt: now + timing.probeTimeoutMs,
+    expiresAt: now + timing.probeTimeoutMs * (1 + state.strain),
     ...(askedBy ? { askedBy } : {}),
   });
   return { do: "probe", to: target, n };
@@ -84,7 +109,7 @@ function startProbe(
 
 /** A neighbour's connection closed: probe it now, unless that is under way. */
 export function hint(state: Liveness, target: NodeId, facts: LivenessFacts): LivenessAction[] {
-  if (!facts.alive.includes(target)) return [];
+  if (!facts.alive.has(target)) return [];
   for (const probe of state.probes.values()) {
     if (probe.target === target && probe.stage !== "asked") return [];
   }
@@ -134,6 +159,7 @@ export function answered(
   const probe = state.probes.get(n);
   if (!probe || probe.target !== target) return undefined;
   state.probes.delete(n);
+  if (probe.stage === "direct") state.strain = Math.max(0, state.strain - 1);
   for (const other of [...state.probes.values()]) {
     if (other.target === target && other.stage !== "asked") state.probes.delete(other.n);
   }
@@ -155,37 +181,44 @@ export function suspected(
 export function tickLiveness(state: Liveness, facts: LivenessFacts): LivenessAction[] {
   const { now } = facts;
   const actions: LivenessAction[] = [];
+  if (state.nextProbeAt > 0) allowFor(state, now - livenessWake(state));
   for (const probe of [...state.probes.values()]) {
     if (now < probe.expiresAt) continue;
     state.probes.delete(probe.n);
-    if (probe.stage === "asked" || !facts.alive.includes(probe.target)) continue;
-    const helpers = state.neighbours.filter((id) => id !== probe.target && facts.alive.includes(id))
+    if (probe.stage === "asked" || !facts.alive.has(probe.target)) continue;
+    const helpers = state.neighbours.filter((id) => id !== probe.target && facts.alive.has(id))
       .slice(0, timing.indirectProbes);
     if (probe.stage === "direct" && helpers.length > 0) {
-      state.probes.set(probe.n, { ...probe, stage: "indirect", expiresAt: now + 2 * timing.probeTimeoutMs });
+      state.probes.set(probe.n, {
+        ...probe,
+        stage: "indirect",
+        expiresAt: now + 2 * timing.probeTimeoutMs * (1 + state.strain),
+      });
       for (const to of helpers) actions.push({ do: "ask", to, n: probe.n, target: probe.target });
       actions.push({ do: "probe", to: probe.target, n: probe.n });
       continue;
     }
     if (state.suspects.has(probe.target)) continue;
     const incarnation = facts.incarnationOf(probe.target);
-    state.suspects.set(probe.target, { incarnation, since: now, own: true });
+    // Watchers find out at about the same time; a spread of their verdicts lets one record do for all.
+    const spread = Math.floor(shareOf(facts.self + probe.target) * VERDICT_SPREAD_MS);
+    const until = now + timing.suspectMs * (1 + state.strain) + spread;
+    state.suspects.set(probe.target, { incarnation, until });
+    strained(state);
     actions.push({ do: "suspect", target: probe.target, incarnation });
   }
   for (const [target, suspicion] of [...state.suspects]) {
-    if (!facts.alive.includes(target) || facts.incarnationOf(target) > suspicion.incarnation) {
+    if (!facts.alive.has(target) || facts.incarnationOf(target) > suspicion.incarnation) {
       state.suspects.delete(target);
       continue;
     }
-    // Watchers find out at about the same time; a spread of their verdicts lets one record do for all.
-    const spread = Math.floor(shareOf(facts.self + target) * VERDICT_SPREAD_MS);
-    if (now < suspicion.since + timing.suspectMs + spread) continue;
+    if (now < suspicion.until) continue;
     state.suspects.delete(target);
     actions.push({ do: "unreachable", target, incarnation: suspicion.incarnation });
   }
   if (now >= state.nextProbeAt) {
     state.nextProbeAt = now + timing.probeIntervalMs;
-    const target = nextTarget(state, state.neighbours.filter((id) => facts.alive.includes(id)), now);
+    const target = nextTarget(state, state.neighbours.filter((id) => facts.alive.has(id)), now);
     if (
       target !== undefined &&
       ![...state.probes.values()].some((p) => p.target === target && p.stage !== "asked")
@@ -209,6 +242,6 @@ export function tickLiveness(state: Liveness, facts: LivenessFacts): LivenessAct
 export function livenessWake(state: Liveness): number {
   let at = state.nextProbeAt;
   for (const probe of state.probes.values()) at = Math.min(at, probe.expiresAt);
-  for (const s of state.suspects.values()) at = Math.min(at, s.since + timing.suspectMs);
+  for (const s of state.suspects.values()) at = Math.min(at, s.until);
   return at;
 }

@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { createLiveness, heard, type LivenessFacts, tickLiveness } from "./liveness.ts";
+import {
+  answered,
+  createLiveness,
+  heard,
+  type LivenessFacts,
+  livenessWake,
+  strained,
+  tickLiveness,
+} from "./liveness.ts";
 import { timing } from "../protocol/limits.ts";
 
 const round = timing.probeIntervalMs;
@@ -18,7 +26,7 @@ function probes(
       self: "a",
       now,
       incarnationOf: () => 0,
-      alive: state.neighbours,
+      alive: new Set(state.neighbours),
       unreachable: [],
     };
     for (const action of tickLiveness(state, facts)) {
@@ -51,4 +59,51 @@ Deno.test("what is heard of others than the neighbours is not kept", () => {
   const state = watching("b");
   for (let i = 0; i < 1_000; i++) heard(state, `x${i}`, i);
   assert.equal(state.touched.size, 0);
+});
+
+/** Facts of a node `a` whose neighbours live as far as it knows. */
+const facts = (state: ReturnType<typeof createLiveness>, now: number): LivenessFacts => ({
+  self: "a",
+  now,
+  incarnationOf: () => 0,
+  alive: new Set(state.neighbours),
+  unreachable: [],
+});
+
+/** Ticks whenever something is due, until `end`; gives what was done beside probing, and when. */
+function run(state: ReturnType<typeof createLiveness>, from: number, end: number): string[] {
+  const done: string[] = [];
+  for (let now = from; now <= end; now = Math.max(now + 1, livenessWake(state))) {
+    for (const action of tickLiveness(state, facts(state, now))) {
+      if (action.do === "suspect" || action.do === "unreachable") done.push(`${action.do} ${action.target}`);
+    }
+  }
+  return done;
+}
+
+Deno.test("a node that did not run accuses nobody for what it did not hear meanwhile", () => {
+  const state = watching("b");
+  const start = 1_000_000;
+  tickLiveness(state, facts(state, start));
+  const [n] = state.probes.keys();
+  // Its next tick comes five seconds late; the answer lay there and is read after it.
+  assert.deepEqual(tickLiveness(state, facts(state, start + 5_000)).filter((a) => a.do !== "probe"), []);
+  answered(state, "b", n);
+  assert.equal(state.suspects.size, 0);
+});
+
+Deno.test("signs of strain lengthen all waits, answers in time shorten them again, both within bounds", () => {
+  const start = 1_000_000, long = 60_000;
+  const calm = watching("b"), slow = watching("b");
+  for (let i = 0; i < 100; i++) strained(slow);
+  assert.equal(slow.strain, timing.strainMost);
+  const waits = timing.probeTimeoutMs + timing.suspectMs;
+  assert.deepEqual(run(calm, start, start + waits + 500), ["suspect b", "unreachable b"]);
+  assert.deepEqual(run(slow, start, start + waits + 500), []);
+  assert.deepEqual(run(slow, start + waits + 501, start + long).slice(0, 2), ["suspect b", "unreachable b"]);
+  for (let i = 0; i < 20; i++) {
+    slow.probes.set(i, { n: i, target: "b", stage: "direct", expiresAt: start });
+    answered(slow, "b", i);
+  }
+  assert.equal(slow.strain, 0);
 });

@@ -56,6 +56,13 @@ export interface PendingOffer {
   readonly expiresAt: number;
 }
 
+/** Members by whether they are known to be dead or gone; sorted. */
+export interface Lives {
+  readonly alive: readonly NodeId[];
+  readonly living: ReadonlySet<NodeId>;
+  readonly gone: readonly NodeId[];
+}
+
 /** See the module's text. */
 export interface Core {
   readonly config: CoreConfig;
@@ -127,8 +134,8 @@ export interface Core {
   lastRun: string;
   /** Cached reservations by node; dropped when a decision changes. */
   reserved: Map<NodeId, number> | undefined;
-  /** Cached list of alive members. */
-  alive: readonly NodeId[] | undefined;
+  /** Cached: which members live. */
+  alive: Lives | undefined;
 }
 
 /** A core that knows nothing but itself. */
@@ -200,12 +207,18 @@ export function nodeState(core: Core, id: NodeId): NodeState {
   return verdictOf(core, id) ?? (core.liveness.suspects.has(id) ? "suspect" : "alive");
 }
 
-/** Members that are not known to be dead or gone; sorted. */
-export function aliveNodes(core: Core): readonly NodeId[] {
-  return core.alive ??= [...core.members.admitted.keys()]
-    .filter((id) => isMember(core.members, id) && verdictOf(core, id) === undefined)
-    .sort();
+/** See {@link Lives}. */
+export function livesOf(core: Core): Lives {
+  if (core.alive) return core.alive;
+  const alive: NodeId[] = [], gone: NodeId[] = [];
+  for (const id of [...core.members.admitted.keys()].sort()) {
+    if (isMember(core.members, id)) (verdictOf(core, id) === undefined ? alive : gone).push(id);
+  }
+  return core.alive = { alive, living: new Set(alive), gone };
 }
+
+/** Members that are not known to be dead or gone; sorted. */
+export const aliveNodes = (core: Core): readonly NodeId[] => livesOf(core).alive;
 
 /** A node's tags: as commanded, else its own with those of its invite. */
 export function tagsOf(core: Core, member: Member): readonly string[] {

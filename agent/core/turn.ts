@@ -8,6 +8,7 @@ import type { Message } from "../protocol/message.ts";
 import { type RealmRecord, sealRecord } from "../protocol/record.ts";
 import { applyRecord, rebuild, type Refused, type Topic } from "./apply.ts";
 import type { Effect } from "./events.ts";
+import { strained } from "./liveness.ts";
 import { lastSeq } from "./record_store.ts";
 import type { Core } from "./state.ts";
 
@@ -112,6 +113,7 @@ export class Turn {
     if (!core.info || incarnation < core.info.incarnation) return;
     // Others know only what this node announced; a number far beyond is meant to use the numbers up.
     if (incarnation > core.info.incarnation + limits.incarnationJump) return;
+    strained(core.liveness);
     core.info = { ...core.info, incarnation: incarnation + 1 };
     this.write("node", core.info);
   }

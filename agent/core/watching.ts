@@ -3,7 +3,7 @@ import { storeDigest } from "./record_store.ts";
 import type { LivenessAction, LivenessFacts } from "./liveness.ts";
 import { isMember } from "./members.ts";
 import { neighboursOf } from "./neighbours.ts";
-import { aliveNodes, incarnationOf } from "./state.ts";
+import { aliveNodes, incarnationOf, livesOf } from "./state.ts";
 import type { Turn } from "./turn.ts";
 
 /** Sends probes and questions, tells suspicions, writes verdicts. */
@@ -40,17 +40,13 @@ export function act(turn: Turn, actions: readonly LivenessAction[]): void {
 /** What the failure detector has to know. */
 export function factsOf(turn: Turn): LivenessFacts {
   const core = turn.core;
-  const self = core.config.self;
-  const alive = aliveNodes(core);
-  const unreachable = [...core.members.admitted.keys()].filter((id) =>
-    id !== self && isMember(core.members, id) && !alive.includes(id)
-  );
+  const { living, gone } = livesOf(core);
   return {
-    self,
+    self: core.config.self,
     now: turn.now,
     incarnationOf: (id) => incarnationOf(core, id),
-    alive: alive.filter((id) => id !== self),
-    unreachable,
+    alive: living,
+    unreachable: gone,
   };
 }
 

@@ -192,6 +192,8 @@ export const timing = {
   probeTimeoutMs: 500,
   /** Suspect this long before unreachable: time to refute at 10 % loss. */
   suspectMs: 1_500,
+  /** A node that is slow itself waits up to this many times longer before it accuses others. Source: Lifeguard's 8. */
+  strainMost: 8,
   /** Neighbours asked to probe on our behalf. */
   indirectProbes: 3,
   /** Anti-entropy with a random peer even if digests agree. */

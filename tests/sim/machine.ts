@@ -1,5 +1,5 @@
 /** A simulated machine: what it is, what its disk holds, what runs on it. */
-import type { Core } from "../../agent/core/mod.ts";
+import type { Core, Event } from "../../agent/core/mod.ts";
 import { createSigner, createVerifier } from "../../agent/platform/crypto.ts";
 import {
   type Heads,
@@ -38,6 +38,9 @@ export interface SimNode {
   version: string;
   /** What its disk says of an upgrade. */
   installation: FakeInstallation;
+  /** Until then its machine lets it not run; what comes meanwhile waits. */
+  stalledUntil: number;
+  waiting: Event[];
   readonly tags: readonly string[];
   memoryMb: number;
   /** By which it joined; kept beside the node key, so that it finds back after losing its disk. */
@@ -70,6 +73,8 @@ export function createMachine(
     fastMs: 0,
     version: "0.0.0",
     installation: { quarantined: [], fetching: undefined },
+    stalledUntil: 0,
+    waiting: [],
     tags,
     memoryMb,
     invite: undefined,

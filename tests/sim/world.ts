@@ -258,6 +258,7 @@ export class World {
     node.attempts.clear();
     node.installation.fetching = undefined;
     node.timerAt = Infinity;
+    node.stalledUntil = 0;
     if (loseDisk) {
       node.disk.clear();
       node.saved = undefined;
@@ -313,6 +314,10 @@ export class World {
 
   event(node: SimNode, event: Event): void {
     if (!node.core) return;
+    if (this.now < node.stalledUntil) {
+      if (event.t !== "tick") node.waiting.push(event);
+      return;
+    }
     this.#perform(node, step(node.core, event, this.now + node.fastMs));
     this.#arm(node);
   }
