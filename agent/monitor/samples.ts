@@ -17,7 +17,8 @@ export interface SampleDatabase {
   readonly sqlite: DatabaseSync;
   meta(name: string): string | undefined;
   setMeta(name: string, value: string): void;
-  transaction<T>(work: () => T): T;
+  /** `later`: flushed to the device with the next transaction that must be. */
+  transaction<T>(work: () => T, flush?: "later"): T;
 }
 
 /** `node`, or `app/<name>`. */
@@ -104,7 +105,7 @@ export function openSamples(database: SampleDatabase): SampleTable {
         }
         foldUntil(now);
         prune(now);
-      });
+      }, "later");
     },
     read(subject, coarse, from, to) {
       const found = find.get(subject) as { id: number } | undefined;

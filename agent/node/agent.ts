@@ -110,7 +110,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       file: database.damaged,
     });
   }
-  const table = createRecordTable(database);
+  const table = createRecordTable(database, self);
   const audit = createAuditLog(database, self);
   const core = createCore({ self, realm: options.realmFile.realm, signer, verifier });
   const events = new Events(database, clock.now());

@@ -82,7 +82,7 @@ export class Events implements Disposable {
         if (oldest !== undefined) {
           this.#database.sqlite.prepare("DELETE FROM happened WHERE n < ?").run(oldest);
         }
-      });
+      }, "later");
       this.#stored = fresh.at(-1)!.n;
     } catch { /* A full disk: they stay in memory, and are stored with the next ones. */ }
   }

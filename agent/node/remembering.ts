@@ -26,7 +26,7 @@ export function startRemembering({ core, loop, database, audit, now }: MemoryPar
     database.transaction(() => {
       database.setMeta("heads", JSON.stringify(headsOf(core.store)));
       database.setMeta("in_touch_at", String(now()));
-    });
+    }, "later");
   };
   let published = audit.head().count;
   const timer = setInterval(() => {

@@ -1,4 +1,7 @@
-/** `realm.db`: SQLite with write-ahead log, every commit flushed to the device before anyone hears of it. */
+/**
+ * `realm.db`: SQLite with write-ahead log, every commit flushed to the device before anyone hears of it; what others
+ * said and can say again is flushed with the next commit that must be.
+ */
 import { DatabaseSync } from "node:sqlite";
 import { RealmError } from "../protocol/errors.ts";
 
@@ -17,8 +20,12 @@ export interface Database extends Disposable {
   readonly damaged?: string;
   meta(name: string): string | undefined;
   setMeta(name: string, value: string): void;
-  /** Runs `work` in one transaction. */
-  transaction<T>(work: () => T): T;
+  /**
+   * Runs `work` in one transaction. `flush`: `now`, what it wrote is on the device when this returns; `later`, it is with
+   * the next commit that is. The end of the process loses nothing of it, a power cut the last such transactions in their
+   * order: for what can be had again.
+   */
+  transaction<T>(work: () => T, flush?: "now" | "later"): T;
 }
 
 /** A check of the file's content failed. */
@@ -124,22 +131,31 @@ export function openDatabase(path: string, now: number): Database {
     }
   };
   said(() => set.run("clean", "no"));
+  function transaction<T>(work: () => T): T {
+    sqlite.exec("BEGIN IMMEDIATE");
+    try {
+      const result = work();
+      sqlite.exec("COMMIT");
+      return result;
+    } catch (error) {
+      try {
+        sqlite.exec("ROLLBACK");
+      } catch { /* a full disk has rolled it back already */ }
+      throw explained(error, path);
+    }
+  }
   return {
     sqlite,
     ...(damaged === undefined ? {} : { damaged }),
     meta: (name) => (get.get(name) as { value: string } | undefined)?.value,
     setMeta: (name, value) => void set.run(name, value),
-    transaction(work) {
-      sqlite.exec("BEGIN IMMEDIATE");
+    transaction(work, flush = "now") {
+      if (flush === "now") return transaction(work);
+      sqlite.exec("PRAGMA synchronous = NORMAL");
       try {
-        const result = work();
-        sqlite.exec("COMMIT");
-        return result;
-      } catch (error) {
-        try {
-          sqlite.exec("ROLLBACK");
-        } catch { /* a full disk has rolled it back already */ }
-        throw explained(error, path);
+        return transaction(work);
+      } finally {
+        sqlite.exec("PRAGMA synchronous = FULL");
       }
     },
     [Symbol.dispose]() {
