@@ -22,6 +22,7 @@ export * from "./jobs/ticks.ts";
 export * from "./keeping.ts";
 export * from "./liveness.ts";
 export * from "./members.ts";
+export { neighboursOf } from "./neighbours.ts";
 export * from "./placement.ts";
 export * from "./policies.ts";
 export * from "./record_store.ts";

@@ -137,6 +137,15 @@ export async function createMember(options: MeshOptions, admits: (id: NodeId) =>
         allowedTopics: [topicOf(options.realm)],
         fallbackToFloodsub: false,
         tagMeshPeers: false,
+        D: meshLimits.gossipPeers,
+        Dlo: meshLimits.gossipPeersLeast,
+        Dhi: meshLimits.gossipPeersMost,
+        Dscore: meshLimits.gossipPeers / 2,
+        Dout: 1,
+        // No lists of what was heard lately: probes carry the digest of the whole state, and sync fetches what is missing.
+        Dlazy: 0,
+        gossipFactor: 0,
+        idontwantMinDataSize: meshLimits.gossipAnnounceBytes,
         maxInboundDataLength: meshLimits.gossipRpcBytes,
         maxOutboundBufferSize: meshLimits.gossipQueueBytes,
         // Many nodes of a realm share an address (one machine, one NAT): the default would mute them.

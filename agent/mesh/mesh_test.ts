@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { createTestRealm, until } from "../../tests/mesh_nodes.ts";
+import { createTestRealm, type TestNode, until } from "../../tests/mesh_nodes.ts";
+import { neighboursOf } from "../core/mod.ts";
 import { limits } from "../protocol/limits.ts";
 import { utf8 } from "../protocol/encoding.ts";
 
@@ -34,6 +35,30 @@ Deno.test("gossip reaches five nodes in a chain of neighbours", async () => {
   }
   assert.equal(nodes[0].gossip.length, 0);
   await Promise.all(nodes.map((n) => n.mesh.stop()));
+});
+
+Deno.test("gossip reaches everybody in a realm of 24 that hands it on to few", async () => {
+  const realm = createTestRealm();
+  await using stack = new AsyncDisposableStack();
+  const nodes: TestNode[] = [];
+  for (let key = 1; key <= 24; key++) nodes.push(stack.use(await realm.start({ key })));
+  const ids = nodes.map((n) => n.id);
+  for (const node of nodes) node.mesh.setNeighbours(neighboursOf(node.id, ids));
+  await until(() =>
+    nodes.every((n) => neighboursOf(n.id, ids).every((id) => n.events.includes(`connected ${id}`)))
+  );
+  const heard = (text: string) => nodes.filter((n) => n.gossip.includes(text)).length;
+  // Who subscribes to what is told after the connection stands.
+  for (let i = 0; heard(`try ${i - 1}`) < nodes.length - 1; i++) {
+    assert.ok(i < 40, "no message reached everybody");
+    nodes[0].mesh.publish(utf8(`try ${i}`));
+    await until(() => heard(`try ${i}`) === nodes.length - 1, "", 300).catch(() => {});
+  }
+  for (const [i, node] of nodes.entries()) node.mesh.publish(utf8(`by ${i}`));
+  await until(
+    () => nodes.every((_, i) => heard(`by ${i}`) === nodes.length - 1),
+    "every message at every node",
+  );
 });
 
 Deno.test("a removed member is cut off at once and cannot come back", async () => {

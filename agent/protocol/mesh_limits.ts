@@ -58,6 +58,21 @@ export const meshLimits = {
   cutOffMs: 5 * 60_000,
   /** Gossip remote procedure call: several messages of `gossipBytes` may travel together. */
   gossipRpcBytes: 1024 * 1024,
+  /**
+   * Peers to whom gossip is handed on, of the about ten that are connected. Every node gets a message as often as it has
+   * such peers, and each copy costs both ends a packet. Four keep a random graph in one piece when several die at once;
+   * what still gets lost comes by sync, at the latest with the next probe.
+   */
+  gossipPeers: 4,
+  /** Fewer such peers are made up for, */
+  gossipPeersLeast: 3,
+  /** and more are let go: what all others ask of a node does not count as its own wish. */
+  gossipPeersMost: 6,
+  /**
+   * Gossip from this size on is announced before it is handed on, so that no second copy is sent: for less, the
+   * announcement costs as much as the copy.
+   */
+  gossipAnnounceBytes: 16 * 1024,
   /** Unsent gossip per peer; past it the peer's gossip stream is given up and sync catches up. */
   gossipQueueBytes: 4 * 1024 * 1024,
   /** Peers found in the local network that are remembered for dialling. */
