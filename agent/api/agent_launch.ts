@@ -121,9 +121,10 @@ export async function runAgent(launch: LaunchOptions, world: LaunchWorld): Promi
       error instanceof Error ? error.message : String(error),
       error instanceof RealmError ? { code: error.code } : {},
     );
-    // Peers that cannot be reached and ports that are still taken may be there a moment later; a refusal will not change.
-    const again = !(error instanceof RealmError) || error.code === "unreachable" ||
-      error.code === "unavailable" || error.code === "failed" || error.code === "no_space";
+    // Ports that are still taken may be free a moment later; a refusal will not change, and for members that cannot be
+    // reached the agent has waited long enough.
+    const again = !(error instanceof RealmError) || error.code === "unavailable" || error.code === "failed" ||
+      error.code === "no_space";
     return again ? 69 : FATAL_EXIT;
   }
 }

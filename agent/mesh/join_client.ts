@@ -54,14 +54,19 @@ export async function askToJoin(options: JoinOptions): Promise<Uint8Array> {
 async function askOne(
   node: Awaited<ReturnType<typeof createStranger>>,
   address: string,
-  { request, expectPeer }: JoinOptions,
+  { addresses, request, expectPeer, timeoutMs }: JoinOptions,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   let target = multiaddr(address);
   if (expectPeer && target.getComponents().at(-1)?.name !== "p2p") {
     target = target.encapsulate(`/p2p/${expectPeer}`);
   }
-  const dialSignal = AbortSignal.any([signal, AbortSignal.timeout(meshLimits.addressTimeoutMs)]);
+  // A dead address leaves time for the next; where there is only one, a slow member may take all of it.
+  const share = (timeoutMs ?? limits.joinTimeoutMs) / addresses.length;
+  const dialSignal = AbortSignal.any([
+    signal,
+    AbortSignal.timeout(Math.max(meshLimits.addressTimeoutMs, share)),
+  ]);
   const connection = await node.dial(target, { signal: dialSignal });
   const peer = connection.remotePeer.toString();
   try {

@@ -224,7 +224,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const admission = () => admissionOf(options.realmFile, self, signer, options.name, clock.now());
   if (!isMember(core.members, self)) {
     const known = JSON.parse(database.meta("addresses") ?? "[]") as string[];
-    await becomeMember({ core, loop, invite, known, seed: options.seed, admission: admission(), verifier });
+    await becomeMember({ core, loop, invite, known, seed: options.seed, admission, verifier, log });
   }
 
   const mesh = late.mesh = await createMesh({

@@ -10,6 +10,7 @@ import {
   type Invite,
   inviteId,
   InviteSchema,
+  limits,
   type NodeId,
   openRecord,
   RealmError,
@@ -23,6 +24,7 @@ import {
   WireRecordSchema,
 } from "../protocol/mod.ts";
 import { type Core, isMember, type Reply } from "../core/mod.ts";
+import type { Log } from "../ports.ts";
 import type { CoreLoop } from "./core_loop.ts";
 import * as v from "valibot";
 
@@ -110,20 +112,60 @@ export interface Candidacy {
   /** Addresses of members remembered from before. */
   readonly known: readonly string[];
   readonly seed: Uint8Array;
-  readonly admission: Admission;
+  /** Made anew for each attempt: an old one is refused. */
+  readonly admission: () => Admission;
   readonly verifier: Verifier;
+  readonly log: Log;
+}
+
+/** How {@link whileUnreachable} waits. */
+export interface Patience {
+  readonly now: () => number;
+  readonly pause: (ms: number) => Promise<unknown>;
+  readonly random: () => number;
+  /** Told of each attempt that failed and is made again. */
+  readonly onFailure: (error: RealmError, pauseMs: number) => void;
+}
+
+/**
+ * Tries until there is an answer. A refusal is one; that nobody could be reached is not, until `limits.joinPatienceMs`
+ * are over: then the last error stands. Pauses have jitter, so that machines started together do not ask in step.
+ */
+export async function whileUnreachable<T>(attempt: () => Promise<T>, patience: Patience): Promise<T> {
+  const { now, pause, random, onFailure } = patience;
+  const end = now() + limits.joinPatienceMs;
+  for (let longest: number = limits.joinPauseMs;; longest = Math.min(2 * longest, limits.joinPauseMostMs)) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const pauseMs = Math.round(longest * (0.5 + random() / 2));
+      const final = !(error instanceof RealmError) || error.code !== "unreachable" || now() + pauseMs >= end;
+      if (final) throw error;
+      onFailure(error, pauseMs);
+      await pause(pauseMs);
+    }
+  }
 }
 
 /** Founds the realm by its own invite, or joins it by way of a member. Throws `RealmError` with the refusal. */
 export async function becomeMember(candidacy: Candidacy): Promise<void> {
-  const { core, loop, invite, known, seed, admission, verifier } = candidacy;
+  const { core, loop, invite, known, seed, admission, verifier, log } = candidacy;
   if (isFounder(invite) && invite.until > Date.now()) {
-    const reply = loop.ask((ref) => ({ t: "join", ref, admission }));
+    const reply = loop.ask((ref) => ({ t: "join", ref, admission: admission() }));
     if (!reply.ok) throw new RealmError(reply.code, reply.message);
     return;
   }
   const addresses = [...new Set([...invite.bootstrap, ...known])];
-  const records = await askToJoin({ addresses, seed, admission, verifier });
+  const records = await whileUnreachable(
+    () => askToJoin({ addresses, seed, admission: admission(), verifier }),
+    {
+      now: () => performance.now(),
+      pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      random: Math.random,
+      onFailure: ({ message }, pauseMs) =>
+        log.warn("no member lets this node in yet", { why: message, pauseMs }),
+    },
+  );
   loop.feed({ t: "load", records, fresh: true });
   if (isMember(core.members, core.config.self)) return;
   throw new RealmError(

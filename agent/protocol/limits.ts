@@ -66,6 +66,12 @@ export const limits = {
   retireDelayMs: 10_000,
   /** A join attempt: dial, handshake, admission. */
   joinTimeoutMs: 10_000,
+  /** How long a machine asks to be let in when no member answers: one that is busy or just starting has time to. */
+  joinPatienceMs: 2 * 60_000,
+  /** First pause between two attempts to join, doubled up to `joinPauseMostMs`. */
+  joinPauseMs: 500,
+  /** See `joinPauseMs`. */
+  joinPauseMostMs: 8_000,
   /** Join attempts per remote address and minute: fifty nodes of one machine or NAT at once, a handshake each. */
   joinsPerMinute: 120,
   /** Longest lifetime of an invite. */
