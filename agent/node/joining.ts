@@ -156,14 +156,20 @@ export async function becomeMember(candidacy: Candidacy): Promise<void> {
     return;
   }
   const addresses = [...new Set([...invite.bootstrap, ...known])];
+  let told = false;
   const records = await whileUnreachable(
     () => askToJoin({ addresses, seed, admission: admission(), verifier }),
     {
       now: () => performance.now(),
       pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
       random: Math.random,
-      onFailure: ({ message }, pauseMs) =>
-        log.warn("no member lets this node in yet", { why: message, pauseMs }),
+      onFailure({ message }, pauseMs) {
+        log[told ? "debug" : "warn"]("no member lets this node in yet; it goes on asking for a while", {
+          why: message,
+          pauseMs,
+        });
+        told = true;
+      },
     },
   );
   loop.feed({ t: "load", records, fresh: true });
