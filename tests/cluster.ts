@@ -184,7 +184,7 @@ export class Cluster implements AsyncDisposable {
     for (const stream of [child.stdout, child.stderr]) void this.#collect(node, stream);
     let ended: number | undefined;
     child.status.then((s) => ended = s.code);
-    await eventually(`${node.name} starts`, async () => {
+    const started = eventually(`${node.name} starts`, async () => {
       if (ended !== undefined) throw new Error(`it ended with ${ended}: ${node.output.slice(-2_000)}`);
       const file = parseAgentFile(await Deno.readTextFile(`${node.dataDir}/agent.json`));
       if (!file.ok) return undefined;
@@ -193,6 +193,9 @@ export class Cluster implements AsyncDisposable {
       node.pid = file.value.pid;
       return true;
     }, this.#options.startMs ?? 30_000);
+    await started.catch((error) => {
+      throw new Error(`${error.message}\n--- ${node.name}\n${node.output.slice(-4_000)}`);
+    });
   }
 
   async #collect(node: ClusterNode, stream: ReadableStream<Uint8Array>): Promise<void> {

@@ -14,6 +14,12 @@ const IDLE_MS = 20_000;
 const SETTLE_MS = 60_000;
 const FORM_ROUNDS = 3;
 const MANY = 50;
+/** What joins and idleness cost is measured when the realm has grown to these sizes. */
+const SIZES = [25, MANY];
+/** Joins one after the other of which the mean is taken. */
+const JOINS = 3;
+/** After a join the realm is given this long to take it in. */
+const TAKEN_IN_MS = 2_000;
 /** Nodes that start at the same time: more would only wait for a processor. */
 const STARTING = 2;
 
@@ -97,41 +103,83 @@ async function allAlive(cluster: Cluster, by: readonly ClusterNode[], count: num
   }
 }
 
-/** Fifty nodes on one machine. */
-async function many(site: string): Promise<Figure[]> {
-  const started = performance.now();
-  await using cluster = await Cluster.start({ nodes: 1, startMs: 120_000 });
-  const token = await cluster.invite(MANY - 1);
-  let next = 1;
+/** Lets nodes join, some at a time, until there are `count`. */
+async function grow(cluster: Cluster, token: string, count: number): Promise<void> {
+  let next = cluster.nodes.length;
   await Promise.all(Array.from({ length: STARTING }, async () => {
-    while (next < MANY) {
+    while (next < count) {
       const index = next++;
       await cluster.join(token, `n${index}`, index);
     }
   }));
-  const up = performance.now() - started;
-  await allAlive(cluster, cluster.nodes, MANY);
-  const formed = performance.now() - started;
-  const figures = [
-    note(`${MANY} agents, ${STARTING} starting at a time: all up`, `${(up / 1_000).toFixed(1)} s`),
-    note(`${MANY} agents: each sees all ${MANY} alive`, `${(formed / 1_000).toFixed(1)} s`),
-  ];
+}
+
+/** What each of the nodes that are there spends on one more, the idleness of that time included. */
+async function costOfJoins(cluster: Cluster, token: string): Promise<Figure> {
+  const there = [...cluster.nodes];
+  const before = await Promise.all(there.map((n) => usage(n.pid)));
+  for (let i = 0; i < JOINS; i++) {
+    const index = cluster.nodes.length;
+    await cluster.join(token, `n${index}`, index);
+    await pause(TAKEN_IN_MS);
+  }
+  const after = await Promise.all(there.map((n) => usage(n.pid)));
+  const each = after.map((u, i) => (u.cpuMs - before[i].cpuMs) / JOINS);
+  return note(
+    `processor that a join costs each of ${there.length} agents, median`,
+    `${median(each).toFixed(0)} ms`,
+    `most ${Math.max(...each).toFixed(0)} ms, load ${Deno.loadavg()[0].toFixed(1)}`,
+  );
+}
+
+/** What the agents of a realm cost that nobody asks anything of. */
+async function costOfIdleness(cluster: Cluster): Promise<Figure[]> {
+  const count = cluster.nodes.length;
   await pause(SETTLE_MS);
-  const idle = await measureIdle(cluster.nodes);
-  figures.push(
+  const { cpu, rss } = await measureIdle(cluster.nodes);
+  return [
     atMost(
-      `idle agent of ${MANY}: memory, median`,
-      median(idle.rss),
+      `idle agent of ${count}: memory, median`,
+      median(rss),
       100,
       "MB RSS",
-      `most ${Math.max(...idle.rss).toFixed(0)} MB`,
+      `most ${Math.max(...rss).toFixed(0)} MB`,
     ),
     note(
-      `idle agent of ${MANY}: processor, median`,
-      `${median(idle.cpu).toFixed(2)} %`,
-      `most ${Math.max(...idle.cpu).toFixed(2)} %`,
+      `idle agent of ${count}: processor, median`,
+      `${median(cpu).toFixed(2)} %`,
+      `most ${Math.max(...cpu).toFixed(2)} %`,
     ),
-  );
+  ];
+}
+
+/** Fifty nodes on one machine. */
+async function many(site: string): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  let formingMs = 0;
+  const forming = async (work: () => Promise<unknown>) => {
+    const started = performance.now();
+    await work();
+    formingMs += performance.now() - started;
+  };
+  await using cluster = await Cluster.start({ nodes: 1, startMs: 120_000 });
+  const token = await cluster.invite(MANY - 1);
+  for (const size of SIZES) {
+    await forming(() => grow(cluster, token, size - JOINS));
+    figures.push(await costOfJoins(cluster, token));
+    const up = formingMs;
+    await forming(() => allAlive(cluster, cluster.nodes, size));
+    figures.push(
+      note(
+        `${size} agents: each sees all ${size} alive`,
+        `${(formingMs / 1_000).toFixed(1)} s`,
+        `${STARTING} starting at a time; all but ${JOINS * (SIZES.indexOf(size) + 1)} up after ${
+          (up / 1_000).toFixed(1)
+        } s`,
+      ),
+    );
+    figures.push(...await costOfIdleness(cluster));
+  }
 
   const deployed = performance.now();
   await cluster.realm("deploy", site, "--replicas", "5");
