@@ -44,8 +44,10 @@ Deno.test("gossip reaches everybody in a realm of 24 that hands it on to few", a
   for (let key = 1; key <= 24; key++) nodes.push(stack.use(await realm.start({ key })));
   const ids = nodes.map((n) => n.id);
   for (const node of nodes) node.mesh.setNeighbours(neighboursOf(node.id, ids));
-  await until(() =>
-    nodes.every((n) => neighboursOf(n.id, ids).every((id) => n.events.includes(`connected ${id}`)))
+  await until(
+    () => nodes.every((n) => neighboursOf(n.id, ids).every((id) => n.events.includes(`connected ${id}`))),
+    "connected",
+    30_000,
   );
   const heard = (text: string) => nodes.filter((n) => n.gossip.includes(text)).length;
   // Who subscribes to what is told after the connection stands.
@@ -58,6 +60,7 @@ Deno.test("gossip reaches everybody in a realm of 24 that hands it on to few", a
   await until(
     () => nodes.every((_, i) => heard(`by ${i}`) === nodes.length - 1),
     "every message at every node",
+    30_000,
   );
 });
 
