@@ -19,6 +19,9 @@ export interface LogEntry {
   readonly m?: 1;
 }
 
+/** The log has been stored and its files here go: a reader that is not through goes on with what is stored. */
+export class LogMoved extends Error {}
+
 interface Segment {
   readonly name: string;
   readonly first: number;
@@ -207,7 +210,10 @@ export class JobLog {
     for (const wake of this.#wakes) wake();
   }
 
-  /** Entries after number `after`; then, with `follow`, every new one until the attempt ends or `signal` aborts. */
+  /**
+   * Entries after number `after`; then, with `follow`, every new one until the attempt ends or `signal` aborts. Throws
+   * {@link LogMoved}.
+   */
   async *read(after: number, follow: boolean, signal: AbortSignal): AsyncGenerator<LogEntry> {
     let last = after;
     let wake: (() => void) | undefined;
@@ -247,16 +253,20 @@ export class JobLog {
       yield* this.#memory.slice(Math.max(0, last + 1 - this.#memory[0].n));
       return;
     }
-    for (const { name, last: end } of [...this.#segments]) {
-      if (end <= last) continue;
+    for (const segment of [...this.#segments]) {
+      if (segment.last <= last) continue;
       let text: string;
       try {
-        text = await Deno.readTextFile(`${this.#directory}/${name}`);
+        text = await Deno.readTextFile(`${this.#directory}/${segment.name}`);
       } catch (error) {
-        if (error instanceof Deno.errors.NotFound) continue; // cut meanwhile
-        throw error;
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+        // Either its turn to be cut came meanwhile, or all of them are being removed.
+        if (this.#segments.includes(segment)) throw new LogMoved("the log has been stored");
+        continue;
       }
-      for (const entry of parseEntries(text)) if (entry.n > last) yield entry;
+      // A line that is being written is not there yet.
+      const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+      for (const entry of parseEntries(whole)) if (entry.n > last) yield entry;
     }
   }
 

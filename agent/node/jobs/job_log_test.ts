@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { JobLog, type LogEntry, readStoredLog } from "./job_log.ts";
+import { JobLog, type LogEntry, LogMoved, readStoredLog } from "./job_log.ts";
 
 const encoder = new TextEncoder();
 const chunk = (text: string, stream: "stdout" | "stderr" = "stdout") => ({
@@ -72,6 +72,23 @@ Deno.test("a follower sees each entry once, also when it falls behind what is in
     log.end();
     await following;
     assert.deepEqual(got, Array.from({ length: 15_000 }, (_, i) => i + 1));
+  }));
+
+Deno.test("a reader that is not through when the files go is told so, instead of a gap", () =>
+  withLog(1 << 30, async (log, dir) => {
+    for (let i = 1; i <= 20_000; i++) log.write(chunk(`line ${i} ${"x".repeat(60)}\n`));
+    log.end();
+    const second = [...Deno.readDirSync(dir)].map((e) => e.name).sort()[1];
+    const got: number[] = [];
+    await assert.rejects(async () => {
+      for await (const entry of log.read(0, true, never)) {
+        // As files of a directory go: in any order.
+        if (got.length === 0) Deno.removeSync(`${dir}/${second}`);
+        got.push(entry.n);
+      }
+    }, LogMoved);
+    assert.deepEqual(got, got.map((_, i) => i + 1));
+    assert.equal(got.length, Number(second.slice(0, -4)) - 1);
   }));
 
 Deno.test("past its bound a log loses its middle and never its end", () =>

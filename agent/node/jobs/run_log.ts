@@ -16,7 +16,7 @@ import {
 } from "../../protocol/mod.ts";
 import type { BlobStore } from "../../storage/mod.ts";
 import type { Attempts } from "./attempts.ts";
-import { type LogEntry, readStoredLog } from "./job_log.ts";
+import { type LogEntry, LogMoved, readStoredLog } from "./job_log.ts";
 import { readRemoteLog } from "./log_protocol.ts";
 
 /** Where logs come from. */
@@ -128,7 +128,13 @@ async function* attemptLog(
       ? await world.attempts.logOf(attempt.id, 0, signal)
       : undefined;
     if (local) {
-      yield* pass(local.read(last, follow, signal));
+      try {
+        yield* pass(local.read(last, follow, signal));
+      } catch (error) {
+        if (!(error instanceof LogMoved)) throw error;
+        await world.changed(jobTiming.logRetryMs, signal);
+        continue;
+      }
       // Readers that come while the log is being stored go on with what is stored.
       if (!follow || local.ended) return;
       continue;
