@@ -158,9 +158,46 @@ async function dashboard(): Promise<import("./agent/api/mod.ts").ApiOptions["ass
   );
 }
 
+/** Executes jobs of this machine's user by the engine of nodes, in a directory that goes afterwards. */
+async function withLocalJobs<T>(
+  body: (jobs: import("./agent/node/mod.ts").LocalJobs, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const [{ openLocalJobs }, { createDisk, createHasher }, wasmMod, nativeMod] = await Promise.all([
+    import("./agent/node/jobs/local_jobs.ts"),
+    import("./agent/platform/mod.ts"),
+    import("./agent/runtimes/wasm/mod.ts"),
+    import("./agent/runtimes/native/mod.ts"),
+  ]);
+  const directory = await Deno.makeTempDir({ prefix: "realm-jobs-" });
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  Deno.addSignalListener("SIGINT", interrupt);
+  try {
+    await using wasm = wasmMod.createWasmRuntime({ spawnChild: wasmChildren(wasmMod) });
+    await using native = Deno.build.os === "linux"
+      ? nativeMod.createNativeRuntime({ spawnLauncher: launchers(nativeMod), dataDir: directory })
+      : nativeMod.createUntriedRuntime();
+    const jobs = await openLocalJobs({
+      directory,
+      disk: createDisk(),
+      hasher: createHasher(),
+      native,
+      wasm,
+    });
+    return await body(jobs, stop.signal);
+  } finally {
+    Deno.removeSignalListener("SIGINT", interrupt);
+    await Deno.remove(directory, { recursive: true }).catch(() => {});
+  }
+}
+
 const host: CliHost = {
   version,
   up,
+  withLocalJobs,
+  async workingTreeOf(directory) {
+    return await (await import("./agent/node/git/working_tree.ts")).workingTreeOf(directory);
+  },
   async packageWorld() {
     const { createDisk, createHasher } = await import("./agent/platform/mod.ts");
     return { disk: createDisk(), hasher: createHasher() };

@@ -42,6 +42,22 @@ export const jobCommands: readonly CommandSpec[] = [
     load: async () => (await import("./job_submit.ts")).submit,
   },
   {
+    words: ["job", "run"],
+    args: [file],
+    summary: "Run the jobs of a manifest on this machine, without submitting anything",
+    text:
+      "The same engine and sandbox as on a node, with the files as they are now: where a job takes the git repository that\n" +
+      "the manifest lies in, it gets the present working tree (without what .gitignore names). Jobs run one after the\n" +
+      "other. No node is needed, and no policy asked: the programs are yours.",
+    options: [
+      { name: "job", value: "NAME", summary: "Only this job, and those that it needs" },
+      { name: "shell-on-failure", summary: "When steps fail, open a shell where they ran, in their sandbox" },
+      { name: "out", short: "o", value: "DIR", summary: "Write the artifacts into this directory" },
+    ],
+    examples: [["realm job run ci.toml --shell-on-failure", "try the pipeline before pushing"]],
+    load: async () => (await import("./job_run.ts")).runHere,
+  },
+  {
     words: ["job", "list"],
     args: [{ name: "JOB", optional: true }],
     summary: "Schedules with their next time, and runs of jobs, newest first",

@@ -12,7 +12,7 @@ import {
 } from "../mod.ts";
 
 /** Content that may have to be uploaded. */
-interface Upload {
+export interface Upload {
   readonly digest: string;
   readonly bytes: number;
   /** Its content from this byte on. */
@@ -61,6 +61,9 @@ async function localFile(
   return { digest, bytes, form: tree ? "tar" : "file" };
 }
 
+/** A client, connected when something is asked of the realm. */
+export type LazyClient = () => Promise<RealmClient>;
+
 async function artifact(client: RealmClient, file: JobFile): Promise<FoundFile> {
   const run = await client.run(file.name);
   const found = run.artifacts.find((a) => a.name === file.output);
@@ -80,16 +83,16 @@ async function asset(client: RealmClient, file: JobFile): Promise<FoundFile> {
 /** Resolves everything that the jobs name. Throws naming what is not there; nothing was changed then. */
 export async function findFiles(
   world: PackageWorld,
-  client: RealmClient,
+  client: LazyClient,
   files: readonly JobFile[],
   directory: string,
 ): Promise<FoundFiles> {
   const found = new Map<string, FoundFile>(), uploads: Upload[] = [], notes: string[] = [];
   for (const file of files) {
     const is = file.kind === "asset"
-      ? await asset(client, file)
+      ? await asset(await client(), file)
       : file.kind === "artifact"
-      ? await artifact(client, file)
+      ? await artifact(await client(), file)
       : await localFile(world, file, directory, uploads, notes);
     found.set(fileKey(file), is);
   }

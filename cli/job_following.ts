@@ -81,7 +81,7 @@ export function endLine(i: Invocation, run: RunView): string {
 }
 
 /** Exit code of a set of runs. */
-export const codeOf = (runs: readonly RunView[]): number =>
+export const codeOf = (runs: readonly Pick<RunView, "state">[]): number =>
   runs.every((r) => r.state === "succeeded")
     ? 0
     : runs.some((r) => r.state === "timed_out")

@@ -24,7 +24,9 @@ import { scheduledLine } from "./job_schedule.ts";
 import { readNamed } from "./local_files.ts";
 import { sayInterrupted } from "./storage.ts";
 
-const directoryOf = (file: string): string => file.includes("/") ? file.replace(/\/[^/]*$/, "") || "/" : ".";
+/** Directory that relative paths of a manifest start at. */
+export const directoryOf = (file: string): string =>
+  file.includes("/") ? file.replace(/\/[^/]*$/, "") || "/" : ".";
 
 /** A submission that is ready: its files found, nothing uploaded. */
 export interface PreparedJobs {
@@ -39,7 +41,12 @@ export async function prepareJobs(
   jobs: JobManifest,
   file: string,
 ): Promise<PreparedJobs> {
-  const files = await findFiles(await i.host.packageWorld(), client, filesOf(jobs), directoryOf(file));
+  const files = await findFiles(
+    await i.host.packageWorld(),
+    () => Promise.resolve(client),
+    filesOf(jobs),
+    directoryOf(file),
+  );
   return { wishes: jobWishes(jobs, files.found), files };
 }
 

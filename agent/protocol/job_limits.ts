@@ -103,6 +103,8 @@ export const jobTiming = {
   cancelMs: 60_000,
   /** Time that a program has to end when it is cancelled. */
   graceMs: 2_000,
+  /** A shell where a local run failed: nobody looks at it for longer. */
+  shellMs: 12 * 3_600_000,
   /** A node that declined is not asked again for this long: what made it decline passes soon. */
   declineMs: 500,
   /** A tick about which nobody decided for this long was missed: longer than it takes to notice that a node died. */

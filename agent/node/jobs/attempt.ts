@@ -32,7 +32,7 @@ import type { GitSources } from "../git/git_sources.ts";
 import { checkOutAll } from "./git_inputs.ts";
 import { bringInputs, programFile, programsDirectory } from "./inputs.ts";
 import { JobLog } from "./job_log.ts";
-import { layOut, runSteps } from "./native_steps.ts";
+import { type FailedSteps, layOut, runSteps } from "./native_steps.ts";
 import { keepOutputs, makePlaces } from "./outputs.ts";
 import {
   type GivenSecrets,
@@ -70,6 +70,8 @@ export interface AttemptWorld {
   /** Repositories as inputs. */
   readonly git: Pick<GitSources, "resolve" | "checkOut">;
   report(run: string, status: AttemptStatus): void;
+  /** Called when steps failed; their files stay until it resolves. */
+  failed?(steps: FailedSteps): Promise<void>;
   now(): number;
 }
 

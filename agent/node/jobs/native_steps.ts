@@ -26,6 +26,11 @@ export interface StepsEnd {
   readonly level: SandboxLevel;
 }
 
+/** Steps that failed: how to start another program where they ran. */
+export interface FailedSteps {
+  readonly program: ProgramSpec;
+}
+
 /** Lays out what a native run finds besides its inputs: its program, and where it starts. */
 export async function layOut(world: AttemptWorld, { spec }: AttemptOrder, root: string): Promise<void> {
   const { disk, store } = world;
@@ -78,6 +83,10 @@ export async function runSteps(
     if (!step.go_on || exit.reason !== "exited") break;
     at.note(`step ${step.name ?? i + 1} exited with code ${exit.code}; the next goes on`);
     end = { ...end, exit: { ...end.exit, code: 0, message: "" } };
+  }
+  const failed = end!.exit.reason !== "exited" || end!.exit.code !== 0;
+  if (failed && !signal.aborted) {
+    await world.failed?.({ program: programSpec(native, at, [], spec.timeout_ms) });
   }
   return end!;
 }

@@ -1,0 +1,163 @@
+/**
+ * Runs of jobs on this machine without a realm: the same engine, runtimes and sandbox as on a node, in a directory that
+ * goes afterwards. Nothing is submitted, no policy is asked: who calls it runs programs of their own.
+ */
+import type { AttemptOrder, OrderedInput } from "../../core/mod.ts";
+import type { Disk, Hasher, LogChunk } from "../../ports.ts";
+import {
+  type Artifact,
+  type AttemptReport,
+  type AttemptStatus,
+  type Digest,
+  isEnd,
+  type JobRunSpec,
+  jobTiming,
+  RealmError,
+  type RunEnd,
+} from "../../protocol/mod.ts";
+import type { ProgramRuntime, Runtime } from "../../runtimes/mod.ts";
+import { openBlobStore } from "../../storage/mod.ts";
+import { GitSources } from "../git/git_sources.ts";
+import { Attempt, type AttemptWorld } from "./attempt.ts";
+import type { FailedSteps } from "./native_steps.ts";
+
+/** What runs here are made of. */
+export interface LocalJobsOptions {
+  /** Absolute; of this alone. */
+  readonly directory: string;
+  readonly disk: Disk;
+  readonly hasher: Hasher;
+  readonly native: ProgramRuntime;
+  readonly wasm: Runtime;
+}
+
+/** How a run ended. */
+export interface LocalEnd {
+  readonly state: RunEnd;
+  readonly reason: string;
+  readonly report?: AttemptReport;
+  readonly artifacts: readonly Artifact[];
+  readonly commits?: Readonly<Record<string, string>>;
+}
+
+/** What {@link LocalJobs.run} tells on the way. */
+export interface LocalWatch {
+  onEntry(stream: "stdout" | "stderr" | "system", text: string, more: boolean): void;
+  /** A native run's steps failed; its files stay until this resolves. The shell ends when `stdin` does. */
+  onFailed?(
+    shell: (stdin: ReadableStream<Uint8Array>, onLog: (chunk: LogChunk) => void) => Promise<void>,
+  ): Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/** See the module's text. */
+export interface LocalJobs {
+  /** Keeps content for runs to come. */
+  write(content: ReadableStream<Uint8Array>): Promise<{ digest: Digest; size: number }>;
+  /** Content of an artifact. */
+  read(digest: Digest): ReadableStream<Uint8Array>;
+  /** Executes one run to its end. What it takes from other jobs must have been run before. */
+  run(spec: JobRunSpec, watch: LocalWatch): Promise<LocalEnd>;
+}
+
+const STREAMS = { o: "stdout", e: "stderr", s: "system" } as const;
+/** Submitter and node of runs that have none. */
+const NOBODY = "local";
+
+/** Opens the store of local runs. */
+export async function openLocalJobs(options: LocalJobsOptions): Promise<LocalJobs> {
+  const { directory, disk, hasher, native, wasm } = options;
+  const quiet = () => {};
+  const store = await openBlobStore({
+    disk,
+    hasher,
+    directory: `${directory}/blobs`,
+    now: Date.now,
+    log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+    quotaBytes: () => Number.MAX_SAFE_INTEGER,
+  });
+  const git = new GitSources(disk, `${directory}/cache/git`);
+  const made = new Map<string, readonly Artifact[]>();
+  let count = 0;
+  return {
+    write: (content) => store.write(content),
+    read: (digest) => store.read(digest),
+    async run(spec, watch) {
+      const order = orderOf(spec, made, ++count);
+      let last: AttemptStatus | undefined;
+      const world: AttemptWorld = {
+        dataDir: directory,
+        disk,
+        store,
+        git,
+        fetch: () => Promise.reject(new RealmError("not_found", "it was not kept")),
+        startProgram: (_order, program, onLog, signal) => native.start(program, onLog, signal),
+        startRun: (run, onLog, signal) => wasm.start(run, onLog, signal),
+        report: (_run, status) => last = status,
+        now: Date.now,
+        ...(watch.onFailed
+          ? { failed: (steps) => watch.onFailed!((stdin, onLog) => shellIn(native, steps, stdin, onLog)) }
+          : {}),
+      };
+      const attempt = new Attempt(order, world);
+      const stop = () => attempt.stop("cancelled", "interrupted");
+      watch.signal.addEventListener("abort", stop, { once: true });
+      if (watch.signal.aborted) stop();
+      const told = (async () => {
+        for await (const entry of attempt.log.read(0, true, new AbortController().signal)) {
+          watch.onEntry(STREAMS[entry.s], entry.t, entry.m === 1);
+        }
+      })();
+      await attempt.reported;
+      await told;
+      await attempt.ended;
+      watch.signal.removeEventListener("abort", stop);
+      const state = last && isEnd(last.state) ? last.state : "failed";
+      if (state === "succeeded" && !made.has(spec.job)) made.set(spec.job, last!.artifacts);
+      return {
+        state,
+        reason: last?.reason ?? "",
+        artifacts: last?.artifacts ?? [],
+        ...(last?.report ? { report: last.report } : {}),
+        ...(last?.commits ? { commits: last.commits } : {}),
+      };
+    },
+  };
+}
+
+function orderOf(spec: JobRunSpec, made: ReadonlyMap<string, readonly Artifact[]>, n: number): AttemptOrder {
+  const inputs = spec.inputs.map((input): OrderedInput => {
+    const { mount } = input;
+    if (input.from === "git") return { git: input, mount };
+    if (input.from === "blob") {
+      const { digest, bytes, form } = input;
+      return { digest, bytes, form, mount, readOnly: input.read_only };
+    }
+    const found = made.get(input.job)?.find((a) => a.name === input.output);
+    if (!found) return { missing: `${input.output} of ${input.job}`, mount };
+    return { digest: found.digest, bytes: found.bytes, form: found.form, mount, readOnly: false };
+  });
+  const run = `${spec.job}-local`;
+  return { attempt: `${run}-${n}`, run, number: 1, epoch: 1, spec, by: NOBODY, via: NOBODY, inputs };
+}
+
+/** A shell in the files and the sandbox of steps that failed. */
+async function shellIn(
+  native: ProgramRuntime,
+  { program }: FailedSteps,
+  stdin: ReadableStream<Uint8Array>,
+  onLog: (chunk: LogChunk) => void,
+): Promise<void> {
+  const shell = await native.start(
+    {
+      ...program,
+      id: `${program.id}-shell`,
+      argv: ["/bin/sh", "-i"],
+      env: { ...program.env, PS1: "job$ " },
+      timeoutMs: jobTiming.shellMs,
+      stdin,
+    },
+    onLog,
+  );
+  await shell.exit;
+}
