@@ -183,6 +183,7 @@ async function withLocalJobs<T>(
       hasher: createHasher(),
       native,
       wasm,
+      variable: (name) => Deno.env.get(name),
     });
     return await body(jobs, stop.signal);
   } finally {

@@ -87,6 +87,7 @@ export {
 export type { Overlap, ScheduleTiming } from "./agent/protocol/job_schedule.ts";
 export type { AttemptView, RunLogView, RunView, ScheduleView, TickView } from "./agent/protocol/job_views.ts";
 export type * from "./agent/protocol/job_written.ts";
+export { type ImportedWorkflow, importWorkflow } from "./agent/protocol/workflow_import.ts";
 export { type Delegation, formatDelegation, parseDelegation } from "./agent/protocol/delegation.ts";
 export { type GitAddress, parseGitAddress } from "./agent/protocol/git_address.ts";
 export { fromBase64Url, toBase64Url, toHex, utf8 } from "./agent/protocol/encoding.ts";

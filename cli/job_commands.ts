@@ -58,6 +58,23 @@ export const jobCommands: readonly CommandSpec[] = [
     load: async () => (await import("./job_run.ts")).runHere,
   },
   {
+    words: ["job", "import"],
+    args: [file],
+    summary: "Make a manifest of a workflow of GitHub, Gitea or Forgejo Actions",
+    text:
+      "Prints the manifest, and on standard error whatever could not be converted, with its place. Checkouts take the\n" +
+      "repository that the file lies in, or the one of --git.",
+    options: [
+      { name: "git", value: "ADDRESS", summary: "The repository that checkouts take" },
+      { name: "out", short: "o", value: "FILE", summary: "Write the manifest to this file" },
+    ],
+    examples: [[
+      "realm job import .github/workflows/ci.yml -o ci.toml",
+      "then try it: realm job run ci.toml",
+    ]],
+    load: async () => (await import("./job_import.ts")).importFile,
+  },
+  {
     words: ["job", "list"],
     args: [{ name: "JOB", optional: true }],
     summary: "Schedules with their next time, and runs of jobs, newest first",

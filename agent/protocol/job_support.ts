@@ -70,24 +70,14 @@ export function unsupportedKeys(job: WrittenJob, place: KeyPath): readonly DataP
     if (problems.some((p) => p.path.join() === [...place, path[0]].join())) continue;
     problems.push({ path: [...place, ...path], message: MESSAGE, hint: hint ?? "remove it" });
   }
-  (job.data?.inputs ?? []).forEach(({ credential }, i) => {
-    if (credential === undefined) return;
-    const path = [...place, "data", "inputs", i, "credential"];
-    problems.push({
-      path,
-      message: MESSAGE,
-      hint: "remove it: repositories that are open to all can be fetched",
-    });
-  });
   return problems;
 }
 
 /** What is not carried out yet, as lines of a reference. */
 export function jobSupport(): readonly string[] {
-  const lines = GAPS.map(({ path, when, hint, but }) => {
+  return GAPS.map(({ path, when, hint, but }) => {
     const name = path.length === 1 ? `\`[${path[0]}]\`` : `\`${path[1]}\` in \`[${path[0]}]\``;
     const key = but ? `${name} of jobs that are not ${but.join(" or ")}` : name;
     return hint ? `${key}: ${hint}` : when ? `${key}, but for its default` : key;
   });
-  return [...lines, "`credential` of inputs by `git`"];
 }

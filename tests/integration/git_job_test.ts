@@ -144,3 +144,27 @@ test("a node without git is passed over, which 'why' tells", async () => {
     await Deno.remove(tools, { recursive: true });
   }
 });
+
+test("a private repository is opened by a secret, which neither log nor checkout shows", async () => {
+  await using cluster = await Cluster.start({ nodes: 1 });
+  const [node] = cluster.nodes;
+  await cluster.realm("policy", "set", "allow_native_execution=true");
+  await repository(`${cluster.root}/repos/app`, SOURCE);
+  await using server = serveGit(`${cluster.root}/repos`, { password: "git:t0p-s3cret-token" });
+  await Deno.writeTextFile(`${cluster.root}/token`, "t0p-s3cret-token");
+  await cluster.realm("secret", "set", "forge", "--file", `${cluster.root}/token`);
+  const path = `${cluster.root}/build.toml`;
+  const step = "if grep -rqs t0p-s3cret .git /tmp || env | grep -q t0p; then echo seen; fi; ls";
+  await Deno.writeTextFile(
+    path,
+    manifest(`{ git = "${server.url}/app", credential = "forge", mount = "/src" }`, step),
+  );
+  const ran = await cluster.run(["job", "submit", path]);
+  assert.equal(ran.code, 0, ran.stderr);
+  assert.equal(ran.stdout, "Makefile\ncheck.sh\nmain.c\n");
+  await Deno.writeTextFile(path, manifest(`{ git = "${server.url}/app", mount = "/src" }`, "ls"));
+  const { runs: [run] } = JSON.parse(
+    (await cluster.run(["job", "submit", path, "--detach", "--json"])).stdout,
+  );
+  assert.equal((await ended(node, cluster, run)).state, "failed");
+});

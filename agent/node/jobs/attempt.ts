@@ -41,6 +41,7 @@ import {
   SECRETS_MOUNT,
   secretsOfSubmitter,
   type SecretsRoots,
+  useSecret,
 } from "./run_secrets.ts";
 
 /** What an attempt needs of its node. */
@@ -203,7 +204,8 @@ export class Attempt {
       this.#fetched = await bringInputs(world, order, this.#root, signal, (done, total) => {
         if (!signal.aborted) this.#tell("preparing", { done, total });
       });
-      await checkOutAll(world.git, order, this.#root, signal, (commits) => {
+      const open = (name: string) => useSecret(world, order, this.log, name);
+      await checkOutAll(world.git, order, open, this.#root, signal, (commits) => {
         this.#commits = commits;
         this.#tell("preparing");
       });

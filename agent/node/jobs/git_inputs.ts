@@ -3,21 +3,14 @@ import type { AttemptOrder } from "../../core/mod.ts";
 import { type GitInput, RealmError } from "../../protocol/mod.ts";
 import type { GitSources, GitWish } from "../git/git_sources.ts";
 
-/** What is asked of a repository. */
-function wishOf({ url, ref, depth, submodules, credential }: GitInput): GitWish {
-  if (credential !== undefined) {
-    throw new RealmError("unavailable", `this version does not give the secret ${credential} to git`);
-  }
-  return { url, ref, depth, submodules };
-}
-
 /**
- * Checks everything out below `root`. `onResolved` is told all commits by mount, once, when all are known. Throws naming
+ * Checks everything out below `root`; `openSecret` gives the secret that an input names. `onResolved` is told all commits by mount, once, when all are known. Throws naming
  * the input that cannot be had, and why.
  */
 export async function checkOutAll(
   git: Pick<GitSources, "resolve" | "checkOut">,
   order: AttemptOrder,
+  openSecret: (name: string) => Uint8Array,
   root: string,
   signal: AbortSignal,
   onResolved: (commits: Readonly<Record<string, string>>) => void,
@@ -34,6 +27,15 @@ export async function checkOutAll(
       });
     }
   };
+  const wishOf = ({ url, ref, depth, submodules, credential }: GitInput): GitWish => ({
+    url,
+    ref,
+    depth,
+    submodules,
+    ...(credential === undefined
+      ? {}
+      : { credential: new TextDecoder().decode(openSecret(credential)), credentialName: credential }),
+  });
   const commits: Record<string, string> = {};
   for (const input of inputs) {
     commits[input.mount] = input.commit ?? await of(input.mount, () => git.resolve(wishOf(input), signal));

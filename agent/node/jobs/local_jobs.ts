@@ -19,6 +19,7 @@ import type { ProgramRuntime, Runtime } from "../../runtimes/mod.ts";
 import { openBlobStore } from "../../storage/mod.ts";
 import { GitSources } from "../git/git_sources.ts";
 import { Attempt, type AttemptWorld } from "./attempt.ts";
+import { chooseSecretsRoots } from "./run_secrets.ts";
 import type { FailedSteps } from "./native_steps.ts";
 
 /** What runs here are made of. */
@@ -29,6 +30,8 @@ export interface LocalJobsOptions {
   readonly hasher: Hasher;
   readonly native: ProgramRuntime;
   readonly wasm: Runtime;
+  /** A variable of whoever runs them. */
+  variable(name: string): string | undefined;
 }
 
 /** How a run ended. */
@@ -90,6 +93,8 @@ export async function openLocalJobs(options: LocalJobsOptions): Promise<LocalJob
         disk,
         store,
         git,
+        secretsRoots: chooseSecretsRoots(directory),
+        openSecret: (name) => secretHere(name, options.variable),
         fetch: () => Promise.reject(new RealmError("not_found", "it was not kept")),
         startProgram: (_order, program, onLog, signal) => native.start(program, onLog, signal),
         startRun: (run, onLog, signal) => wasm.start(run, onLog, signal),
@@ -139,6 +144,17 @@ function orderOf(spec: JobRunSpec, made: ReadonlyMap<string, readonly Artifact[]
   });
   const run = `${spec.job}-local`;
   return { attempt: `${run}-${n}`, run, number: 1, epoch: 1, spec, by: NOBODY, via: NOBODY, inputs };
+}
+
+/** A secret, which is a variable of whoever runs the job: those of a realm never leave its nodes. */
+function secretHere(name: string, variable: LocalJobsOptions["variable"]): Uint8Array {
+  const wanted = name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_");
+  const value = variable(wanted);
+  if (value !== undefined && value !== "") return new TextEncoder().encode(value);
+  throw new RealmError(
+    "unavailable",
+    `the secret ${name} is not here; secrets stay on their nodes: set the variable ${wanted} for a local run`,
+  );
 }
 
 /** A shell in the files and the sandbox of steps that failed. */
