@@ -1,9 +1,9 @@
 /** `realm job run`: the jobs of a manifest on this machine, from the present working tree, without submitting them. */
 import {
   filesOf,
-  jobWishes,
   type JobManifest,
   type JobRunSpec,
+  jobWishes,
   parseGitAddress,
   parseRealmManifest,
   RealmError,
