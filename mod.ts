@@ -158,7 +158,9 @@ export {
   type NodeWish,
   parseRealmManifest,
   type PinWish,
+  type PolicyTable,
   type RealmManifest,
+  type SecretTable,
 } from "./agent/protocol/realm_manifest.ts";
 export {
   type CreatedPackage,
@@ -181,6 +183,7 @@ export { limits, timing } from "./agent/protocol/limits.ts";
 export {
   type NetworkReach,
   type Policy,
+  policyChoices,
   type PolicyRule,
   policyRules,
   type PolicySettings,

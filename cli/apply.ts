@@ -14,7 +14,7 @@ import { carryOut, planText } from "./deploy.ts";
 import { followScale } from "./following.ts";
 import { carryOutJobs, jobsText, type PreparedJobs, prepareJobs } from "./job_submit.ts";
 import { duration, flag, type Handler, type Invocation } from "./invocation.ts";
-import { readNamed } from "./local_files.ts";
+import { readNamed, readNamedBytes } from "./local_files.ts";
 
 /** Jobs to run, after everything else. */
 interface JobsStep {
@@ -36,6 +36,7 @@ async function stepsOf(
   const { jobs, ...others } = manifest;
   const steps = await manifestSteps(client, { ...others, jobs: [] }, {
     open: (path) => readPackage(world, path.startsWith("/") ? path : `${directoryOf(file)}/${path}`),
+    readFile: (path) => readNamedBytes(path.startsWith("/") ? path : `${directoryOf(file)}/${path}`),
     credentials: () => signingCredentials(i),
   });
   if (jobs.length === 0) return steps;

@@ -200,7 +200,7 @@ export const workCommands: readonly CommandSpec[] = [
   {
     words: ["apply"],
     args: [{ name: "FILE", kind: "file", many: true }],
-    summary: "Apply TOML manifests: [app], [job], [[jobs]], [node], [key], [pin]",
+    summary: "Apply TOML manifests: [app], [job], [[jobs]], [node], [key], [pin], [policy], [secret]",
     text: "A manifest with an unknown key or a wrong value is refused whole, with file, line and key.",
     options: [{ name: "plan", summary: "Show what would change; change nothing" }, detach, timeout],
     examples: [["realm apply realm.toml --plan", "what would change"]],

@@ -8,10 +8,21 @@ import { RealmError } from "../protocol/errors.ts";
 import { sealGrant } from "../protocol/grant.ts";
 import { isDigest, shortId } from "../protocol/identity.ts";
 import { type AppManifest, appSpecOf } from "../protocol/package_manifest.ts";
-import type { AppWish, KeyWish, NodeWish, PinWish, RealmManifest } from "../protocol/realm_manifest.ts";
+import type { PolicyRule } from "../protocol/policy.ts";
+import type {
+  AppWish,
+  KeyWish,
+  NodeWish,
+  PinWish,
+  PolicyTable,
+  RealmManifest,
+  SecretTable,
+} from "../protocol/realm_manifest.ts";
+import { describeScope } from "../protocol/secret.ts";
 import type { AppView, NodeView, PlanView, SubmittedView } from "../protocol/views.ts";
 import type { Credentials, RealmClient } from "./client.ts";
 import { readRealmPackage } from "./realm_package.ts";
+import { checkSecret, sealSecret } from "./secret_sealing.ts";
 
 /** One step, which says in words what it does. */
 export type ManifestStep =
@@ -35,7 +46,9 @@ export type ManifestStep =
 export interface StepSources {
   /** Opens the package at a path of the manifest. */
   open(path: string): Promise<PackageReader>;
-  /** Signs grants. */
+  /** Content of a file that a manifest names; absent where no file can be read. */
+  readFile?(path: string): Promise<Uint8Array>;
+  /** Signs grants, and tells for which realm secrets are sealed. */
   credentials(): Credentials | Promise<Credentials>;
 }
 
@@ -137,8 +150,59 @@ function commandStep<K extends CommandKind>(
   return { kind: "command", says, run: async () => await client.command(kind, await body()) };
 }
 
+async function policySteps(client: RealmClient, { node, rules }: PolicyTable): Promise<ManifestStep[]> {
+  const view = await client.policy();
+  const at = node === undefined ? undefined : view.nodes.find((n) => n.node === node);
+  if (node !== undefined && !at) {
+    throw new RealmError("not_found", `no member ${node}; see 'realm node list'`);
+  }
+  const stands = at ? at.own : view.realm;
+  return (Object.keys(rules) as PolicyRule[]).flatMap((rule) => {
+    const value = rules[rule]!;
+    if (JSON.stringify(stands[rule]) === JSON.stringify(value)) return [];
+    const says = `${rule} = ${String(value) || "(none)"} ${at ? `on ${at.name}` : "in the realm"}`;
+    const body = { rule, value, ...(node === undefined ? {} : { node }) };
+    return [commandStep(client, says, "policy.set", () => body)];
+  });
+}
+
+async function secretSteps(
+  client: RealmClient,
+  { name, scope, valueFile }: SecretTable,
+  sources: StepSources,
+): Promise<ManifestStep[]> {
+  const says = `the secret ${name} is for ${describeScope(scope)}`;
+  if (valueFile !== undefined) {
+    if (!sources.readFile) {
+      throw new RealmError(
+        "bad_manifest",
+        `the value of the secret ${name} is in a file of your machine: use 'realm apply', or set it on the ` +
+          "page Secrets and leave `value_file` out",
+      );
+    }
+    const value = await sources.readFile(valueFile);
+    checkSecret(name, value);
+    return [commandStep(client, `set ${says}`, "secret.set", async () => {
+      const { realm } = await sources.credentials();
+      return await sealSecret({ name, value, scope }, realm, await client.secretRecipients(scope.tags));
+    })];
+  }
+  const known = (await client.secrets()).find((s) => s.name === name);
+  if (!known) {
+    throw new RealmError(
+      "not_found",
+      `there is no secret ${name}; set its value by 'realm secret set ${name}', or name a \`value_file\``,
+    );
+  }
+  const same = (["jobs", "branches", "tags"] as const).every((part) =>
+    sameWords(known.scope[part], scope[part])
+  );
+  const body = { name, version: known.version, scope };
+  return same ? [] : [commandStep(client, says, "secret.scope", () => body)];
+}
+
 /**
- * The steps of a manifest, in the order in which they are taken: nodes, keys, pins, apps. Changes nothing. Fails as
+ * The steps of a manifest, in the order in which they are taken: nodes, policies, keys, pins, secrets, apps. Changes nothing. Fails as
  * the client and {@link StepSources.open} do, and with `not_found` for what a wish names and the realm lacks.
  */
 export async function manifestSteps(
@@ -154,8 +218,10 @@ export async function manifestSteps(
   }
   const steps: ManifestStep[] = [];
   for (const wish of manifest.nodes) steps.push(...await nodeSteps(client, wish));
+  for (const wish of manifest.policies) steps.push(...await policySteps(client, wish));
   for (const wish of manifest.keys) steps.push(keyStep(client, wish, sources));
   for (const wish of manifest.pins) steps.push(...await pinSteps(client, wish));
+  for (const wish of manifest.secrets) steps.push(...await secretSteps(client, wish, sources));
   for (const wish of manifest.apps) steps.push(...await appStep(client, wish, sources));
   return steps;
 }

@@ -1,4 +1,5 @@
 /** Setting secrets: values are sealed here, on the setter's machine, so that no API ever sees one. */
+import { toHex } from "../protocol/encoding.ts";
 import { RealmError } from "../protocol/errors.ts";
 import type { RealmId } from "../protocol/identity.ts";
 import {
@@ -38,7 +39,7 @@ export async function sealSecret(
   // Loaded when needed: the curves take longer to load than most commands take.
   const { encryptValue, sealKey } = await import("../protocol/secret_box.ts");
   const random = (n: number) => crypto.getRandomValues(new Uint8Array(n));
-  const version = random(16).toHex();
+  const version = toHex(random(16));
   const place = { realm, name, version };
   const key = random(32);
   try {

@@ -520,7 +520,7 @@ export const commandLines: { readonly [K in CommandKind]: readonly string[] } = 
   "node.cordon": ["node cordon", "apply"],
   "node.uncordon": ["node uncordon", "apply"],
   "node.drain": ["node drain", "apply"],
-  "policy.set": ["policy set"],
+  "policy.set": ["policy set", "apply"],
   "secret.set": ["secret set", "apply"],
   "secret.scope": ["secret scope", "apply"],
   "secret.remove": ["secret remove"],

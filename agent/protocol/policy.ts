@@ -93,6 +93,12 @@ export function readPolicyValue(rule: PolicyRule, text: string): Result<PolicyWi
   return parsed.success ? ok(parsed.output) : refuse("usage", `${rule} takes ${parsed.issues[0].message}`);
 }
 
+/** The values that a rule can have, as texts; `undefined`: any text that {@link readPolicyValue} takes. */
+export function policyChoices(rule: PolicyRule): readonly string[] | undefined {
+  const schema = policySchemas[rule] as v.GenericSchema & { readonly options?: readonly string[] };
+  return schema.type === "boolean" ? ["false", "true"] : schema.options;
+}
+
 /** Schema of {@link PolicyWish}. */
 export const PolicyWishSchema = v.pipe(
   v.strictObject({

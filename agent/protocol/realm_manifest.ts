@@ -20,6 +20,8 @@ import { jobTableNames, jobTables, PipelineSchema } from "./job_schema.ts";
 import { unsupportedKeys } from "./job_support.ts";
 import type { WrittenJob } from "./job_written.ts";
 import { limits } from "./limits.ts";
+import { policyRules, policySchemas, type PolicySettings } from "./policy.ts";
+import { SecretNameSchema, type SecretScope, SecretScopeSchema } from "./secret.ts";
 import { type DataProblem, keysAt, type KnownKey } from "./schema_problems.ts";
 import { parseToml, type TomlResult } from "./toml.ts";
 import type { KeyPath } from "./toml_positions.ts";
@@ -69,6 +71,23 @@ export interface PinWish {
   readonly tags: readonly string[];
 }
 
+/** Set rules of what nodes may run. */
+export interface PolicyTable {
+  /** Only this node; absent: all. */
+  readonly node?: NodeId | undefined;
+  /** Rules and their values. */
+  readonly rules: PolicySettings;
+}
+/** Set a secret, or say what it is for. */
+export interface SecretTable {
+  /** Its name. */
+  readonly name: string;
+  /** What it is for. */
+  readonly scope: SecretScope;
+  /** File that has its value, relative to the manifest; absent: the value stays. */
+  readonly valueFile?: string | undefined;
+}
+
 /** A realm manifest, checked. Lists keep the order of the text. */
 export interface RealmManifest {
   /** Apps to deploy. */
@@ -79,6 +98,10 @@ export interface RealmManifest {
   readonly keys: readonly KeyWish[];
   /** Blobs to keep. */
   readonly pins: readonly PinWish[];
+  /** Rules to set. */
+  readonly policies: readonly PolicyTable[];
+  /** Secrets to set, or to be for something else. */
+  readonly secrets: readonly SecretTable[];
   /** Jobs to run: one of [job], or a pipeline of [[jobs]]. */
   readonly jobs: JobManifest;
 }
@@ -160,8 +183,22 @@ const Pin = v.strictObject({
   tags: v.optional(selector, []),
 });
 
+const PolicyRules = v.strictObject({
+  node: v.optional(NodeIdSchema),
+  ...v.partial(v.strictObject(policySchemas)).entries,
+});
+const Secret = v.strictObject({
+  name: SecretNameSchema,
+  jobs: v.optional(SecretScopeSchema.entries.jobs, []),
+  branches: v.optional(SecretScopeSchema.entries.branches, []),
+  tags: v.optional(SecretScopeSchema.entries.tags, []),
+  value_file: v.optional(
+    v.pipe(v.string("the path of a file"), v.nonEmpty("the path of a file"), v.maxLength(4_096, "a path")),
+  ),
+});
+
 /** Tables of the specification that this version does not take yet. */
-const RESERVED = ["upgrade", "policy", "volume", "secret", "alert"] as const;
+const RESERVED = ["upgrade", "volume", "alert"] as const;
 
 /** A realm manifest as written. */
 export const RealmManifestSchema = v.strictObject({
@@ -169,14 +206,14 @@ export const RealmManifestSchema = v.strictObject({
   node: tables(Node),
   key: tables(Key),
   pin: tables(Pin),
+  policy: tables(PolicyRules),
+  secret: tables(Secret),
   ...jobTables,
   job: v.optional(jobTables.job),
   runtime: v.optional(jobTables.runtime),
   jobs: v.optional(PipelineSchema),
   upgrade: v.optional(v.unknown()),
-  policy: v.optional(v.unknown()),
   volume: v.optional(v.unknown()),
-  secret: v.optional(v.unknown()),
   alert: v.optional(v.unknown()),
 });
 type Written = v.InferOutput<typeof RealmManifestSchema>;
@@ -228,7 +265,7 @@ function problemsOf(m: Written): readonly DataProblem[] {
     if (m[name] !== undefined) report([name], "is not supported by this version", "remove the table");
   }
   if (Object.values(m).every((table) => table === undefined || listOf(table).length === 0)) {
-    report([], "has no table", "write [app], [job], [node], [key] or [pin]");
+    report([], "has no table", "write [app], [job], [node], [key], [pin], [policy] or [secret]");
   }
   checkJobs(m, report);
   const jobs = jobsOf(m);
@@ -245,6 +282,13 @@ function problemsOf(m: Written): readonly DataProblem[] {
     (app, path) =>
       once([...path, app.name === undefined ? "package" : "name"], "app", app.name ?? app.package),
   );
+  eachTable("secret", m.secret, (secret, path) => once([...path, "name"], "secret", secret.name));
+  eachTable("policy", m.policy, ({ node, ...rules }, path) => {
+    for (const rule of Object.keys(rules)) once([...path, rule], `rule ${rule} of`, node ?? "the realm");
+    if (Object.keys(rules).length === 0) {
+      report(path, "sets no rule", `there are ${Object.keys(policyRules).join(", ")}`);
+    }
+  });
   eachTable("pin", m.pin, (pin, path) => once([...path, "digest"], "blob", pin.digest));
   eachTable("node", m.node, (node, path) => {
     once([...path, "node"], "node", node.node);
@@ -305,6 +349,15 @@ export function parseRealmManifest(
       nodes: listOf(m.node),
       keys: listOf(m.key).map(keyOf),
       pins: listOf(m.pin),
+      policies: listOf(m.policy).map(({ node, ...rules }) => ({
+        ...(node === undefined ? {} : { node }),
+        rules,
+      })),
+      secrets: listOf(m.secret).map(({ name, jobs, branches, tags, value_file: valueFile }) => ({
+        name,
+        scope: { jobs, branches, tags },
+        ...(valueFile === undefined ? {} : { valueFile }),
+      })),
       jobs: jobsOf(m).map((j) => j.job),
     },
   };

@@ -43,6 +43,8 @@ digest = "${DIGEST}"
     nodes: [{ node: NODE, tags: ["production"] }],
     keys: [{ key: KEY, role: "operator", until: Date.UTC(2027, 0, 31) }],
     pins: [{ digest: DIGEST, copies: 2, tags: [] }],
+    policies: [],
+    secrets: [],
     jobs: [],
   });
 });
@@ -69,8 +71,8 @@ const refused: readonly (readonly [name: string, text: string, expected: string]
   ["an unknown table", "[ap]\n", "realm.toml:1: `ap`: unknown key; did you mean `app`?"],
   [
     "a table of a later version",
-    "[policy]\nrun = 1\n",
-    "realm.toml:1: `policy`: is not supported by this version; remove the table",
+    "[alert]\nrun = 1\n",
+    "realm.toml:1: `alert`: is not supported by this version; remove the table",
   ],
   [
     "a misspelt key in one of many",
