@@ -44,7 +44,11 @@ Deno.test("[secret] is refused where there is neither a value nor a file to read
     const [text, message, withFiles] of [
       ['[secret]\nname = "other"\n', /there is no secret other; set its value/, true],
       ['[secret]\nname = "token"\nvalue_file = "x"\n', /is in a file of your machine/, false],
-      ['[secret]\nname = "token"\nvalue = "x"\n', /`secret.value`: unknown key; valid here: .*`value_file`/, true],
+      [
+        '[secret]\nname = "token"\nvalue = "x"\n',
+        /`secret.value`: unknown key; valid here: .*`value_file`/,
+        true,
+      ],
       ['[secret]\nname = "a b"\n', /letters, digits/, true],
       ['[secret]\nname = "token"\njobs = ["a b"]\n', /a name, in which \*/, true],
       ['[[secret]]\nname = "a"\n[[secret]]\nname = "a"\n', /second wish for this secret/, true],

@@ -1,4 +1,5 @@
 /** An agent in memory whose every free text wants to be more than a text. */
+import { defaultPolicy } from "../../agent/protocol/mod.ts";
 import { keyIdOf } from "../../mod.ts";
 import {
   createFakeAgent,
@@ -7,6 +8,7 @@ import {
   testApp,
   testNode,
   testRun,
+  testSecret,
   testSigner,
 } from "../fake_agent.ts";
 
@@ -78,6 +80,17 @@ export function hostileAgent(): { readonly agent: FakeAgent; readonly digest: st
     });
     agent.runViews.set(run.id, run);
   }
+  agent.secretViews.clear();
+  const named = HOSTILE.map((name) => ({ node: agent.self, name }));
+  for (const name of HOSTILE) {
+    const scope = { jobs: [IMG], branches: [...HOSTILE], tags: [IMG] };
+    const exposed = named.map((n) => ({ ...n, why: "removed" as const }));
+    agent.secretViews.set(
+      name,
+      testSecret(name, { scope, exposed, holders: named, waiting: named, runs: [...HOSTILE], version: text }),
+    );
+  }
+  const hostileRules = { ...defaultPolicy, native_read: [...HOSTILE] };
   const status = agent.status();
   const findings = HOSTILE.map((h) => ({ subject: h, state: "missing" as const, detail: h, fix: h }));
   const revisions = HOSTILE.map((version, i) => ({
@@ -97,6 +110,11 @@ export function hostileAgent(): { readonly agent: FakeAgent; readonly digest: st
       status: () => ({
         ...status,
         problems: HOSTILE.map((what) => ({ what, why: text, fix: `realm why ${IMG}` })),
+      }),
+      policy: () => ({
+        realm: hostileRules,
+        defaults: hostileRules,
+        nodes: named.map((n) => ({ ...n, own: hostileRules, file: hostileRules, effective: hostileRules })),
       }),
       keys: () => [
         { key: realm, role: "owner", name: text },

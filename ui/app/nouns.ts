@@ -8,6 +8,8 @@ export const nouns = [
   "storage",
   "audit",
   "keys",
+  "secrets",
+  "policies",
   "apply",
 ] as const;
 /** One of {@link nouns}. */

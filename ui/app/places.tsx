@@ -15,6 +15,9 @@ import { Key, Keys } from "./views/keys.tsx";
 import { Node, Nodes } from "./views/nodes.tsx";
 import { Overview } from "./views/overview.tsx";
 import { Package } from "./views/package.tsx";
+import { NodePolicies, Policies } from "./views/policies.tsx";
+import { Secret, Secrets } from "./views/secrets.tsx";
+import { setting } from "./views/set_secret.tsx";
 import { Packages } from "./views/packages.tsx";
 import { Blob, Storage } from "./views/storage.tsx";
 
@@ -100,6 +103,23 @@ export const places: readonly Place[] = [
     ],
     list: () => <Keys />,
     one: (name) => <Key key={name} name={name} />,
+  },
+  {
+    noun: "secrets",
+    name: "Secrets",
+    icon: "lock",
+    group: "Trust",
+    commands: [{ text: "Set a secret", icon: "lock", role: "admin", run: () => setting.value = "new" }],
+    list: () => <Secrets />,
+    one: (name) => <Secret key={name} name={name} />,
+  },
+  {
+    noun: "policies",
+    name: "Policies",
+    icon: "check",
+    group: "Trust",
+    list: () => <Policies />,
+    one: (name) => <NodePolicies key={name} name={name} />,
   },
   { noun: "audit", name: "Audit", icon: "audit", group: "Trust", list: () => <Audit /> },
 ];

@@ -19,6 +19,8 @@ const addressOf = ({ target }: ProblemFound): string | undefined =>
     ? to("apps", target.id)
     : target?.kind === "node"
     ? to("nodes", target.id)
+    : target?.kind === "secret"
+    ? to("secrets", target.id)
     : target
     ? "/keys"
     : undefined;
