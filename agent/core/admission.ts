@@ -100,9 +100,9 @@ function makesSense(core: Core, command: Command, now: number): Result<string> {
     case "upgrade.resume":
       return upgradeMakesSense(core, command, now);
     case "job.submit":
+    case "job.schedule":
       return secretsRefused(core, command.body.runs) ?? jobMakesSense(core.jobs, command);
     case "job.cancel":
-    case "job.schedule":
     case "job.pause":
     case "job.unschedule":
       return jobMakesSense(core.jobs, command);
