@@ -116,7 +116,7 @@ export const places: readonly Place[] = [
   {
     noun: "policies",
     name: "Policies",
-    icon: "check",
+    icon: "shield",
     group: "Trust",
     list: () => <Policies />,
     one: (name) => <NodePolicies key={name} name={name} />,

@@ -32,8 +32,6 @@ export function setRule(rule: PolicyRule, present: unknown, at?: PolicyPlace): A
         ? "This holds before what is set for the realm; the node's own file policy.toml can only narrow it."
         : "This holds on every node for which nothing else is set; a node's own file policy.toml can only narrow it."
     }`,
-    // What lets programs of the operating system run is to be seen as what it is.
-    danger: rule === "allow_native_execution",
     fields: [
       choices
         ? {
@@ -60,7 +58,8 @@ export function setRule(rule: PolicyRule, present: unknown, at?: PolicyPlace): A
     toml: ({ value }) => {
       const read = readPolicyValue(rule, textIn(value));
       return !read.ok || read.value === null
-        ? "# what is not set any more has no line in a manifest\n"
+        // What is not set any more has no line in a manifest.
+        ? ""
         : table("policy", { node: at?.node, [rule]: read.value });
     },
     run: (c, { value }) =>

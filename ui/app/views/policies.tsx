@@ -43,7 +43,7 @@ export function Policies() {
         <Panel title="In the whole realm">
           <Table
             label="Rules of the realm"
-            head={["Rule", "Value", "Says", "Action"]}
+            head={["Rule", "Value", "By", "Action"]}
             rows={rules.map((rule) => ({
               key: rule,
               cells: [
