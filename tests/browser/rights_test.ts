@@ -201,12 +201,13 @@ test("in a real realm a secret is set, scoped, given another value and removed; 
     await dialog.getByRole("textbox", { name: "Value" }).fill("opt");
     await dialog.getByText(/an absolute path/).waitFor();
     await dialog.getByRole("textbox", { name: "Value" }).fill("/opt, /srv");
-    await dialog.getByText("realm policy set native_read=/opt,/srv --node n1").waitFor();
+    await dialog.getByText("realm policy set 'native_read=/opt,/srv' --node n1").waitFor();
     await dialog.getByRole("button", { name: "Change" }).click();
     await page.getByRole("row", { name: /native_read/ }).getByText("set for it").waitFor();
     await cluster.realm("policy", "set", "allow_native_execution=false", "--node", "n1");
     await page.getByRole("row", { name: /allow_native_execution/ }).getByText("set for it").waitFor();
-    assert.deepEqual(faults, []);
+    // The refused scope, which the browser notes.
+    assert.deepEqual(faults.filter((f) => !f.includes("status of 409")), []);
     await context.close();
   } finally {
     await browser.close();

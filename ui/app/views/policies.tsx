@@ -61,7 +61,7 @@ export function Policies() {
           {view.nodes.length === 0 ? <Empty text="The realm has no node." command="realm invite" /> : (
             <Table
               label="Nodes and their rules"
-              head={["Node", ...rules]}
+              head={["Node", ...rules.map((rule) => rule.replaceAll("_", " "))]}
               rows={view.nodes.map((n) => ({
                 key: n.node,
                 cells: [
