@@ -1,5 +1,5 @@
 /**
- * Builds the dashboard: one page, one script, one style sheet, and what the script fetches later. From source the agent
+ * Builds the dashboard: one page, one script in parts, one style sheet, and what the script fetches later. From source the agent
  * calls {@link sourceAssets}, which keeps the result in `.cache/ui/` under a hash of everything it is made of; builds of
  * executables embed it.
  */
@@ -18,7 +18,7 @@ const SOURCES = [
   "deno.lock",
 ];
 /** The word in the middle is painted while the script is still being read. */
-const PAGE = (script: string, style: string, icon: string) =>
+const PAGE = (script: string, style: string, icon: string, preloaded: readonly string[]) =>
   `<!doctype html>
 <html lang="en">
 <head>
@@ -29,7 +29,7 @@ const PAGE = (script: string, style: string, icon: string) =>
 <link rel="icon" href="/${icon}">
 <link rel="stylesheet" href="/${style}">
 <script type="module" src="/${script}"></script>
-</head>
+${preloaded.map((name) => `<link rel="modulepreload" href="/${name}">\n`).join("")}</head>
 <body><div id="app"><p class="opening">Realm</p></div><noscript>The dashboard needs JavaScript. Without it: realm status</noscript></body>
 </html>
 `;
@@ -84,6 +84,17 @@ async function scriptAndParts(dir: string): Promise<{ script: string; parts: Ass
   return { script: waiting.get("main.js")!, parts: Object.fromEntries(sorted) };
 }
 
+/** What a script imports at once, and what that does: the page names it, so that all of it is fetched side by side. */
+function importedAtOnce(script: string, parts: Assets, known = new Set<string>()): readonly string[] {
+  for (const [, name] of script.matchAll(/(?:from|import)\s*"\.\/([^"]+)"/g)) {
+    const path = `assets/${name}`;
+    if (known.has(path)) continue;
+    known.add(path);
+    importedAtOnce(parts[path], parts, known);
+  }
+  return [...known].sort();
+}
+
 /** Bytes, gzip, of what a person waits for at the first visit: the page and what it names. */
 export async function firstVisitBytes(assets: Assets): Promise<number> {
   let size = 0;
@@ -121,7 +132,7 @@ export async function buildAssets(root: string): Promise<Assets> {
       named("icon", "svg", icon),
     ]);
     return {
-      "index.html": PAGE(script, style, image),
+      "index.html": PAGE(script, style, image, importedAtOnce(js, parts)),
       [script]: js,
       [style]: css,
       [image]: icon,

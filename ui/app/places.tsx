@@ -4,7 +4,6 @@ import type { Role } from "../../mod.ts";
 import type { IconName } from "./icons.tsx";
 import type { Noun } from "./nouns.ts";
 import { App, Apps } from "./views/apps.tsx";
-import { Apply } from "./views/apply.tsx";
 import { Audit } from "./views/audit.tsx";
 import { Events } from "./views/events.tsx";
 import { Jobs } from "./views/jobs.tsx";
@@ -14,10 +13,8 @@ import { inviting } from "./invites.ts";
 import { Key, Keys } from "./views/keys.tsx";
 import { Node, Nodes } from "./views/nodes.tsx";
 import { Overview } from "./views/overview.tsx";
-import { Package } from "./views/package.tsx";
-import { NodePolicies, Policies } from "./views/policies.tsx";
-import { Secret, Secrets } from "./views/secrets.tsx";
-import { setting } from "./views/set_secret.tsx";
+import { later } from "./later.tsx";
+import { setting } from "./setting_secret.ts";
 import { Packages } from "./views/packages.tsx";
 import { Blob, Storage } from "./views/storage.tsx";
 
@@ -44,6 +41,13 @@ export interface PlaceCommand {
   /** Done once the view is shown. */
   readonly run?: () => void;
 }
+
+const Apply = later(async () => (await import("./views/apply.tsx")).Apply);
+const Package = later(async () => (await import("./views/package.tsx")).Package);
+const Secrets = later(async () => (await import("./views/secrets.tsx")).Secrets);
+const Secret = later(async () => (await import("./views/secrets.tsx")).Secret);
+const Policies = later(async () => (await import("./views/policies.tsx")).Policies);
+const NodePolicies = later(async () => (await import("./views/policies.tsx")).NodePolicies);
 
 /** All views, in the order of the navigation. */
 export const places: readonly Place[] = [

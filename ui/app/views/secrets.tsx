@@ -8,7 +8,8 @@ import { Empty, Facts, Id, Name, Panel, State, Table, Tags, Time, useFetched } f
 import { to } from "../router.ts";
 import { may } from "../session.ts";
 import { shortId } from "../../../mod.ts";
-import { SetSecret, setting } from "./set_secret.tsx";
+import { setting } from "../setting_secret.ts";
+import { SetSecret } from "./set_secret.tsx";
 
 /** Nodes named one by one. */
 const NAMED = 60;

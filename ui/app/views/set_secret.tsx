@@ -1,5 +1,4 @@
 /** Setting a secret: its value is encrypted on this page, for the nodes that are to have it, and shown nowhere again. */
-import { signal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { checkSecret, openScope, sealSecret, secretLimits, type SecretView, utf8 } from "../../../mod.ts";
 import { type Field, initialAnswers } from "../actions/action.ts";
@@ -9,9 +8,7 @@ import { Dialog } from "../dialog.tsx";
 import { quote } from "../format.ts";
 import { say, sentence } from "../parts.tsx";
 import { session } from "../session.ts";
-
-/** The secret that gets another value, or `"new"`; `undefined`: the dialog is closed. */
-export const setting = signal<SecretView | "new" | undefined>(undefined);
+import { setting } from "../setting_secret.ts";
 
 const NAME: Field = {
   name: "name",
