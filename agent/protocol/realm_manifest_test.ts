@@ -67,7 +67,11 @@ Deno.test("a key's end may be a date, a time with zone or without, or its text",
 });
 
 const refused: readonly (readonly [name: string, text: string, expected: string])[] = [
-  ["nothing", "# empty\n", "realm.toml:1: has no table; write [app], [job], [node], [key] or [pin]"],
+  [
+    "nothing",
+    "# empty\n",
+    "realm.toml:1: has no table; write [app], [job], [node], [key], [pin], [policy] or [secret]",
+  ],
   ["an unknown table", "[ap]\n", "realm.toml:1: `ap`: unknown key; did you mean `app`?"],
   [
     "a table of a later version",
@@ -142,8 +146,10 @@ Deno.test("jsonSchemaOf() describes both manifests, strictly", () => {
 
 Deno.test("manifestKeys() names tables and their keys with what is expected, and no table that is refused", () => {
   const tables = manifestKeys([]).map((k) => k.key);
-  for (const name of ["app", "node", "key", "pin"]) assert.ok(tables.includes(name), name);
-  assert.ok(!tables.includes("secret"));
+  for (const name of ["app", "node", "key", "pin", "policy", "secret"]) {
+    assert.ok(tables.includes(name), name);
+  }
+  assert.ok(!tables.includes("alert"));
   const app = Object.fromEntries(manifestKeys(["app"]).map((k) => [k.key, k]));
   assert.deepEqual(app.strategy.values, ['"rolling"', '"all"', '"canary"']);
   assert.match(app.replicas.expects, /a number from 0 to/);
