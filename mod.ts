@@ -84,6 +84,7 @@ export {
   type ScheduleWish,
   type SubmitWish,
 } from "./agent/protocol/job_spec.ts";
+export type { ServiceSpec, StopSignal } from "./agent/protocol/service_spec.ts";
 export type { Overlap, ScheduleTiming } from "./agent/protocol/job_schedule.ts";
 export type { AttemptView, RunLogView, RunView, ScheduleView, TickView } from "./agent/protocol/job_views.ts";
 export type * from "./agent/protocol/job_written.ts";

@@ -16,6 +16,7 @@ import {
 } from "../mod.ts";
 import { FOLLOW_MS } from "./app_change.ts";
 import { connect } from "./connection.ts";
+import { carryOut } from "./deploy.ts";
 import { bytes, type Cell, plain, print, table } from "./display.ts";
 import { duration, flag, type Handler, type Invocation } from "./invocation.ts";
 import { findFiles, uploadFiles } from "./job_files.ts";
@@ -64,6 +65,7 @@ export function jobsText(i: Invocation, { wishes, files }: PreparedJobs): string
   ];
   const rows = [
     ...(wishes.submit?.runs ?? []).map((run) => row(run, "now")),
+    ...wishes.services.map(({ spec, replicas }) => row(spec.service!.run, `always, ${replicas} of it`)),
     ...wishes.schedules.flatMap(({ timing, runs }) =>
       runs.map((run) => row(run, `${timing.cron} ${timing.timezone}`))
     ),
@@ -90,7 +92,12 @@ export async function carryOutJobs(
     schedules.push(await client.schedule(id));
   }
   if (!flag(i, "json")) i.terminal.err(schedules.map((s) => scheduledLine(i, s)).join(""));
+  for (const wish of wishes.services) {
+    const code = await carryOut(i, client, undefined, wish);
+    if (code !== 0) return code;
+  }
   if (wishes.submit) return await submitWish(i, client, wishes.submit, uploaded);
+  if (wishes.schedules.length === 0) return 0;
   print(i, { schedules, uploaded }, () => "");
   return 0;
 }

@@ -358,6 +358,7 @@ function projectCommand(core: Core, record: RealmRecord, topics: Set<Topic>): Re
     case "policy.set":
       applyPolicy(core.policies, command);
       core.jobs.dirty = true;
+      for (const name of core.apps.keys()) core.dirtyApps.add(name);
       topics.add("nodes").add("jobs");
       return;
     case "secret.set":

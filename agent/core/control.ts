@@ -9,6 +9,7 @@ import { footingOf, isPlausible } from "./decisions.ts";
 import type { Effect, RunOrder } from "./events.ts";
 import { endedAt } from "./members.ts";
 import { type AppFacts, decideApp, type Want, withReplicas } from "./rollout.ts";
+import { blobsOf, unfitFor } from "./services.ts";
 import {
   candidates,
   controllerOf,
@@ -39,6 +40,7 @@ function factsOf(core: Core, app: AppState, now: number): AppFacts {
       }
       return declined;
     },
+    unfit: (node, spec) => unfitFor(core, node, spec),
     offered: (slot) => core.offers.get(`${app.name}/${slot}`)?.node,
   };
 }
@@ -215,6 +217,10 @@ export function consider(
   if (!core.info) return answer("is still starting");
   if (schedulingOf(core, self) !== "open") return answer(`is ${schedulingOf(core, self)}`);
   if (nodeState(core, self) === "removed") return answer("is no member any more");
+  const app = core.apps.get(offered.app);
+  const revision = app && revisionOf(app, offered.revision);
+  const unfit = revision && unfitFor(core, self, revision.spec);
+  if (unfit !== undefined) return answer(unfit);
   for (const [id, r] of core.reservations) if (now >= r.until) core.reservations.delete(id);
   const promised = [...core.reservations.values()].reduce((mb, r) => mb + r.memoryMb, 0);
   const decided = reservedMb(core).get(self) ?? 0;
@@ -224,9 +230,8 @@ export function consider(
   }
   if (core.reservations.size >= limits.replicas) return answer("has too many offers open");
   core.reservations.set(offered.id, { memoryMb: offered.memory_mb, until: now + 2 * timing.offerTimeoutMs });
-  const app = core.apps.get(offered.app);
-  const revision = app && revisionOf(app, offered.revision);
-  if (revision) effects.push({ t: "prefetch", packages: [revision.spec.package] });
+  if (revision?.spec.service) effects.push({ t: "prefetch_blobs", blobs: blobsOf(revision.spec) });
+  else if (revision) effects.push({ t: "prefetch", packages: [revision.spec.package] });
   return answer();
 }
 

@@ -9,6 +9,7 @@ import { keptRevisions } from "./apps.ts";
 import { keptByJobs } from "./jobs/keeping.ts";
 import { matchesTags } from "./placement.ts";
 import { rendezvousRank } from "./rendezvous.ts";
+import { blobsOfServices } from "./services.ts";
 import { aliveNodes, type Core, tagsOf } from "./state.ts";
 import { currentRollout } from "./upgrades/rollouts.ts";
 
@@ -39,7 +40,8 @@ export function packagesInUse(core: Core): ReadonlySet<Digest> {
   const packages = new Set<Digest>();
   for (const app of core.apps.values()) {
     if (!app.desired && (app.decision?.value.replicas.length ?? 0) === 0) continue;
-    for (const revision of keptRevisions(app)) packages.add(revision.spec.package);
+    // What a service runs is no package.
+    for (const { spec } of keptRevisions(app)) if (!spec.service) packages.add(spec.package);
   }
   return packages;
 }
@@ -59,9 +61,12 @@ export function keepingOf(core: Core, now: number): Keeping {
     if (chosen(digest, matching, pin.copies)) blobs.push(digest);
   }
   for (const digest of releaseBlobs(core)) if (chosen(digest, alive, RELEASE_COPIES)) blobs.push(digest);
+  for (const digest of blobsOfServices(core)) {
+    if (chosen(digest, alive, PACKAGE_COPIES)) blobs.push(digest);
+  }
   for (const digest of keptByJobs(core.jobs, now)) {
     if (chosen(digest, alive, jobLimits.copies)) blobs.push(digest);
   }
   const packages = [...packagesInUse(core)].filter((digest) => chosen(digest, alive, PACKAGE_COPIES));
-  return { blobs: blobs.sort(), packages: packages.sort() };
+  return { blobs: [...new Set(blobs)].sort(), packages: packages.sort() };
 }

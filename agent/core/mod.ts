@@ -32,6 +32,7 @@ export * from "./returning.ts";
 export * from "./rollout.ts";
 export * from "./secrets/sealing.ts";
 export * from "./secrets/secrets.ts";
+export * from "./services.ts";
 export * from "./state.ts";
 export * from "./step.ts";
 export * from "./upgrades/control.ts";

@@ -7,6 +7,7 @@
  * find one. A slot with state volumes is bound to the node that holds them and is replaced in place.
  */
 import { canonicalJson } from "../protocol/encoding.ts";
+import type { AppSpec } from "../protocol/command.ts";
 import type { Digest, NodeId } from "../protocol/identity.ts";
 import type { DecidedReplica, Decision } from "../protocol/record.ts";
 import { timing } from "../protocol/limits.ts";
@@ -44,6 +45,8 @@ export interface AppFacts {
   readonly nodes: readonly Candidate[];
   /** Nodes that declined a slot lately, and why. */
   readonly declined: (slot: number) => ReadonlyMap<NodeId, string>;
+  /** Why a node cannot run a spec, whatever the slot. */
+  readonly unfit: (node: NodeId, spec: AppSpec) => string | undefined;
   /** The node to which a slot is offered right now. */
   readonly offered: (slot: number) => NodeId | undefined;
 }
@@ -167,6 +170,10 @@ export function decideApp(facts: AppFacts): Verdict {
     if (empty && desired.strategy === "canary" && !proven && !anyNewHealthy && changing >= batch) continue;
     const bound = draft.boundNode(slot);
     const excluded = new Map([...exhausted, ...facts.declined(slot)]);
+    for (const { id } of facts.nodes) {
+      const why = facts.unfit(id, target.spec);
+      if (why !== undefined) excluded.set(id, why);
+    }
     if (bound !== undefined) {
       for (const n of facts.nodes) if (n.id !== bound) excluded.set(n.id, "does not hold the app's volumes");
     } else if (seats) {
@@ -191,6 +198,7 @@ export function decideApp(facts: AppFacts): Verdict {
         memoryMb: target.spec.memory_mb,
         tags: desired.tags,
         ...(target.spec.kind === "component" ? { runtime: "wasm" } : {}),
+        ...(target.spec.service ? { runtime: target.spec.service.run.runtime } : {}),
         excluded,
         alike: alikeOf(draft, target.id, slot, tentative),
       },

@@ -5,6 +5,7 @@
 import {
   admits,
   type AttemptOrder,
+  blobsOfServices,
   type Core,
   createCore,
   type Effect,
@@ -53,7 +54,7 @@ import { type Happenings, watchHappenings } from "./happenings.ts";
 import { createLoopDelay, type LoopDelay } from "./loop_delay.ts";
 import { admissionOf, answerJoin, becomeMember, inviteOf } from "./joining.ts";
 import { nodeInfo } from "./node_info.ts";
-import { JobHost } from "./jobs/job_host.ts";
+import { JobHost, type JobHostOptions } from "./jobs/job_host.ts";
 import { Keeper } from "./keeper.ts";
 import { serveLogs } from "./log_stream.ts";
 import { type Monitoring, startMonitoring } from "./monitoring.ts";
@@ -62,7 +63,6 @@ import { createRecordTable } from "./record_table.ts";
 import { startRemembering } from "./remembering.ts";
 import { NodeSecrets } from "./secrets.ts";
 import { ReplicaLogs } from "./replica_log.ts";
-import type { ReplicaWorld } from "./replica.ts";
 import { replicaWorld } from "./replica_world.ts";
 import { Replicas } from "./replicas.ts";
 import { openUpgrading, type Upgrading } from "./upgrading.ts";
@@ -277,6 +277,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         ...[...core.pins].filter(([, { pin }]) => pin).map(([digest]) => digest),
         ...usedByJobs(core.jobs, clock.now()),
         ...releaseBlobs(core),
+        ...blobsOfServices(core),
       ]),
       packages: packagesInUse(core),
     }),
@@ -306,13 +307,25 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     gateway: gateway.addresses.map((a) => `${urlHost(a.hostname)}:${a.port}`),
   };
 
-  const startRun: ReplicaWorld["startRun"] = (spec, onLog, signal) => {
+  const startRun: JobHostOptions["startRun"] = (spec, onLog, signal) => {
     const runtime = options.runtimes.find((r) => r.kind === "wasm");
     if (!runtime) throw new RealmError("unavailable", "this node has no wasm runtime");
     return runtime.start(spec, onLog, signal);
   };
   const replicas = late.replicas = new Replicas(
-    replicaWorld({ dataDir, world, contents, gateway, loop, logs, routes, holdersOf, startRun }),
+    replicaWorld({
+      dataDir,
+      world,
+      contents,
+      gateway,
+      loop,
+      logs,
+      routes,
+      holdersOf,
+      startRun,
+      attempts: () => jobs.world,
+      viaOf: (revision) => core.commands.get(revision)?.via ?? self,
+    }),
     (app) => !core.apps.get(app)?.desired,
     (replica) => {
       loop.feed({ t: "gone", replica });

@@ -194,9 +194,9 @@ export function startMonitoring(agent: Watched, world: PackageWorld): Monitoring
   async function ownMounts(app: string): Promise<MountView[]> {
     const found: MountView[] = [];
     for (const replica of agent.replicas.list()) {
-      if (replica.order.app !== app || !replica.package) continue;
+      if (replica.order.app !== app || !replica.workload?.package) continue;
       const place = { dataDir: options.dataDir, app, replica: replica.order.replica };
-      for (const { mount, usedBytes } of await mountUsage(world, replica.package.manifest, place)) {
+      for (const { mount, usedBytes } of await mountUsage(world, replica.workload.package.manifest, place)) {
         found.push({
           replica: replica.order.replica,
           node: self,

@@ -6,44 +6,68 @@ import type { AppManifest, ReplicaState, ReplicaStatus } from "../protocol/mod.t
 import { RealmError } from "../protocol/mod.ts";
 import type { RunOrder } from "../core/mod.ts";
 import type { LogChunk } from "../ports.ts";
-import type { RunHandle, RunSpec, RuntimeMount } from "../runtimes/mod.ts";
+import type { ConnectTarget } from "../gateway/mod.ts";
+import type { RunHandle } from "../runtimes/mod.ts";
 
 /** Starts that may fail in a row before a replica that was never healthy is given up. */
 const START_ATTEMPTS = 3;
-/** Restart back-off: doubles from the first to the last, in milliseconds. */
-const BACKOFF_MS = { first: 500, last: 30_000 } as const;
-/** A run this long counts as good: the back-off starts anew. */
+/** Lives in a row that are shorter than `STABLE_MS` before a replica is said to be in a crash loop. */
+const CRASH_LOOP = 5;
+/** A life this long counts as good: the back-off starts anew. */
 const STABLE_MS = 60_000;
-/** Health probes: at start quickly, then at leisure. */
-const HEALTH = {
-  startMs: 100,
-  startDeadlineMs: 30_000,
-  intervalMs: 5_000,
-  timeoutMs: 3_000,
-  failures: 3,
-} as const;
+/** Time between two health checks of a replica that is not healthy yet. */
+const START_CHECK_MS = 100;
 /**
  * States on the way are told this late, and not at all when the next one comes first: a record costs each node of the realm
  * milliseconds, and most packages are fetched, verified and started faster than a person looks.
  */
 const PASSING = { states: ["fetching", "verifying", "starting"] as readonly ReplicaState[], ms: 150 };
+
 /** A package that is ready to run. */
 export interface ReadyPackage {
   readonly dir: string;
   readonly manifest: AppManifest;
 }
 
+/** What runs for a replica. */
+export interface ReplicaHandle extends Pick<RunHandle, "exit" | "stop" | "stats"> {
+  /** Answers requests itself. */
+  readonly serve?: RunHandle["serve"];
+  /** Takes requests at a port of this machine. */
+  readonly connect?: ConnectTarget;
+  /** One health check: what is wrong, if anything is. */
+  probe(signal: AbortSignal): Promise<string | undefined>;
+}
+
+/** What a replica runs, ready to be started. */
+export interface Workload {
+  /** The files that the gateway serves, and where they are from. */
+  readonly package?: ReadyPackage;
+  /** Starts it once; absent where there are only files. */
+  readonly start?: (onLog: (chunk: LogChunk) => void, signal: AbortSignal) => Promise<ReplicaHandle>;
+  readonly health: {
+    /** Time between two checks of a healthy replica, ms. */
+    readonly intervalMs: number;
+    /** Checks in a row that fail before it is unhealthy. */
+    readonly failures: number;
+    /** Time to become healthy, ms. */
+    readonly startMs: number;
+  };
+  /** Wait before it is started again, ms; doubled with each start, up to the last. */
+  readonly backoffMs: { readonly first: number; readonly last: number };
+  /** Time that it has to end after its last request, ms; default what is left of the time for those. */
+  readonly graceMs?: number;
+}
+
 /** What a replica needs from its node. */
 export interface ReplicaWorld {
-  ensurePackage(
+  /** Brings everything here that the replica needs. */
+  prepare(
     order: RunOrder,
     onProgress: (done: number, total: number, verifying: boolean) => void,
     signal: AbortSignal,
-  ): Promise<ReadyPackage>;
-  prepareMounts(manifest: AppManifest, order: RunOrder, dir: string): Promise<readonly RuntimeMount[]>;
+  ): Promise<Workload>;
   clearWork(order: RunOrder): Promise<void>;
-  startRun(spec: RunSpec, onLog: (chunk: LogChunk) => void, signal: AbortSignal): Promise<RunHandle>;
-  readonly cacheDir: string;
   /** Gives it no new request; resolves when those in flight have ended, or after `withinMs`. */
   drained(order: RunOrder, withinMs: number): Promise<boolean>;
   /** Resolves when no older replica on this node uses the same volumes any more. */
@@ -65,8 +89,8 @@ export class Replica {
   #state: ReplicaState = "accepted";
   #since = Date.now();
   #restarts = 0;
-  #handle: RunHandle | undefined;
-  #package: ReadyPackage | undefined;
+  #handle: ReplicaHandle | undefined;
+  #workload: Workload | undefined;
   /** Package here, verified: a successor that waits for volumes is prepared this far. */
   readonly prepared: Promise<void>;
   #markPrepared!: () => void;
@@ -86,10 +110,11 @@ export class Replica {
   get state(): ReplicaState {
     return this.#state;
   }
-  get package(): ReadyPackage | undefined {
-    return this.#package;
+  /** What it runs, once that is here. */
+  get workload(): Workload | undefined {
+    return this.#workload;
   }
-  get handle(): RunHandle | undefined {
+  get handle(): ReplicaHandle | undefined {
     return this.#handle;
   }
 
@@ -110,7 +135,7 @@ export class Replica {
         `stopped with requests in flight: they did not end within ${graceMs / 1000} s`,
       );
     }
-    await this.#handle?.stop(Math.max(0, until - performance.now()));
+    await this.#handle?.stop(this.#workload?.graceMs ?? Math.max(0, until - performance.now()));
     await this.#done;
     await this.#world.clearWork(this.order);
     this.#report("stopped");
@@ -152,7 +177,7 @@ export class Replica {
     const { signal } = this.#abort;
     let lastProgress = 0;
     this.#report("fetching");
-    this.#package = await this.#world.ensurePackage(this.order, (done, total, verifying) => {
+    const workload = this.#workload = await this.#world.prepare(this.order, (done, total, verifying) => {
       const now = Date.now();
       if (!verifying && now - lastProgress < 500) return;
       lastProgress = now;
@@ -161,74 +186,49 @@ export class Replica {
     this.#markPrepared();
     if (this.order.revision.spec.volumes.length > 0) await this.#world.volumesFree(this.order);
     if (signal.aborted) return;
-    const { manifest, dir } = this.#package;
-    if (!manifest.component) {
+    const { start, backoffMs } = workload;
+    if (!start) {
       this.#report("healthy");
       await aborted(signal);
       return;
     }
-    let wasHealthy = false, failures = 0, backoff: number = BACKOFF_MS.first;
+    let wasHealthy = false, shortLives = 0, backoff = backoffMs.first;
     while (!signal.aborted) {
       const startedAt = Date.now();
-      const why = await this.#runOnce(manifest, manifest.component, dir, () => {
-        wasHealthy = true;
-        failures = 0;
-      });
+      const why = await this.#runOnce(workload, start, () => wasHealthy = true);
       if (signal.aborted) return;
-      if (Date.now() - startedAt > STABLE_MS) backoff = BACKOFF_MS.first;
-      failures++;
-      if (!wasHealthy && failures >= START_ATTEMPTS) {
-        this.#world.note(this.order, `gave up after ${failures} starts: ${why}`);
+      if (Date.now() - startedAt > STABLE_MS) {
+        backoff = backoffMs.first;
+        shortLives = 0;
+      }
+      shortLives++;
+      if (!wasHealthy && shortLives >= START_ATTEMPTS) {
+        this.#world.note(this.order, `gave up after ${shortLives} starts: ${why}`);
         this.#report("failed", why);
         await aborted(signal);
         return;
       }
       this.#restarts++;
-      const crashLoop = failures >= 5 ? " (crash loop)" : "";
+      const crashLoop = shortLives >= CRASH_LOOP ? ` (crash loop: ${shortLives} short lives in a row)` : "";
       this.#world.note(this.order, `restarts in ${backoff} ms${crashLoop}: ${why}`);
       this.#report("unhealthy", why + crashLoop);
       await this.#pause(backoff);
-      backoff = Math.min(BACKOFF_MS.last, backoff * 2);
+      backoff = Math.min(backoffMs.last, backoff * 2);
     }
   }
 
   /** One life of the process; resolves with why it ended. */
   async #runOnce(
-    manifest: AppManifest,
-    component: NonNullable<AppManifest["component"]>,
-    dir: string,
+    workload: Workload,
+    start: NonNullable<Workload["start"]>,
     onHealthy: () => void,
   ): Promise<string> {
     const { order } = this;
     const { signal } = this.#abort;
     if (this.#state !== "unhealthy") this.#report("starting");
-    let handle: RunHandle;
+    let handle: ReplicaHandle;
     try {
-      const mounts = await this.#world.prepareMounts(manifest, order, dir);
-      handle = await this.#world.startRun(
-        {
-          id: order.replica,
-          mode: "http",
-          wasm: `${dir}/${component.wasm}`,
-          digest: component.sha256,
-          cacheDir: this.#world.cacheDir,
-          args: component.args,
-          env: {
-            ...manifest.env,
-            REALM_APP: order.app,
-            REALM_REPLICA: order.replica,
-            REALM_VERSION: manifest.version,
-          },
-          mounts,
-          memoryMb: component.memoryMb,
-          maxConcurrency: component.maxConcurrency,
-          timeoutMs: component.timeoutMs,
-          instance: component.instance,
-          outbound: manifest.outbound,
-        },
-        (chunk) => this.#world.log(order, chunk),
-        signal,
-      );
+      handle = await start((chunk) => this.#world.log(order, chunk), signal);
     } catch (error) {
       return describe(error);
     }
@@ -241,7 +241,7 @@ export class Replica {
     const watch = new AbortController();
     const unhealthy = this.#watchHealth(
       handle,
-      manifest.http?.health,
+      workload.health,
       onHealthy,
       AbortSignal.any([watch.signal, signal]),
     );
@@ -257,15 +257,15 @@ export class Replica {
 
   /** Probes until the replica is unhealthy for good; resolves with the reason (never, while all is well). */
   async #watchHealth(
-    handle: RunHandle,
-    path: string | undefined,
+    handle: ReplicaHandle,
+    { intervalMs, failures: allowed, startMs }: Workload["health"],
     onHealthy: () => void,
     signal: AbortSignal,
   ): Promise<string> {
-    const deadline = Date.now() + HEALTH.startDeadlineMs;
+    const deadline = Date.now() + startMs;
     let healthy = false, failures = 0, last = "";
     while (!signal.aborted) {
-      const result = path === undefined ? undefined : await probe(handle, path, signal);
+      const result = await handle.probe(signal);
       if (signal.aborted) break;
       if (result === undefined) {
         failures = 0;
@@ -278,13 +278,13 @@ export class Replica {
         last = result;
         failures++;
         if (!healthy && Date.now() > deadline) {
-          return `not healthy within ${HEALTH.startDeadlineMs / 1000} s: ${last}`;
+          return `not healthy within ${startMs / 1000} s: ${last}`;
         }
-        if (healthy && failures >= HEALTH.failures) {
+        if (healthy && failures >= allowed) {
           return `${failures} health checks failed in a row: ${last}`;
         }
       }
-      await pause(healthy ? HEALTH.intervalMs : HEALTH.startMs, signal);
+      await pause(healthy ? intervalMs : START_CHECK_MS, signal);
     }
     return await new Promise<string>(() => {});
   }
@@ -297,17 +297,6 @@ export class Replica {
         resolve();
       };
     });
-  }
-}
-
-async function probe(handle: RunHandle, path: string, signal: AbortSignal): Promise<string | undefined> {
-  try {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(HEALTH.timeoutMs)]);
-    const response = await handle.fetch(new Request(`http://health.invalid${path}`, { signal: limit }));
-    await response.body?.cancel();
-    return response.status < 400 ? undefined : `${path} answered ${response.status}`;
-  } catch (error) {
-    return `${path}: ${describe(error)}`;
   }
 }
 
@@ -328,5 +317,6 @@ const aborted = (signal: AbortSignal): Promise<void> =>
     ? Promise.resolve()
     : new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 
-const describe = (error: unknown): string =>
+/** What went wrong, in one sentence. */
+export const describe = (error: unknown): string =>
   error instanceof RealmError || error instanceof Error ? error.message : String(error);

@@ -4,9 +4,12 @@ import { clearWork, type PackageWorld, prepareMounts } from "../packages/mod.ts"
 import type { Digest, NodeId } from "../protocol/mod.ts";
 import type { Contents } from "./contents.ts";
 import type { CoreLoop } from "./core_loop.ts";
+import type { AttemptWorld } from "./jobs/attempt.ts";
+import { type PackageHost, packageWorkload } from "./package_workload.ts";
 import type { ReplicaWorld } from "./replica.ts";
 import type { ReplicaLogs } from "./replica_log.ts";
 import type { Routes } from "./routes.ts";
+import { serviceDirectory, serviceWorkload } from "./service_workload.ts";
 
 /** Parts of the node. */
 export interface WorldParts {
@@ -18,16 +21,21 @@ export interface WorldParts {
   readonly logs: ReplicaLogs;
   readonly routes: Routes;
   readonly holdersOf: (digest: Digest) => NodeId[];
-  readonly startRun: ReplicaWorld["startRun"];
+  readonly startRun: PackageHost["startRun"];
+  /** What runs of jobs have of the node; a service is started as they are. */
+  readonly attempts: () => AttemptWorld;
+  /** The member that took a deploy, and with it the uploads. */
+  readonly viaOf: (revision: Digest) => NodeId;
 }
 
 /** See the module's text. */
 export function replicaWorld(parts: WorldParts): Omit<ReplicaWorld, "volumesFree"> {
-  const { dataDir, world, contents, gateway, loop, logs, routes, holdersOf, startRun } = parts;
+  const { dataDir, world, contents, gateway, loop, logs, routes, holdersOf, startRun, attempts, viaOf } =
+    parts;
   const preparing = new Map<string, Promise<unknown>>();
-  return {
-    ensurePackage: (order, onProgress, signal) =>
-      contents.ensurePackage(order, holdersOf(order.revision.spec.package), onProgress, signal),
+  const packages: PackageHost = {
+    cacheDir: `${dataDir}/cache/wasm`,
+    startRun,
     // Two starts of one app must not seed one volume at the same time.
     prepareMounts(manifest, order, dir) {
       const before = preparing.get(order.app) ?? Promise.resolve();
@@ -37,9 +45,20 @@ export function replicaWorld(parts: WorldParts): Omit<ReplicaWorld, "volumesFree
       preparing.set(order.app, mounts.catch(() => {}));
       return mounts;
     },
-    clearWork: (order) => clearWork(world, dataDir, order.app, order.replica),
-    startRun,
-    cacheDir: `${dataDir}/cache/wasm`,
+  };
+  return {
+    async prepare(order, onProgress, signal) {
+      const { id, spec } = order.revision;
+      if (spec.service) {
+        return await serviceWorkload(attempts(), order, spec.service, viaOf(id), onProgress, signal);
+      }
+      const ready = await contents.ensurePackage(order, holdersOf(spec.package), onProgress, signal);
+      return packageWorkload(packages, order, ready);
+    },
+    clearWork: (order) =>
+      order.revision.spec.service
+        ? world.disk.remove(serviceDirectory(dataDir, order.replica).replace(/\/files$/, ""))
+        : clearWork(world, dataDir, order.app, order.replica),
     report: (status) => loop.feed({ t: "replica", status }),
     log: (order, chunk) => logs.write(order.app, order.replica, chunk),
     note: (order, text) => logs.note(order.app, order.replica, text),

@@ -87,7 +87,7 @@ export class Replicas {
 const drainMsOf = (replica: Replica): number =>
   Math.min(
     gatewayLimits.drainMaxMs,
-    Math.max(gatewayLimits.drainMs, replica.package?.manifest.component?.timeoutMs ?? 0),
+    Math.max(gatewayLimits.drainMs, replica.workload?.package?.manifest.component?.timeoutMs ?? 0),
   );
 
 const sharesVolumes = (a: RunOrder, b: RunOrder): boolean =>

@@ -2,7 +2,7 @@
 import type { Core } from "../core/mod.ts";
 import { createStaticSite, type LocalReplica, type RouteTable } from "../gateway/mod.ts";
 import type { NodeId } from "../protocol/mod.ts";
-import type { Replica } from "./replica.ts";
+import type { Replica, Workload } from "./replica.ts";
 import { routeTable } from "./routing.ts";
 
 /** What routes are made from and given to; before a part is there it has nothing and takes nothing. */
@@ -56,8 +56,19 @@ const sites = new WeakMap<Replica, LocalReplica["static"]>();
 
 /** How the gateway calls a replica here; `undefined` while it cannot be called. */
 function localReplica(replica: Replica): LocalReplica | undefined {
-  const ready = replica.package;
-  if (!ready || (replica.state !== "healthy" && replica.state !== "stopping")) return undefined;
+  const { workload, handle } = replica;
+  if (!workload || (replica.state !== "healthy" && replica.state !== "stopping")) return undefined;
+  if (workload.start && !handle) return undefined;
+  return {
+    ...staticPart(replica, workload),
+    ...(handle?.serve ? { serve: handle.serve } : {}),
+    ...(handle?.connect ? { connect: handle.connect } : {}),
+  };
+}
+
+/** The files of a package that are served as they are. */
+function staticPart(replica: Replica, { package: ready }: Workload): Pick<LocalReplica, "static"> {
+  if (!ready) return {};
   const { manifest, dir } = ready;
   let site = sites.get(replica);
   const config = manifest.http?.static;
@@ -76,10 +87,5 @@ function localReplica(replica: Replica): LocalReplica | undefined {
     });
     sites.set(replica, site);
   }
-  const handle = replica.handle;
-  if (manifest.component && !handle) return undefined;
-  return {
-    ...(site ? { static: site } : {}),
-    ...(handle ? { serve: handle.serve.bind(handle) } : {}),
-  };
+  return site ? { static: site } : {};
 }

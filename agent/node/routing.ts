@@ -43,6 +43,8 @@ export function routeTable(
         node: replica.node,
         ready: healthy && !lost.has(replica.node) && !left.has(replica.node) &&
           (!here || local !== undefined),
+        // A program at a port speaks for itself, upgrades included.
+        ...(revision.spec.service?.run.runtime === "native" ? { upgrade: true } : {}),
         ...(rttMs === undefined ? {} : { rttMs }),
         ...(local ? { local } : {}),
       };

@@ -31,6 +31,7 @@ import { ScheduleSchema, type ScheduleWish, SubmitSchema, type SubmitWish } from
 import { limits } from "./limits.ts";
 import { type PolicyWish, PolicyWishSchema } from "./policy.ts";
 import { parseRoute } from "./routes.ts";
+import { type ServiceSpec, ServiceSpecSchema } from "./service_spec.ts";
 import {
   SecretNameSchema,
   type SecretScopeWish,
@@ -72,10 +73,10 @@ const SelectorSchema = v.pipe(
 );
 
 /** What placement and routing need of a package; the manifest itself travels as a blob and must agree. */
-export const AppSpecSchema = v.strictObject({
+const appFields = {
   package: DigestSchema,
   version: v.pipe(v.string(), v.maxLength(64)),
-  kind: v.picklist(["static", "component"]),
+  kind: v.picklist(["static", "component", "service"]),
   memory_mb: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1 << 20)),
   /** `host[/path]` each, in the canonical form of `showRoute`. */
   routes: v.pipe(
@@ -89,15 +90,24 @@ export const AppSpecSchema = v.strictObject({
   volumes: v.pipe(v.array(NameSchema), v.maxLength(16)),
   /** Bytes of the whole package, for placement by data locality and progress. */
   bytes: v.pipe(v.number(), v.integer(), v.minValue(0)),
-});
+  service: v.optional(ServiceSpecSchema),
+};
+/** See {@link AppSpec}. */
+export const AppSpecSchema = v.pipe(
+  v.strictObject(appFields),
+  v.check(
+    (spec) => (spec.kind === "service") === (spec.service !== undefined),
+    "a service says what it runs",
+  ),
+);
 /** What placement and routing need of a package. */
 export interface AppSpec {
-  /** Digest of the package: SHA-256 of its manifest. */
+  /** Digest of the package: SHA-256 of its manifest; of a service, of what it is. */
   package: Digest;
   /** The package's own version text. */
   version: string;
-  /** `static`: files only. */
-  kind: "static" | "component";
+  /** `static`: files only. `service`: a program that a job of this type runs. */
+  kind: "static" | "component" | "service";
   /** Memory ceiling of one instance, MiB. */
   memory_mb: number;
   /** Where it answers: a host label or host name each, with an optional path prefix. */
@@ -106,6 +116,8 @@ export interface AppSpec {
   volumes: string[];
   /** Bytes of the whole package. */
   bytes: number;
+  /** Of a service: what it runs. */
+  service?: ServiceSpec | undefined;
 }
 
 /** Number of replicas, or one on each matching node. */

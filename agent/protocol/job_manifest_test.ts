@@ -141,7 +141,7 @@ for (const [type, text] of Object.entries(EVERY_KEY)) {
     const parsed = parseToml(text, JobSchema, { file: "job.toml" });
     assert.ok(parsed.ok, parsed.ok ? "" : parsed.message);
     assert.deepEqual(jobProblems([parsed.value], [[]]), []);
-    assert.equal(unsupportedKeys(parsed.value, []).length > 0, type !== "recurring");
+    assert.equal(unsupportedKeys(parsed.value, []).length > 0, type === "one-shot");
   });
 }
 
@@ -442,5 +442,53 @@ Deno.test("a concurrency group is named with the values of the matrix", () => {
   assert.deepEqual(jobWishes(parsed.value.jobs, found).submit!.runs.map((r) => r.concurrency), [
     { group: "deploy-a", limit: 1, policy: "latest" },
     { group: "deploy-b", limit: 1, policy: "latest" },
+  ]);
+});
+
+Deno.test("a service is a deploy of its own; what never ends has no time-out, retries, steps and outputs", () => {
+  const parsed = parseRealmManifest(EVERY_KEY.service, { file: "f" });
+  assert.ok(parsed.ok, parsed.ok ? "" : parsed.message);
+  const found = new Map(
+    filesOf(parsed.value.jobs).map((
+      f,
+    ) => [fileKey(f), { digest: "0".repeat(64), bytes: 7, form: "file" } as const]),
+  );
+  const { submit, schedules, services: [wish, ...others] } = jobWishes(parsed.value.jobs, found);
+  assert.deepEqual([submit, schedules, others], [undefined, [], []]);
+  const { service, ...spec } = wish.spec;
+  assert.deepEqual({ ...wish, spec }, {
+    app: "api",
+    spec: {
+      package: spec.package,
+      version: spec.package.slice(0, 12),
+      kind: "service",
+      memory_mb: 256,
+      routes: ["api.my-realm"],
+      volumes: [],
+      bytes: 7,
+    },
+    replicas: 2,
+    tags: [],
+    strategy: "rolling",
+  });
+  assert.deepEqual(service!.ports, [{ name: "http", port: 8080 }]);
+  assert.deepEqual(service!.health, {
+    path: "/healthz",
+    interval_ms: 5_000,
+    timeout_ms: 2_000,
+    failures: 3,
+    start_ms: 30_000,
+  });
+  assert.deepEqual(service!.restart, { backoff_ms: 1_000, max_backoff_ms: 60_000 });
+  assert.deepEqual(service!.stop, { signal: "SIGTERM", grace_ms: 10_000 });
+  const wrong =
+    EVERY_KEY.service.replace("route =", 'route = "http://x" }, { name = "b", port = 8080, route =') +
+    "[execution]\ntimeout_minutes = 5\n[retry]\nmax = 1\n";
+  assert.deepEqual(problems(wrong).map((p) => p.replace(/^.*?`/, "`")), [
+    '`service.ports[0].route`: expected a host without a scheme, got "http://x"',
+    "`service.ports[1].port`: stands twice; choose another port",
+    "`service.ports[1].route`: requests go to the first port; give the first port the route",
+    "`execution.timeout_minutes`: stands on a service, which never ends; remove it",
+    "`retry`: stands on a service; remove the table; [service] says how it is restarted",
   ]);
 });

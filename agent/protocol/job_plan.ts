@@ -1,7 +1,9 @@
 /** From jobs as written to the runs of a submission: defaults, matrix, files by digest. Pure; uploads are others' work. */
 import { unwrap } from "./errors.ts";
 import { parseGitAddress } from "./git_address.ts";
-import type { Digest } from "./identity.ts";
+import type { DeployWish } from "./command.ts";
+import { canonicalBytes } from "./encoding.ts";
+import { type Digest, digestOf } from "./identity.ts";
 import { type Combination, expandMatrix, fillIn } from "./job_matrix.ts";
 import {
   type JobRunSpec,
@@ -12,6 +14,8 @@ import {
   type SubmitWish,
 } from "./job_spec.ts";
 import { nativeLimits } from "./native_limits.ts";
+import { parseRoute, type Route, showRoute } from "./routes.ts";
+import type { ServiceSpec } from "./service_spec.ts";
 import { timingOf } from "./job_timing.ts";
 import type { WrittenJob } from "./job_written.ts";
 
@@ -225,6 +229,50 @@ export interface JobWishes {
   readonly submit?: SubmitWish;
   /** Runs that are wanted at times to come. */
   readonly schedules: readonly ScheduleWish[];
+  /** What is to be kept running. */
+  readonly services: readonly DeployWish[];
+}
+
+/** The deploy that a service is. */
+function serviceOf(job: WrittenJob, run: JobRunSpec): DeployWish {
+  const { replicas = 1, ports = [], health = {}, restart = {}, stop = {} } = job.service ?? {};
+  const ms = (seconds: number) => Math.round(seconds * 1_000);
+  const service: ServiceSpec = {
+    run,
+    ports: ports.map(({ name, port }) => ({ name, port })),
+    health: {
+      ...(health.http === undefined ? {} : { path: health.http }),
+      interval_ms: ms(health.interval_seconds ?? 5),
+      timeout_ms: ms(health.timeout_seconds ?? 2),
+      failures: health.failures ?? 3,
+      start_ms: ms(health.start_seconds ?? 30),
+    },
+    restart: {
+      backoff_ms: ms(restart.backoff_seconds ?? 1),
+      max_backoff_ms: ms(restart.max_backoff_seconds ?? 60),
+    },
+    stop: { signal: stop.signal ?? "SIGTERM", grace_ms: ms(stop.grace_seconds ?? 10) },
+  };
+  const digest = digestOf(canonicalBytes(service));
+  const inputs = run.inputs.map((input) => input.from === "blob" ? input.bytes : 0);
+  return {
+    app: job.job.name,
+    spec: {
+      package: digest,
+      version: digest.slice(0, 12),
+      kind: "service",
+      memory_mb: run.memory_mb,
+      routes: ports.flatMap(({ route }) =>
+        route === undefined ? [] : [showRoute(parseRoute(route) as Route)]
+      ),
+      volumes: [],
+      bytes: inputs.reduce((sum, n) => sum + n, run.program?.bytes ?? 0),
+      service,
+    },
+    replicas,
+    tags: [...run.tags],
+    strategy: "rolling",
+  };
 }
 
 /** Recurring jobs that need each other, directly or not, in the order of the text; each list is one schedule. */
@@ -257,7 +305,7 @@ export function jobWishes(jobs: readonly WrittenJob[], found: ReadonlyMap<string
   };
   const runsOf = (some: readonly WrittenJob[]) =>
     some.flatMap((job) => expandMatrix(job.matrix).map((made) => runOf(job, made, names, lookUp)));
-  const now = jobs.filter((j) => !timingOf(j));
+  const now = jobs.filter((j) => j.job.type === "one-shot");
   return {
     ...(now.length > 0 && { submit: { runs: runsOf(now) } }),
     schedules: recurringGroups(jobs).map((group) => ({
@@ -265,5 +313,6 @@ export function jobWishes(jobs: readonly WrittenJob[], found: ReadonlyMap<string
       timing: timingOf(group[0])!,
       runs: runsOf(group),
     })),
+    services: jobs.filter((j) => j.job.type === "service").map((job) => serviceOf(job, runsOf([job])[0])),
   };
 }

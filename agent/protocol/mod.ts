@@ -29,6 +29,7 @@ export * from "./record.ts";
 export * from "./release.ts";
 export { parseRoute, type Route, showRoute } from "./routes.ts";
 export * from "./secret.ts";
+export * from "./service_spec.ts";
 export * from "./session.ts";
 export * from "./toml.ts";
 export * from "./upgrade.ts";

@@ -39,15 +39,20 @@ export interface ProgramSpec {
   /** The weakest sandbox it may get; it gets the strongest that there is. */
   readonly minimum: SandboxLevel;
   readonly network: ProgramNetwork;
+  /** TCP ports on which it may listen, whatever `network` says. */
+  readonly bind?: readonly number[];
   readonly memoryMb: number;
   /** Fractions too; absent: as many as there are. */
   readonly cpuCores?: number;
   readonly pids: number;
   /** Of everything below `root`. */
   readonly diskMb: number;
+  /** `Infinity`: it may run for ever. */
   readonly timeoutMs: number;
-  /** Time between SIGTERM and SIGKILL when it runs out of time. */
+  /** Time between the stop signal and SIGKILL when it runs out of time. */
   readonly graceMs: number;
+  /** How it is asked to end; default SIGTERM. */
+  readonly stopSignal?: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT";
   readonly stdin?: ReadableStream<Uint8Array>;
 }
 

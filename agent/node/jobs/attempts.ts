@@ -41,6 +41,7 @@ export class Attempts {
       await disk.remove(`${dataDir}/jobs/${run}`);
     }
     await disk.remove(`${dataDir}/work/jobs`);
+    await disk.remove(`${dataDir}/work/services`);
   }
 
   async #bury(run: string, attempt: string): Promise<void> {

@@ -31,6 +31,8 @@ const PREFETCHES = 16;
 /** See the module's text. */
 export class JobHost {
   readonly attempts: Attempts;
+  /** What attempts have of the node. */
+  readonly world: AttemptWorld;
   readonly #options: JobHostOptions;
   readonly #secretsRoots: SecretsRoots;
   readonly #wakes = new Set<() => void>();
@@ -40,7 +42,7 @@ export class JobHost {
     this.#options = options;
     const { contents, disk, dataDir, log } = options;
     this.#secretsRoots = chooseSecretsRoots(dataDir);
-    this.attempts = new Attempts({
+    this.world = {
       dataDir,
       disk,
       store: contents.store,
@@ -57,7 +59,8 @@ export class JobHost {
       startRun: options.startRun,
       report: options.report,
       now: Date.now,
-    }, log);
+    };
+    this.attempts = new Attempts(this.world, log);
     serveJobLogs(options.streams, this.attempts);
   }
 

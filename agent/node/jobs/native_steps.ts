@@ -91,7 +91,8 @@ export async function runSteps(
   return end!;
 }
 
-function programSpec(
+/** How a native program of a run is started. */
+export function programSpec(
   native: NativeWork,
   { order, root, env, secrets }: StepSurroundings,
   argv: readonly string[],

@@ -110,7 +110,7 @@ class NativeRun implements ProgramHandle {
     try {
       await Promise.race([this.#voice.ready, called]);
       this.#watch.begin(this.#voice.launcherMs);
-      if (!this.#isOver) {
+      if (!this.#isOver && Number.isFinite(this.#prepared.spec.timeoutMs)) {
         this.#timer = setTimeout(
           () => this.#end("timed_out", this.#prepared.spec.graceMs),
           this.#prepared.spec.timeoutMs,
@@ -142,8 +142,9 @@ class NativeRun implements ProgramHandle {
     if (this.#why !== undefined) return;
     this.#why = why;
     // At this level the first process is what keeps the namespaces: with it, all would end at once.
+    const signal = this.#prepared.spec.stopSignal ?? "SIGTERM";
     const keeper = this.level === "namespaced" ? this.#process.pid : undefined;
-    signalAll(processesOfRun(this.#belonging).filter((pid) => pid !== keeper), "SIGTERM");
+    signalAll(processesOfRun(this.#belonging).filter((pid) => pid !== keeper), signal);
     this.#ending = setTimeout(() => this.#kill(why), graceMs);
   }
 

@@ -10,7 +10,7 @@ import { commandFor, type LauncherCommand, type SpawnLauncher } from "./launch_c
 import { freeUser, isRoot, libcPath, passGroup } from "./machine.ts";
 import { type Prepared, startRun } from "./native_run.ts";
 import { giveSecrets, giveTree, openWay } from "./ownership.ts";
-import { clearView, planLaunch } from "./plan.ts";
+import { clearView, networkOf, planLaunch } from "./plan.ts";
 import { processesOf } from "./processes.ts";
 import { clearRemains, listRemains, noteRemains } from "./remains.ts";
 import { Spares } from "./spares.ts";
@@ -195,7 +195,7 @@ class NativeRuntime implements ProgramRuntime {
 
   #commandFor(level: SandboxLevel, spec: ProgramSpec): LauncherCommand {
     const launcher = this.#options.spawnLauncher(libcPath());
-    const command = commandFor(level, launcher, level === "namespaced" && spec.network === "none");
+    const command = commandFor(level, launcher, level === "namespaced" && networkOf(spec) === "none");
     if (typeof command === "string") throw new RealmError("failed", command);
     return command;
   }

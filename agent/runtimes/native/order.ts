@@ -1,7 +1,10 @@
 /** What a launcher is told: everything that it does before it becomes the program. Sent as JSON on its stdin. */
 
-/** What of the network a program may use. `connect`: TCP to these ports. */
-export type NetworkRule = "none" | "full" | { readonly connect: readonly number[] };
+/** What of the network a program may use. `connect`: TCP to these ports; `bind`: TCP servers at these. */
+export type NetworkRule =
+  | "none"
+  | "full"
+  | { readonly connect: readonly number[]; readonly bind?: readonly number[] };
 
 /** Trees of files by what may be done with them; what is named nowhere cannot be opened. */
 export interface FileRules {

@@ -4,7 +4,7 @@ import { nativeLimits } from "../../protocol/native_limits.ts";
 import type { SandboxLevel } from "../../protocol/policy.ts";
 import type { ProgramSpec } from "../program.ts";
 import { kernelFiles, PROGRAM_PATH, systemSettings, systemTrees } from "./machine.ts";
-import type { Bind, FileRules, FileView, LaunchOrder, ProcessLimits } from "./order.ts";
+import type { Bind, FileRules, FileView, LaunchOrder, NetworkRule, ProcessLimits } from "./order.ts";
 
 /** What the engine chose for a run. */
 export interface Placing {
@@ -45,7 +45,8 @@ export function planLaunch(spec: ProgramSpec, placing: Placing, nonce: string): 
   const { level } = placing;
   const own = level === "namespaced" ? "" : spec.root;
   const place = (path: string) => `${own}${path === "/" && own !== "" ? "" : path}`;
-  const ownNetwork = level === "namespaced" && spec.network === "none";
+  const network = networkOf(spec);
+  const ownNetwork = level === "namespaced" && network === "none";
   return {
     nonce,
     argv: level === "namespaced" ? spec.argv : [programOf(spec), ...spec.argv.slice(1)],
@@ -64,10 +65,16 @@ export function planLaunch(spec: ProgramSpec, placing: Placing, nonce: string): 
     cgroups: placing.entrances,
     ...(level === "namespaced" ? { view: viewOf(spec) } : {}),
     files: level === "namespaced" ? { execute: [], read: [], write: ["/"] } : filesOf(spec),
-    network: spec.network,
+    network,
     ownNetwork,
     limits: limitsOf(spec, placing),
   };
+}
+
+/** A program that listens must be reached from outside: it gets the machine's network, and of that its ports alone. */
+export function networkOf({ network, bind = [] }: ProgramSpec): NetworkRule {
+  if (bind.length === 0 || network === "full") return network;
+  return { connect: network === "none" ? [] : network.connect, bind };
 }
 
 /** Where there is no view, a path that the run brings along stands below its root. */

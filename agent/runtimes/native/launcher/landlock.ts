@@ -70,8 +70,12 @@ export function prepareLandlock(
   for (const path of rules.write) allow(path, rights & ~(MAKE_CHAR | MAKE_BLOCK | IOCTL));
   for (const path of DEVICES) allow(path, READ | WRITE | IOCTL);
   if (ports !== 0n && typeof network === "object") {
-    for (const port of network.connect) {
-      const rule = new Uint8Array(new BigUint64Array([CONNECT_TCP, BigInt(port)]).buffer);
+    const allowed = [
+      ...network.connect.map((port) => [CONNECT_TCP, BigInt(port)]),
+      ...(network.bind ?? []).map((port) => [BIND_TCP, BigInt(port)]),
+    ];
+    for (const words of allowed) {
+      const rule = new Uint8Array(new BigUint64Array(words).buffer);
       libc.check(
         "landlock_add_rule (port)",
         libc.calls.syscallRule(ADD, BigInt(set), RULE_PORT, rule, 0n, 0n, 0n),
