@@ -1,5 +1,12 @@
 /** `realm job list|status|logs|cancel|artifacts`. */
-import { type AttemptView, RealmError, type RunView, type ScheduleView, shortId } from "../mod.ts";
+import {
+  type AppView,
+  type AttemptView,
+  RealmError,
+  type RunView,
+  type ScheduleView,
+  shortId,
+} from "../mod.ts";
 import { FOLLOW_MS } from "./app_change.ts";
 import { connect } from "./connection.ts";
 import { ago, bytes, type Cell, facts, moment, print, span, stateCell, table } from "./display.ts";
@@ -27,7 +34,21 @@ const row = (run: RunView): readonly Cell[] => {
   ];
 };
 
-/** Runs, newest first. */
+/** Services: apps that jobs are. */
+const servicesText = (i: Invocation, services: readonly AppView[]): string =>
+  table(
+    i.terminal,
+    ["SERVICE", "STATE", "REPLICAS", "ROUTES", "VERSION"],
+    services.map((a): readonly Cell[] => [
+      a.name,
+      stateCell(a.phase),
+      `${a.replicas.filter((r) => r.state === "healthy").length} of ${a.wanted}`,
+      a.routes.join(" "),
+      a.version ?? "",
+    ]),
+  );
+
+/** Services and schedules, then runs, newest first. */
 export const list: Handler = async (i) => {
   const client = await connect(i, "read");
   const query = {
@@ -36,16 +57,20 @@ export const list: Handler = async (i) => {
     ...(i.args[0] !== undefined && { job: i.args[0] }),
   };
   const json = flag(i, "json");
-  let schedules: readonly ScheduleView[] = [];
+  let schedules: readonly ScheduleView[] = [], services: readonly AppView[] = [];
   await show(
     i,
     async () => {
       if (!json) {
         schedules = (await client.schedules()).filter((s) => !query.job || s.jobs.includes(query.job));
+        services = (await client.apps()).filter((a) =>
+          a.kind === "service" && (!query.job || a.name === query.job)
+        );
       }
       return await client.runs(query);
     },
     (runs) =>
+      (services.length === 0 ? "" : servicesText(i, services) + "\n") +
       (schedules.length === 0 ? "" : schedulesText(i, schedules) + "\n") +
       (runs.length === 0 ? "No runs. Submit a job with 'realm job submit FILE'.\n" : table(
         i.terminal,

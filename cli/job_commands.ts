@@ -77,7 +77,7 @@ export const jobCommands: readonly CommandSpec[] = [
   {
     words: ["job", "list"],
     args: [{ name: "JOB", optional: true }],
-    summary: "Schedules with their next time, and runs of jobs, newest first",
+    summary: "Services, schedules with their next time, and runs of jobs, newest first",
     options: [
       {
         name: "state",

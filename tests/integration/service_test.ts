@@ -1,6 +1,7 @@
 /** Services on real nodes: programs kept running, reached through every gateway, under load while nodes are killed. */
 import assert from "node:assert/strict";
 import { Cluster, type ClusterNode, eventually } from "../cluster.ts";
+import { buildWasmFixtures } from "../fixtures/build.ts";
 import { provideSystemPackages } from "../provide.ts";
 
 const test = (name: string, fn: () => Promise<void>) =>
@@ -170,4 +171,39 @@ test("a service that crashes is started again with back-off, and named as in a c
   const second = await submit(cluster, "two", "exit 5;");
   assert.equal(second.code, 1, second.stderr);
   assert.match(second.stderr, /exited with code 5/);
+});
+
+Deno.test({
+  name: "a wasm service answers through every gateway, from its own copy of its files",
+  ignore: !await provideSystemPackages("wasi", () => {}),
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    await using cluster = await Cluster.start({ nodes: 2 });
+    await Deno.copyFile((await buildWasmFixtures()).hello, `${cluster.root}/hello.wasm`);
+    const path = `${cluster.root}/hello.toml`;
+    await Deno.writeTextFile(
+      path,
+      `[job]
+name = "hello"
+type = "service"
+[runtime]
+type = "wasm"
+wasm = "hello.wasm"
+[service]
+replicas = 1
+ports = [{ name = "http", port = 8080, route = "hello" }]
+health = { http = "/", interval_seconds = 1 }
+`,
+    );
+    const ran = await cluster.run(["job", "submit", path, "--timeout", "90s"]);
+    assert.equal(ran.code, 0, ran.stderr);
+    for (const node of cluster.nodes) {
+      await eventually(`${node.name} routes to it`, async () => {
+        const response = await cluster.fetch(node, "hello");
+        return response.status === 200 && /hello/i.test(await response.text());
+      });
+    }
+    assert.match(await cluster.realm("job", "list"), /hello +steady +1 of 1 +hello/);
+  },
 });

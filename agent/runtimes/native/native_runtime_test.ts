@@ -68,6 +68,30 @@ eachWay(
   },
 );
 
+eachWay(
+  "a program that may listen does so at its ports alone, and reaches nothing",
+  async (way) => {
+    using other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const port = (() => {
+      using free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      return free.addr.port;
+    })();
+    const script = `use IO::Socket::INET;
+sub listens { IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $_[0], Listen => 1, ReuseAddr => 1) ? "yes" : "no: $!" }
+sub reaches { IO::Socket::INET->new(PeerAddr => "127.0.0.1", PeerPort => $_[0], Timeout => 5) ? "yes" : "no: $!" }
+print "own ", listens(${port}), "\\nother ", listens(${
+      port === 65_535 ? port - 1 : port + 1
+    }), "\\nany ", listens(0), "\\n";
+print "reaches ", reaches(${other.addr.port}), "\\n";
+print "datagrams ", (IO::Socket::INET->new(Proto => "udp", LocalAddr => "127.0.0.1") ? "yes" : "no: $!"), "\\n";`;
+    const { stdout } = await way.run(programOf(["/usr/bin/perl", "-e", script], { bind: [port] }));
+    assert.match(
+      stdout,
+      /^own yes\nother no: Permission denied\nany no: Permission denied\nreaches no: .*\ndatagrams no: .*\n$/,
+    );
+  },
+);
+
 eachWay("a program that is not there or is none is refused with the reason", async (way) => {
   await assert.rejects(
     way.run(programOf(["no-such-program"])),
