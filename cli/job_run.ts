@@ -155,7 +155,16 @@ export const runHere: Handler = async (i) => {
   if (manifest.jobs.length === 0) {
     throw new RealmError("bad_manifest", `${file} has no job: write [job], or [[jobs]] for a pipeline`);
   }
-  const { jobs, notes } = await withWorkingTree(i, chosen(manifest.jobs, text(i, "job")), directory);
+  const wanted = chosen(manifest.jobs, text(i, "job"));
+  const service = wanted.find((j) => j.job.type === "service");
+  if (service) {
+    throw new RealmError(
+      "bad_manifest",
+      `${service.job.name} is a service, which never ends; start it in the realm with 'realm job submit ${file}', ` +
+        "or name another job with --job",
+    );
+  }
+  const { jobs, notes } = await withWorkingTree(i, wanted, directory);
   const files = await findFiles(
     await i.host.packageWorld(),
     () => connect(i, "read"),
