@@ -10,9 +10,8 @@ const name = v.pipe(v.string(), v.regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/))
 const milliseconds = whole(0, 86_400_000);
 
 /** Signals by which a service may ask to be ended. */
-export const stopSignals = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"] as const;
-/** One of {@link stopSignals}. */
-export type StopSignal = (typeof stopSignals)[number];
+export type StopSignal = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT";
+const stopSignals = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"] as const satisfies readonly StopSignal[];
 
 /** See {@link ServiceSpec}. */
 export const ServiceSpecSchema = v.strictObject({
