@@ -192,6 +192,9 @@ function project(core: Core, record: RealmRecord, topics: Set<Topic>): Result<un
       topics.add("jobs");
       return;
     }
+    case "caches":
+      core.jobs.caches.set(record.author, (record.body as RecordBody<"caches">).list);
+      return;
     case "attempts": {
       const { run, list } = record.body as RecordBody<"attempts">;
       if (record.key !== `attempts/${run}`) return;
@@ -444,6 +447,7 @@ export function rebuild(core: Core): ReadonlySet<Topic> {
     "tick",
     "run",
     "attempts",
+    "caches",
     "secret",
     "upgrade",
     "upgraded",

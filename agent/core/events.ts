@@ -3,7 +3,7 @@ import type { Admission } from "../protocol/invite.ts";
 import type { SignedCommand } from "../protocol/command.ts";
 import type { ErrorCode, Result } from "../protocol/errors.ts";
 import type { Digest, KeyId, NodeId } from "../protocol/identity.ts";
-import type { AttemptStatus } from "../protocol/job_record.ts";
+import type { AttemptStatus, CacheEntry } from "../protocol/job_record.ts";
 import type { GitInput, JobRunSpec } from "../protocol/job_spec.ts";
 import type { Heads, Message } from "../protocol/message.ts";
 import type { NodeInfo, RealmRecord, ReplicaStatus, WireRecord } from "../protocol/record.ts";
@@ -41,6 +41,8 @@ export type Event =
   }
   /** How far this node is with an upgrade. */
   | { readonly t: "upgrade"; readonly status: UpgradeStatus }
+  /** This node keeps content for jobs to come, or used what it keeps. */
+  | { readonly t: "cached"; readonly entry: CacheEntry }
   /** Verified records from disk at start, or (`fresh`: not on disk yet) from the member that let us join. */
   | {
     readonly t: "load";

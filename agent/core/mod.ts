@@ -11,6 +11,7 @@ export * from "./authority.ts";
 export * from "./control.ts";
 export * from "./events.ts";
 export * from "./gc_plan.ts";
+export { findCache } from "./jobs/caches.ts";
 export * from "./jobs/control.ts";
 export * from "./jobs/decide.ts";
 export * from "./jobs/keeping.ts";

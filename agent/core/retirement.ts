@@ -212,6 +212,7 @@ function unprojectRecord(core: Core, { author, key, kind }: RealmRecord): void {
   }
   if (kind === "secret") forgetBoxes(core.secrets, author, name);
   if (kind === "run" || kind === "attempts") forgetSaid(core.jobs, name, kind, author);
+  if (kind === "caches") core.jobs.caches.delete(author);
   if (kind === "tick") forgetSaidTick(core.jobs.schedules, name, author);
 }
 

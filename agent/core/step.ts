@@ -11,6 +11,7 @@ import { checkAdmission, checkCommand } from "./admission.ts";
 import { control, order } from "./control.ts";
 import { controlJobs, forgetAttempts, orderAttempts, writeAttempt } from "./jobs/control.ts";
 import type { Effect, Event } from "./events.ts";
+import { withCache } from "./jobs/caches.ts";
 import { hint, livenessWake, tickLiveness } from "./liveness.ts";
 import { isMember } from "./members.ts";
 import { nextRetirement, retire } from "./retirement.ts";
@@ -84,6 +85,9 @@ function handle(turn: Turn, event: Event): void {
       return;
     case "upgrade":
       turn.write("upgraded", event.status);
+      return;
+    case "cached":
+      turn.write("caches", { list: withCache(core.jobs, core.config.self, event.entry, turn.now) });
       return;
     case "gone":
       for (const app of core.apps.values()) {

@@ -275,7 +275,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     inUse: () => ({
       pins: new Set([
         ...[...core.pins].filter(([, { pin }]) => pin).map(([digest]) => digest),
-        ...usedByJobs(core.jobs, clock.now()),
+        ...usedByJobs(core.jobs, clock.now(), self),
         ...releaseBlobs(core),
         ...blobsOfServices(core),
       ]),
@@ -356,6 +356,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     startProgram: (order, spec, onLog, signal) => native.start(order.run, spec, onLog, signal),
     startRun,
     report: (run, status) => loop.feed({ t: "attempt", run, status }),
+    cached: (entry) => loop.feed({ t: "cached", entry }),
   });
   info = await nodeInfo(options, disk, {
     addresses: mesh.addresses(),

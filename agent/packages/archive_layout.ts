@@ -22,7 +22,20 @@ const NAME_BYTES = 100;
 /** Zero bytes that follow content of `size` bytes. */
 export const paddingOf = (size: number): number => (BLOCK - (size % BLOCK)) % BLOCK;
 
-function block(name: Uint8Array, size: number, type: "0" | "5" | "x", executable = type === "5"): Uint8Array {
+/** What headers of packages never say. */
+interface BlockMore {
+  readonly executable?: boolean | undefined;
+  readonly link?: Uint8Array;
+  readonly time?: number;
+}
+
+function block(
+  name: Uint8Array,
+  size: number,
+  type: "0" | "2" | "5" | "x",
+  more: BlockMore = {},
+): Uint8Array {
+  const { executable = type === "5", link, time = 0 } = more;
   const out = new Uint8Array(BLOCK);
   const put = (at: number, text: string) => out.set(utf8(text), at);
   out.set(name, 0);
@@ -30,9 +43,10 @@ function block(name: Uint8Array, size: number, type: "0" | "5" | "x", executable
   put(108, "0000000\0");
   put(116, "0000000\0");
   put(124, size.toString(8).padStart(11, "0") + "\0");
-  put(136, "00000000000\0");
+  put(136, time.toString(8).padStart(11, "0") + "\0");
   put(148, "        ");
   put(156, type);
+  if (link) out.set(link, 157);
   put(257, "ustar\0");
   put(263, "00");
   const sum = out.reduce((a, b) => a + b, 0);
@@ -61,6 +75,39 @@ export const directoryHeader = (path: string): Uint8Array => header(`${path}/`, 
 /** The header bytes of a regular file; its length is a multiple of {@link BLOCK}. */
 export const entryHeader = (path: string, size: number): Uint8Array => header(path, size, "0");
 
+/** An entry of an archive that keeps what build tools look at. */
+export interface TreeEntry {
+  /** A directory's ends with a slash. */
+  readonly path: string;
+  readonly kind: "file" | "directory" | "link";
+  readonly size: number;
+  readonly executable?: boolean;
+  /** What a link says. */
+  readonly link?: string;
+  /** Seconds since 1970. */
+  readonly modifiedAt: number;
+}
+
+/** The header bytes of an entry of such an archive. */
+export function treeHeader({ path, kind, size, executable, link = "", modifiedAt }: TreeEntry): Uint8Array {
+  const type = ({ file: "0", directory: "5", link: "2" } as const)[kind];
+  const time = Math.min(modifiedAt, 0o77777777777);
+  const [name, linkName] = [utf8(path), utf8(link)];
+  const records = [
+    ...(name.length > NAME_BYTES ? [paxRecord("path", path)] : []),
+    ...(linkName.length > NAME_BYTES ? [paxRecord("linkpath", link)] : []),
+  ];
+  const plain = block(cutName(name), size, type, { executable, link: cutName(linkName), time });
+  if (records.length === 0) return plain;
+  const said = concatBytes(...records);
+  return concatBytes(
+    block(utf8("PaxHeader"), said.length, "x"),
+    said,
+    new Uint8Array(paddingOf(said.length)),
+    plain,
+  );
+}
+
 /** The header bytes of a program, as archives of trees (not packages) have them. */
 export const executableHeader = (path: string, size: number): Uint8Array => header(path, size, "0", true);
 
@@ -69,13 +116,13 @@ function header(path: string, size: number, type: "0" | "5", executable?: boolea
     throw new RangeError(`no tar header can hold the size ${size}`);
   }
   const name = utf8(path);
-  if (name.length <= NAME_BYTES) return block(name, size, type, executable);
+  if (name.length <= NAME_BYTES) return block(name, size, type, { executable });
   const record = paxRecord("path", path);
   return concatBytes(
     block(utf8("PaxHeader"), record.length, "x"),
     record,
     new Uint8Array(paddingOf(record.length)),
-    block(cutName(name), size, type, executable),
+    block(cutName(name), size, type, { executable }),
   );
 }
 

@@ -32,6 +32,7 @@ export {
 } from "./mounts.ts";
 export { type MountUsage, mountUsage } from "./mount_usage.ts";
 export { type PackageBlob, packageBlobs, type PackageReader, readPackage } from "./reader.ts";
+export { type TreeEntry, treeHeader } from "./archive_layout.ts";
 export { type PackedTree, packTree, unpackTree } from "./tree_tar.ts";
 export { verifySignature } from "./signature.ts";
 export { inspectPackage, type PackageListing, type Verification, verifyPackage } from "./verify.ts";

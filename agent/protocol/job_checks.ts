@@ -26,6 +26,7 @@ export function jobProblems(jobs: readonly WrittenJob[], places: readonly KeyPat
     checkMatrix(job, report);
     checkInputs(job, jobs, report);
     checkOutputs(job, report);
+    checkCache(job, report);
     checkNeeds(job, i, jobs, report);
     checkTimes(job, jobs, report);
   });
@@ -295,6 +296,24 @@ function checkInputs(job: WrittenJob, jobs: readonly WrittenJob[], report: Repor
       } else if (maker.matrix) {
         report(path("run"), `${maker.job.name} has a matrix: which of its runs is meant is not clear`);
       }
+    }
+  });
+}
+
+function checkCache(job: WrittenJob, report: ReportJob): void {
+  const { paths = [] } = job.cache ?? {};
+  if (job.cache && paths.length === 0) report(["cache", "paths"], "is empty", "name what is to be kept");
+  paths.forEach((path, i) => {
+    if (path === "/") {
+      report(["cache", "paths", i], "is the whole file system of the job", "name a part of it");
+    }
+    const other = paths.findIndex((p, j) => j < i && overlaps(p, path));
+    if (other >= 0) report(["cache", "paths", i], `overlaps with ${paths[other]}`, "keep one of the two");
+    const input = (job.data?.inputs ?? []).find(({ mount }) =>
+      mount === path || mount.startsWith(`${path}/`)
+    );
+    if (input) {
+      report(["cache", "paths", i], `would hide the input at ${input.mount}`, "choose another place");
     }
   });
 }

@@ -85,6 +85,16 @@ export const jobLimits = {
   logBytesPerSecond: 16 * 1024 * 1024,
   /** A request for a log from another member. */
   logRequestBytes: 4_096,
+  /** Characters of a cache's key. */
+  cacheKeyChars: 512,
+  /** Bytes of one build cache: fetching more takes longer than building anew. */
+  cacheBytes: 4 * 1024 ** 3,
+  /** Build caches of one node: all stand in one record. */
+  cachesPerNode: 48,
+  /** Bytes of all build caches of one node. */
+  cachesBytes: 20 * 1024 ** 3,
+  /** A build cache that was not used for so long goes. */
+  cacheDays: 14,
   /** Copies of logs and artifacts in the realm. */
   copies: 2,
 } as const;

@@ -202,6 +202,15 @@ function runOf(
       retention_ms: (output.retention_days ?? DEFAULTS.outputDays) * DAY_MS,
       when: output.if ?? "success",
     })),
+    ...(job.cache && {
+      cache: {
+        key: fillIn(job.cache.key, made).replaceAll("{platform}", platform),
+        paths: [...job.cache.paths],
+        restore_keys: (job.cache.restore_keys ?? []).map((k) =>
+          fillIn(k, made).replaceAll("{platform}", platform)
+        ),
+      },
+    }),
     retry: {
       max: retry?.max ?? (recurring ? DEFAULTS.recurringRetries : 0),
       on: retry?.on ?? (recurring ? ["node_lost"] : [...DEFAULTS.retryOn]),

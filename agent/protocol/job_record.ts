@@ -186,6 +186,19 @@ export interface AttemptStatus {
   log?: { digest: Digest; bytes: number; entries: number } | undefined;
 }
 
+/** Content that the author keeps for jobs to come. */
+export const CacheEntrySchema = v.strictObject({
+  /** Who may use it, and on which platform. */
+  scope: shortText,
+  key: v.pipe(v.string(), v.minLength(1), v.maxLength(jobLimits.cacheKeyChars)),
+  digest,
+  bytes: count,
+  /** When it was stored, or used last. */
+  at: time,
+});
+/** See {@link CacheEntrySchema}. */
+export type CacheEntry = v.InferOutput<typeof CacheEntrySchema>;
+
 /** All attempts of a run on one node. */
 export const AttemptsSchema = v.strictObject({
   run: shortText,

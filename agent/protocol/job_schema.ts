@@ -265,7 +265,10 @@ const Data = v.strictObject({
   outputs: may(list(Output, "a list of tables", jobLimits.outputs), "What is kept of its file system."),
 });
 const Cache = v.strictObject({
-  key: must(text("a key", 256), "Name of the cached content; {hash:FILE} stands for a file's hash."),
+  key: must(
+    text("a key", 256),
+    "Name of the cached content, among those of the same submitter and platform; {hash:FILE} stands for a file's hash.",
+  ),
   paths: must(list(guestPath, "a list of paths", 64), "What is cached."),
   restore_keys: may(
     list(text("a beginning of a key", 256), "a list of texts", 16),

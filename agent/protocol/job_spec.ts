@@ -118,6 +118,11 @@ const fieldsOfRun = {
     }),
     jobLimits.outputs,
   ),
+  cache: v.optional(v.strictObject({
+    key: v.pipe(text(256), v.nonEmpty()),
+    paths: list(path, 64),
+    restore_keys: list(v.pipe(text(256), v.nonEmpty()), 16),
+  })),
   retry: v.strictObject({
     max: whole(0, jobLimits.retries),
     on: list(v.pipe(v.string(), v.regex(RETRY_ON)), 32),
@@ -271,6 +276,8 @@ export interface JobRunSpec {
   inputs: RunInput[];
   /** What is kept. */
   outputs: RunOutput[];
+  /** What is kept for the next run of its kind; `{hash:FILE}` in the key stands for a file's hash. */
+  cache?: { key: string; paths: string[]; restore_keys: string[] } | undefined;
   /** When it is tried again. */
   retry: { max: number; on: string[]; backoff_ms: number };
   /** Runs of the job at once. */

@@ -37,7 +37,6 @@ const GAPS: readonly Gap[] = [
   },
   { path: ["step"], when: (list) => (list as readonly unknown[]).length > 0, but: NATIVE },
   { path: ["targeting", "prefer_data"], when: (x) => x === true },
-  { path: ["cache"] },
   { path: ["sandbox", "network"], when: (x) => x !== "none", but: NATIVE },
   { path: ["sandbox", "read"], when: (list) => (list as readonly unknown[]).length > 0, but: NATIVE },
   { path: ["sandbox", "minimum"], but: NATIVE },

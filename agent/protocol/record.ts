@@ -10,7 +10,8 @@ import { LabelSchema, TimeSchema } from "./grant.ts";
 import { type Digest, digestOf, type NodeId, publicKeyOf, type Signer, type Verifier } from "./identity.ts";
 import { DigestSchema, NameSchema, NodeIdSchema, SignedCommandSchema, TagSchema } from "./command.ts";
 import { AdmissionSchema } from "./invite.ts";
-import { AttemptsSchema, RunDecisionSchema, TickSchema } from "./job_record.ts";
+import { jobLimits } from "./job_limits.ts";
+import { AttemptsSchema, CacheEntrySchema, RunDecisionSchema, TickSchema } from "./job_record.ts";
 import { PolicyFileSchema, type PolicySettings, type SandboxLevel, sandboxLevels } from "./policy.ts";
 import { limits } from "./limits.ts";
 import { SecretBoxesSchema } from "./secret.ts";
@@ -194,6 +195,8 @@ export const recordKinds = {
   secret: SecretBoxesSchema,
   /** `tick/<id>`: what the controller of a schedule decided about one of its times. */
   tick: TickSchema,
+  /** `caches`: build caches that lie on the author's node. */
+  caches: v.strictObject({ list: v.pipe(v.array(CacheEntrySchema), v.maxLength(jobLimits.cachesPerNode)) }),
   /** `upgrade/<id>`: what the controller of a rollout of the fleet's executable decided. */
   upgrade: UpgradeDecisionSchema,
   /** `upgraded`: the author in the upgrade that it took part in last. */

@@ -2,9 +2,10 @@
  * Content that jobs need: programs and inputs in several copies while they may still be executed (the node that took the
  * upload may die), logs and artifacts for as long as the run is known.
  */
-import type { Digest } from "../../protocol/identity.ts";
+import type { Digest, NodeId } from "../../protocol/identity.ts";
 import { isEnd } from "../../protocol/job_record.ts";
 import type { JobRunSpec } from "../../protocol/job_spec.ts";
+import { cacheEnd } from "./caches.ts";
 import type { Jobs, RunState } from "./runs.ts";
 import { standingSchedules } from "./schedules.ts";
 
@@ -31,9 +32,10 @@ export function keptByJobs(jobs: Jobs, now: number): ReadonlySet<Digest> {
   return kept;
 }
 
-/** Everything that jobs refer to at this time: none of it may be collected where it is. */
-export function usedByJobs(jobs: Jobs, now: number): ReadonlySet<Digest> {
+/** Everything that jobs refer to at this time, and build caches of this node: none of it may be collected where it is. */
+export function usedByJobs(jobs: Jobs, now: number, self: NodeId): ReadonlySet<Digest> {
   const used = new Set(keptByJobs(jobs, now));
+  for (const { digest, at } of jobs.caches.get(self) ?? []) if (now < cacheEnd(at)) used.add(digest);
   for (const run of jobs.runs.values()) if (now < keptUntil(run)) addInputs(run.spec, used);
   return used;
 }

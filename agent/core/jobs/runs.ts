@@ -5,6 +5,7 @@ import { jobLimits } from "../../protocol/job_limits.ts";
 import {
   type Artifact,
   type AttemptStatus,
+  type CacheEntry,
   type DecidedAttempt,
   isEnd,
   type RunDecision,
@@ -76,6 +77,8 @@ export interface Jobs {
   dirty: boolean;
   /** A deadline to look at. */
   lookAgainAt: number;
+  /** Build caches by the node that has them. */
+  readonly caches: Map<NodeId, readonly CacheEntry[]>;
   /** Text of the last `attempts` effect. */
   lastOrders: string;
 }
@@ -93,12 +96,14 @@ export const createJobs = (): Jobs => ({
   promised: new Map(),
   dirty: false,
   lookAgainAt: Infinity,
+  caches: new Map(),
   lastOrders: "[]",
 });
 
 /** Forgets what is derived from records, to derive it anew. */
 export function clearJobs(jobs: Jobs): void {
   for (const map of [jobs.runs, jobs.submissions, jobs.early, jobs.groups]) map.clear();
+  jobs.caches.clear();
   jobs.open.clear();
   clearSchedules(jobs.schedules);
   jobs.dirty = true;

@@ -29,6 +29,7 @@ import type {
 } from "../../runtimes/mod.ts";
 import type { BlobStore } from "../../storage/mod.ts";
 import type { GitSources } from "../git/git_sources.ts";
+import { type AttemptCache, type Caches, openCache } from "./build_cache.ts";
 import { checkOutAll } from "./git_inputs.ts";
 import { bringInputs, programFile, programsDirectory } from "./inputs.ts";
 import { JobLog } from "./job_log.ts";
@@ -71,6 +72,7 @@ export interface AttemptWorld {
   /** Repositories as inputs. */
   readonly git: Pick<GitSources, "resolve" | "checkOut">;
   report(run: string, status: AttemptStatus): void;
+  readonly caches: Caches;
   /** Called when steps failed; their files stay until it resolves. */
   failed?(steps: FailedSteps): Promise<void>;
   now(): number;
@@ -122,6 +124,7 @@ export class Attempt {
   #since: number;
   #startedAt: number | undefined;
   #fetched = 0;
+  #cache: AttemptCache | undefined;
   #commits: Readonly<Record<string, string>> | undefined;
   #storedLog: AttemptStatus["log"];
   #untold: ReturnType<typeof setTimeout> | undefined;
@@ -209,6 +212,8 @@ export class Attempt {
         this.#commits = commits;
         this.#tell("preparing");
       });
+      const staging = `${this.#directory}/cache`;
+      this.#cache = await openCache(world, order, this.#root, staging, (l) => this.log.note(l), signal);
       await makePlaces(world.disk, spec.outputs, this.#root);
       if (spec.native) await layOut(world, order, this.#root);
       else wasm = await programFile(world, spec.program!.digest);
@@ -328,6 +333,7 @@ export class Attempt {
         reason = kept.problem;
       }
     }
+    if (state === "succeeded") { for (const line of await this.#cache?.keep() ?? []) this.log.note(line); }
     if (this.log.failure !== undefined) {
       state = state === "succeeded" ? "failed" : state;
       reason = `its log could not be written: ${describe(this.log.failure)}`;

@@ -1,7 +1,7 @@
 /** Jobs on this node, put together: attempts, their logs for others, and readers' news of changes. */
-import type { AttemptOrder, Core } from "../../core/mod.ts";
+import { type AttemptOrder, type Core, findCache } from "../../core/mod.ts";
 import type { Disk, Log, LogChunk, PeerStreams } from "../../ports.ts";
-import type { AttemptStatus, Digest, RunLogView } from "../../protocol/mod.ts";
+import type { AttemptStatus, CacheEntry, Digest, RunLogView } from "../../protocol/mod.ts";
 import type { RunHandle, RunSpec } from "../../runtimes/mod.ts";
 import type { Contents } from "../contents.ts";
 import { GitSources } from "../git/git_sources.ts";
@@ -23,6 +23,8 @@ export interface JobHostOptions {
   startProgram: AttemptWorld["startProgram"];
   startRun(spec: RunSpec, onLog: (chunk: LogChunk) => void, signal: AbortSignal): Promise<RunHandle>;
   report(run: string, status: AttemptStatus): void;
+  /** This node keeps a build cache, or used one. */
+  cached(entry: CacheEntry): void;
 }
 
 /** Blobs that are fetched ahead at once. */
@@ -58,6 +60,10 @@ export class JobHost {
       startProgram: options.startProgram,
       startRun: options.startRun,
       report: options.report,
+      caches: {
+        find: (scope, key, beginnings) => findCache(options.core, scope, key, beginnings, Date.now()),
+        stored: options.cached,
+      },
       now: Date.now,
     };
     this.attempts = new Attempts(this.world, log);

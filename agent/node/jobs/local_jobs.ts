@@ -98,6 +98,7 @@ export async function openLocalJobs(options: LocalJobsOptions): Promise<LocalJob
         fetch: () => Promise.reject(new RealmError("not_found", "it was not kept")),
         startProgram: (_order, program, onLog, signal) => native.start(program, onLog, signal),
         startRun: (run, onLog, signal) => wasm.start(run, onLog, signal),
+        caches: { find: () => undefined, stored: () => {} },
         report: (_run, status) => last = status,
         now: Date.now,
         ...(watch.onFailed
