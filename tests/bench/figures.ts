@@ -55,7 +55,11 @@ export interface Usage {
 export async function usage(pid: number): Promise<Usage> {
   let ns = 0;
   for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
-    ns += Number((await Deno.readTextFile(`/proc/${pid}/task/${name}/schedstat`)).split(" ")[0]);
+    try {
+      ns += Number((await Deno.readTextFile(`/proc/${pid}/task/${name}/schedstat`)).split(" ")[0]);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error; // the thread has just ended
+    }
   }
   // Threads that ended are in `stat` alone: it corrects what the sum over living threads misses.
   const stat = (await Deno.readTextFile(`/proc/${pid}/stat`)).replace(/^.*\) /, "").split(" ");
