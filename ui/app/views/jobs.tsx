@@ -8,6 +8,7 @@ import { worked } from "../live.ts";
 import { Empty, Name, Panel, State, Time, useFetched } from "../parts.tsx";
 import { to } from "../router.ts";
 import { type Column, having, type Order, Rows } from "../rows.tsx";
+import { Schedules } from "./schedules.tsx";
 import { Filter } from "./why.tsx";
 
 const filter = signal("");
@@ -105,6 +106,7 @@ export function Jobs() {
           </select>
         </span>
       </div>
+      <Schedules />
       <Panel
         title="Runs, newest first"
         aside={<Command line={`realm job list${state.value ? ` --state ${state.value}` : ""}`} />}
