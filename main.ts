@@ -10,6 +10,7 @@ import {
   buildMark,
   BUNDLE_ENVIRONMENT,
   selfCommand,
+  selfExecutable,
 } from "./agent/platform/self.ts";
 import config from "./deno.json" with { type: "json" };
 
@@ -194,6 +195,7 @@ async function withLocalJobs<T>(
 
 const host: CliHost = {
   version,
+  executable: selfExecutable(),
   up,
   withLocalJobs,
   async workingTreeOf(directory) {

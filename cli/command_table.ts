@@ -7,6 +7,7 @@ import { jobCommands } from "./job_commands.ts";
 import { policyCommands } from "./policy_commands.ts";
 import { realmCommands } from "./realm_commands.ts";
 import { secretCommands } from "./secret_commands.ts";
+import { serviceCommands } from "./service_commands.ts";
 import { trustCommands } from "./trust_commands.ts";
 import { upgradeCommands } from "./upgrade_commands.ts";
 import { workCommands } from "./work_commands.ts";
@@ -19,6 +20,7 @@ export const commands: readonly CommandSpec[] = [
   ...jobCommands,
   ...workCommands,
   ...upgradeCommands,
+  ...serviceCommands,
   ...policyCommands,
   ...secretCommands,
   ...trustCommands,

@@ -32,6 +32,8 @@ export interface UpOptions {
 /** What the command line needs of the executable around it. */
 export interface CliHost {
   readonly version: string;
+  /** The file that a person starts; absent for a run from source. */
+  readonly executable?: string | undefined;
   /** Runs this node until it ends; gives the exit code. */
   up(options: UpOptions): Promise<number>;
   /** Disk and hashing, for packages and blobs. */

@@ -46,7 +46,8 @@ function addresses(i: Invocation, name: string): readonly string[] {
   });
 }
 
-function optionsOf(i: Invocation): UpOptions {
+/** Options of `realm up`; throws {@link UsageError} for what cannot be. */
+export function checkedUp(i: Invocation): UpOptions {
   const tls = tlsFiles(i), gatewayTls = hostPort(i, "gateway-tls"), apiTls = hostPort(i, "api-tls");
   const secure = gatewayTls !== undefined ? "gateway-tls" : apiTls !== undefined ? "api-tls" : undefined;
   if (secure && !tls) {
@@ -76,14 +77,14 @@ function optionsOf(i: Invocation): UpOptions {
 
 /** Runs this node until it ends. */
 export const up: Handler = async (i) => {
-  const options = optionsOf(i);
+  const options = checkedUp(i);
   await needRealmFile(i.dataDir);
   return await i.host.up(options);
 };
 
 /** Writes what a node needs to join; then runs it. */
 export const join: Handler = async (i) => {
-  const options = optionsOf(i);
+  const options = checkedUp(i);
   const { signed, invite } = unwrap(parseInviteToken(i.args[0]));
   if (invite.until <= Date.now()) {
     throw new RealmError(

@@ -19,6 +19,7 @@ import {
 } from "../agent/protocol/release.ts";
 import { utf8 } from "../agent/protocol/encoding.ts";
 import { signerOfKeyFile } from "../mod.ts";
+import installer from "./install.sh" with { type: "text" };
 import config from "../deno.json" with { type: "json" };
 import { type Bundle, bundle } from "./bundle.ts";
 import { compile, compileRuntime } from "./compiled.ts";
@@ -220,12 +221,13 @@ export async function main(args: readonly string[]): Promise<void> {
   await write(`${out}/SHA256SUMS`, utf8(checksums(artifacts)));
   await write(`${out}/release.json`, utf8(JSON.stringify(manifest, null, 2) + "\n"));
   await write(`${out}/sbom.cdx.json`, bill);
+  await write(`${out}/install.sh`, utf8(installer), 0o755);
   if (signed) await write(`${out}/release.signed.json`, utf8(formatSignedRelease(signed)));
   else await Deno.remove(`${out}/release.signed.json`).catch(() => {});
   console.log(
     `${out}: SHA256SUMS, release.json (${
       signed ? `signed by ${signed.envelope.keyid}` : "not signed: give --key"
-    }), sbom.cdx.json`,
+    }), sbom.cdx.json, install.sh`,
   );
 }
 

@@ -175,10 +175,20 @@ export class Cluster implements AsyncDisposable {
     return node;
   }
 
-  async #launch(node: ClusterNode, args: readonly string[]): Promise<void> {
+  async #launch(
+    node: ClusterNode,
+    args: readonly string[],
+    env: Record<string, string> = {},
+  ): Promise<void> {
     await Deno.remove(`${node.dataDir}/agent.json`).catch(() => {});
     const { command, args: all } = realmCommand([...args, "--data-dir", node.dataDir]);
-    const child = new Deno.Command(command, { args: all, stdin: "null", stdout: "piped", stderr: "piped" })
+    const child = new Deno.Command(command, {
+      args: all,
+      env,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    })
       .spawn();
     node.process = child;
     for (const stream of [child.stdout, child.stderr]) void this.#collect(node, stream);
@@ -221,9 +231,13 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** Starts a killed or stopped node again; `flags` come last and win. */
-  restart(node: ClusterNode, flags: readonly string[] = []): Promise<void> {
+  restart(
+    node: ClusterNode,
+    flags: readonly string[] = [],
+    env: Record<string, string> = {},
+  ): Promise<void> {
     const index = this.nodes.indexOf(node);
-    return this.#launch(node, ["up", "--name", node.name, ...this.#flags(index), ...flags]);
+    return this.#launch(node, ["up", "--name", node.name, ...this.#flags(index), ...flags], env);
   }
 
   /** Stops a node in order. */

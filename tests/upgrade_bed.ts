@@ -1,18 +1,8 @@
 /** Releases for tests with real processes: executables that are this source tree under another version, good and bad. */
-import { createHash } from "node:crypto";
-import {
-  type CommandBody,
-  parseKeyFile,
-  type Platform,
-  type ReleaseArtifact,
-  releaseManifest,
-  type SignedRelease,
-  signerFromSeed,
-  signRelease,
-} from "../mod.ts";
-import type { Signer } from "../mod.ts";
+import type { Platform, UpgradeView } from "../mod.ts";
+import { parseAgentFile } from "../agent/protocol/data_dir.ts";
 import { PORTABLE_MARK } from "../agent/protocol/executable.ts";
-import type { Cluster, ClusterNode } from "./cluster.ts";
+import { type Cluster, type ClusterNode, eventually } from "./cluster.ts";
 
 const root = new URL("..", import.meta.url).pathname;
 /** This machine, as Realm names it. */
@@ -66,48 +56,31 @@ exec "${Deno.execPath()}" run -A ${denied} --quiet "${root}main.ts" "$@"
   return file;
 }
 
-/** What a release says of a file. */
-export async function artifactOf(path: string, forPlatform: Platform = platform): Promise<ReleaseArtifact> {
-  const content = await Deno.readFile(path);
-  return {
-    platform: forPlatform,
-    file: path.slice(path.lastIndexOf("/") + 1),
-    sha256: createHash("sha256").update(content).digest("hex"),
-    size: content.length,
-    builder: "portable",
-  };
+/** Where a node's agent is now: another process and other ports after each switch. */
+export function refresh(node: ClusterNode): void {
+  const file = parseAgentFile(Deno.readTextFileSync(`${node.dataDir}/agent.json`));
+  if (!file.ok) throw new Error(file.message);
+  node.api = file.value.api;
+  node.gateway = file.value.gateway ?? "";
+  node.pid = file.value.pid;
 }
 
-/** The owner's key of a cluster. */
-export function ownerOf(cluster: Cluster): Signer {
-  const key = parseKeyFile(Deno.readTextFileSync(`${cluster.root}/n0/keys/owner.key`));
-  if (!key.ok || !("seed" in key.value.secret)) throw new Error("the owner key is not plain");
-  return signerFromSeed(key.value.secret.seed);
-}
-
-/** Uploads a file and starts its rollout by the API, as programs do; the id of the upgrade. */
-export async function startUpgrade(
-  cluster: Cluster,
-  path: string,
-  version: string,
-  canaries: readonly ClusterNode[],
-  more: Partial<CommandBody<"upgrade.start">> = {},
-  sign: (artifact: ReleaseArtifact) => SignedRelease = (artifact) =>
-    signRelease(releaseManifest(version, [artifact]), ownerOf(cluster)),
-): Promise<string> {
-  const client = cluster.client(cluster.nodes[0]);
-  const artifact = await artifactOf(path);
-  await client.upload(artifact.sha256, await Deno.readFile(path));
-  const nodes = await client.nodes();
-  const { id } = await client.command("upgrade.start", {
-    release: sign(artifact),
-    canaries: canaries.map((c) => nodes.find((n) => n.name === c.name)!.id),
-    batch: 1,
-    probation_ms: 1_500,
-    deadline_ms: 30_000,
-    drain_ms: 5_000,
-    allow_downgrade: false,
-    ...more,
+/** What disposes of a cluster ends the agents by number: those that a switch started have others. */
+export const refreshAll = (cluster: Cluster): Promise<unknown> =>
+  eventually("all agents are known", () => {
+    for (const node of cluster.nodes) refresh(node);
+    return true;
   });
-  return id;
+
+/** Name, version and state of each node, as the first one sees them. */
+export async function versions(cluster: Cluster): Promise<string[]> {
+  refresh(cluster.nodes[0]);
+  const nodes = await cluster.client(cluster.nodes[0]).nodes();
+  return nodes.toSorted((a, b) => a.name < b.name ? -1 : 1).map((n) =>
+    `${n.name} ${n.info?.version} ${n.state}`
+  );
 }
+
+/** The current upgrade. */
+export const upgradeStatus = async (cluster: Cluster): Promise<UpgradeView> =>
+  JSON.parse(await cluster.realm("upgrade", "status", "--json"));

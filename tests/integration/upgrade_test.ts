@@ -1,37 +1,12 @@
 /** Upgrades of a fleet of real processes: good and bad releases by the command line, under load. */
 import assert from "node:assert/strict";
 import type { UpgradeView } from "../../mod.ts";
-import { parseAgentFile } from "../../agent/protocol/data_dir.ts";
-import { Cluster, type ClusterNode, eventually } from "../cluster.ts";
-import { type Behaviour, makeExecutable } from "../upgrade_bed.ts";
+import { Cluster, eventually } from "../cluster.ts";
+import { type Behaviour, makeExecutable, refreshAll, upgradeStatus, versions } from "../upgrade_bed.ts";
 
 const VERSION = "9.0.0";
 
-/** Where a node's agent is now: another process and other ports after each switch. */
-function refresh(node: ClusterNode): void {
-  const file = parseAgentFile(Deno.readTextFileSync(`${node.dataDir}/agent.json`));
-  if (!file.ok) throw new Error(file.message);
-  node.api = file.value.api;
-  node.pid = file.value.pid;
-}
-async function versions(cluster: Cluster): Promise<string[]> {
-  refresh(cluster.nodes[0]);
-  const nodes = await cluster.client(cluster.nodes[0]).nodes();
-  return nodes.toSorted((a, b) => a.name < b.name ? -1 : 1).map((n) =>
-    `${n.name} ${n.info?.version} ${n.state}`
-  );
-}
-const status = async (cluster: Cluster): Promise<UpgradeView> =>
-  JSON.parse(await cluster.realm("upgrade", "status", "--json"));
 const short = ["--probation", "2s", "--deadline", "32s"];
-
-async function pidsOf(cluster: Cluster): Promise<void> {
-  // What disposes of a cluster ends the agents by number: those that a switch started have others.
-  await eventually("all agents are known", () => {
-    for (const node of cluster.nodes) refresh(node);
-    return true;
-  });
-}
 
 Deno.test({
   name: "realm upgrade brings three nodes to a release, plan first, canary first; the same again is refused",
@@ -57,7 +32,7 @@ Deno.test({
     ]);
     assert.equal(done.code, 0, done.stderr);
     assert.match(done.stdout, /^3 of 3 nodes run version 9\.0\.0\.$/m);
-    const [n0, n1, n2] = (await status(cluster)).nodes.map((n) => n.since!);
+    const [n0, n1, n2] = (await upgradeStatus(cluster)).nodes.map((n) => n.since!);
     assert.ok(n2 < n0 && n2 < n1, "the canary came last");
     for (const state of ["switching", "probation", "done"]) {
       assert.ok(done.stderr.includes(state), state);
@@ -71,11 +46,11 @@ Deno.test({
     const history = JSON.parse(await cluster.realm("upgrade", "history", "--json")) as UpgradeView[];
     assert.deepEqual(history.map((u) => [u.version, u.phase]), [[VERSION, "done"]]);
     // A restart of the machine starts the version that proved itself.
-    await pidsOf(cluster);
+    await refreshAll(cluster);
     await cluster.kill(cluster.nodes[1]);
     await cluster.restart(cluster.nodes[1]);
     await eventually("n1 is back", async () => (await versions(cluster))[1] === `n1 ${VERSION} alive`);
-    await pidsOf(cluster);
+    await refreshAll(cluster);
   },
 });
 
@@ -125,7 +100,7 @@ Deno.test({
           (await versions(cluster)).join() === ["n0", "n1", "n2"].map((n) => `${n} 0.1.0 alive`).join(),
         20_000,
       );
-      const view = await status(cluster);
+      const view = await upgradeStatus(cluster);
       assert.deepEqual(view.nodes.map((n) => `${n.name} ${n.state}`), [
         "n0 skipped",
         "n1 rolled_back",
@@ -140,6 +115,6 @@ Deno.test({
     const done = await cluster.run(["upgrade", good, "--canary", canary.name, ...short]);
     assert.equal(done.code, 0, done.stderr);
     assert.deepEqual(await versions(cluster), ["n0", "n1", "n2"].map((n) => `${n} 9.1.0 alive`));
-    await pidsOf(cluster);
+    await refreshAll(cluster);
   },
 });

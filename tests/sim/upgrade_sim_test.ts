@@ -148,6 +148,26 @@ Deno.test("on the side of a partition without the canary nothing changes; a bad 
   }
 });
 
+Deno.test("a canary that goes away while it downloads goes on when it returns; one that stays away stops the rollout", () => {
+  for (const awayMs of [5_000, 100_000]) {
+    const world = new World(39);
+    const nodes = gather(world, 5);
+    const canary = nodes[2];
+    start(world, nodes[0], upgradeTo(world, VERSION, [canary]));
+    assert.notEqual(world.until(() => stateOf(nodes[0], canary) === "downloading", 5_000), undefined);
+    world.crash(canary);
+    world.run(awayMs);
+    if (awayMs > 60_000) {
+      assert.equal(decision(nodes[0])!.phase, "stopped");
+      assert.match(decision(nodes[0])!.reason!, /^no canary of linux\/amd64 can be reached \(n2\)/);
+      continue;
+    }
+    world.start(canary);
+    const done = () => nodes.every((n) => n.core && decision(n)?.phase === "done");
+    assert.notEqual(world.until(done, 200_000), undefined, versions(nodes));
+  }
+});
+
 Deno.test("a node that is off gets the release when it returns and holds nobody up", () => {
   const world = new World(36);
   const nodes = gather(world, 6);

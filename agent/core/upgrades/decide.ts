@@ -147,7 +147,12 @@ function written({ rollout, standing, self }: UpgradeFacts, considered: Consider
 function consider(facts: UpgradeFacts, draft: Draft): Considered {
   const { rollout, word, now } = facts;
   const stop = (reason: string): Draft => ({ ...draft, phase: "stopped", reason, told: [], since: now });
-  const nodes = facts.nodes.map((node) => ({ ...node, standing: standingOf(facts, node) }));
+  const nodes = facts.nodes.map((node) => {
+    const standing = standingOf(facts, node);
+    // It went away before it changed: it begins anew when it returns.
+    const gone = standing.is === "underway" && !node.lives && !hasLeft(standing.status);
+    return { ...node, standing: gone ? { is: "needs" } as const : standing };
+  });
   const byId = new Map(nodes.map((n) => [n.id, n]));
 
   for (const { name, status, standing } of nodes) {
@@ -166,7 +171,7 @@ function consider(facts: UpgradeFacts, draft: Draft): Considered {
     const at = draft.told.find((t) => t.node === node.id)?.at ?? now;
     const until = deadlineOf(facts, node, at);
     const switched = node.standing.is === "underway" && hasLeft(node.standing.status);
-    // It has not changed yet: whoever goes away in the meantime gets it when it returns.
+    // Whoever goes away before it was told much gets it when it returns.
     if (!node.lives && !switched) continue;
     if (now >= until) {
       return stop(
