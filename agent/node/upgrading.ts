@@ -43,6 +43,8 @@ export async function openUpgrading(parts: UpgradingParts): Promise<Upgrading> {
   const { options, core, loop, contents, disk, hasher, jobs, mesh, clock } = parts;
   const { self, realm, verifier } = core.config;
   const versions = new Versions(disk, options.dataDir, Deno.build.os === "windows");
+  // Before anything is ordered: later it could take away what is being staged.
+  await versions.sweep();
   const left = Promise.withResolvers<void>();
   const upgrader = new Upgrader({
     versions,

@@ -184,10 +184,7 @@ export class Upgrader implements Disposable {
   async prove(): Promise<void> {
     const { trial } = this.#pointer;
     const { versions, onStep, now, log, base } = this.#world;
-    if (!trial) {
-      await versions.sweep();
-      return;
-    }
+    if (!trial) return;
     await onStep("prove");
     let wellSince: number | undefined, ailing = "";
     for (;;) {

@@ -39,15 +39,15 @@ export const quote = (word: string): string =>
 
 /** What a state means for the eye. */
 export function tone(state: string): "good" | "warn" | "bad" | "calm" {
-  if (/^(alive|healthy|steady|ok|accepted|current|open|running|succeeded)$/.test(state)) return "good";
+  if (/^(alive|healthy|steady|ok|accepted|current|open|running|succeeded|done)$/.test(state)) return "good";
   if (
-    /^(unreachable|failed|refused|unhealthy|rejected|missing|rolled_back|revoked|expired|lost|timed_out|error|no answer|node unreachable)$/
+    /^(unreachable|failed|refused|unhealthy|rejected|missing|rolled_back|revoked|expired|lost|timed_out|error|no answer|node unreachable|aborted)$/
       .test(state)
   ) {
     return "bad";
   }
   if (
-    /^(suspect|degraded.*|.*warnings?|rolling|cordoned|draining|fetching|verifying|starting|stopping|pending|offered|preparing)$/
+    /^(suspect|degraded.*|.*warnings?|rolling|cordoned|draining|fetching|verifying|starting|stopping|pending|offered|preparing|downloading|switching|probation)$/
       .test(
         state,
       )

@@ -3,6 +3,7 @@ export const nouns = [
   "nodes",
   "apps",
   "jobs",
+  "upgrade",
   "events",
   "packages",
   "storage",

@@ -17,6 +17,7 @@ import { later } from "./later.tsx";
 import { setting } from "./setting_secret.ts";
 import { Packages } from "./views/packages.tsx";
 import { Blob, Storage } from "./views/storage.tsx";
+import { Upgrade } from "./views/upgrade.tsx";
 
 /** One view, or a list and its objects. */
 export interface Place {
@@ -94,6 +95,14 @@ export const places: readonly Place[] = [
     commands: [{ text: "Keep a file", icon: "upload", role: "operator" }],
     list: () => <Storage />,
     one: (name) => <Blob key={name} name={name} />,
+  },
+  {
+    noun: "upgrade",
+    name: "Upgrade",
+    icon: "up",
+    group: "Machines",
+    commands: [{ text: "Upgrade the fleet", icon: "up", role: "admin" }],
+    list: () => <Upgrade />,
   },
   { noun: "events", name: "Events", icon: "pulse", group: "Machines", list: () => <Events /> },
   {

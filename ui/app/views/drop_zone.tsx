@@ -3,13 +3,14 @@ import { useRef, useState } from "preact/hooks";
 import { chosenIn, droppedIn, type Local } from "../files/local_files.ts";
 import { Icon } from "../icons.tsx";
 
-/** See the module's text. `folders`: a folder can be chosen too. */
+/** See the module's text. `folders`: a folder can be chosen too; `many`: several files at once. */
 export function DropZone(
-  { text, onDrop, accept, folders = false, busy }: {
+  { text, onDrop, accept, folders = false, many = false, busy }: {
     text: string;
     onDrop: (all: readonly Local[]) => void;
     accept?: string;
     folders?: boolean;
+    many?: boolean;
     busy?: string;
   },
 ) {
@@ -39,7 +40,7 @@ export function DropZone(
       <span role="status">{busy || text}</span>
       <span class="buttons">
         <button type="button" disabled={Boolean(busy)} onClick={() => file.current?.click()}>
-          Choose a file
+          {many ? "Choose files" : "Choose a file"}
         </button>
         {folders && (
           <button type="button" disabled={Boolean(busy)} onClick={() => folder.current?.click()}>
@@ -51,7 +52,8 @@ export function DropZone(
         ref={file}
         type="file"
         hidden
-        aria-label="A file"
+        multiple={many}
+        aria-label={many ? "Files" : "A file"}
         accept={accept}
         onChange={(e) => take(e.currentTarget)}
       />

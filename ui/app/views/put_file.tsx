@@ -5,7 +5,7 @@ import { initialAnswers } from "../actions/action.ts";
 import { pinBody, pinFields, pinOptions, pinToml } from "../actions/blob_actions.ts";
 import { Fields, Same } from "../confirm.tsx";
 import { Dialog } from "../dialog.tsx";
-import { hasher } from "../files/package_world.ts";
+import { digestOf } from "../files/digest.ts";
 import { sendCounted } from "../files/upload.ts";
 import { bytes, quote } from "../format.ts";
 import { Bar, say, sentence } from "../parts.tsx";
@@ -14,17 +14,6 @@ import { session } from "../session.ts";
 
 /** The file that is being stored. */
 export const putting = signal<File | undefined>(undefined);
-
-async function digestOf(file: File, tell: (bytes: number) => void, open: () => boolean): Promise<string> {
-  const hash = hasher.sha256();
-  const reader = file.stream().getReader();
-  let size = 0;
-  for (let next = await reader.read(); !next.done && open(); next = await reader.read()) {
-    hash.update(next.value);
-    tell(size += next.value.length);
-  }
-  return hash.digest();
-}
 
 /** See the module's text. */
 export function PutFile({ file }: { file: File }) {
