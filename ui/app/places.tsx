@@ -17,7 +17,6 @@ import { later } from "./later.tsx";
 import { setting } from "./setting_secret.ts";
 import { Packages } from "./views/packages.tsx";
 import { Blob, Storage } from "./views/storage.tsx";
-import { Upgrade } from "./views/upgrade.tsx";
 
 /** One view, or a list and its objects. */
 export interface Place {
@@ -49,6 +48,7 @@ const Secrets = later(async () => (await import("./views/secrets.tsx")).Secrets)
 const Secret = later(async () => (await import("./views/secrets.tsx")).Secret);
 const Policies = later(async () => (await import("./views/policies.tsx")).Policies);
 const NodePolicies = later(async () => (await import("./views/policies.tsx")).NodePolicies);
+const Upgrade = later(async () => (await import("./views/upgrade.tsx")).Upgrade);
 
 /** All views, in the order of the navigation. */
 export const places: readonly Place[] = [
