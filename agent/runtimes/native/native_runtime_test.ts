@@ -5,6 +5,7 @@ import {
   lacks,
   nativeIgnored,
   nativeRuntime,
+  PLAIN_USER,
   plainAgent,
   programOf,
   type ProgramResult,
@@ -89,6 +90,35 @@ print "datagrams ", (IO::Socket::INET->new(Proto => "udp", LocalAddr => "127.0.0
       stdout,
       /^own yes\nother no: Permission denied\nany no: Permission denied\nreaches no: .*\ndatagrams no: .*\n$/,
     );
+  },
+);
+
+eachWay(
+  "a program reads its secrets, by the paths that it is told, and not those of another run",
+  async (way) => {
+    const own = await Deno.makeTempDir({ prefix: "realm-secrets-" });
+    try {
+      for (const [attempt, value] of [["mine", "my own value"], ["theirs", "their value"]]) {
+        await Deno.mkdir(`${own}/who/${attempt}`, { recursive: true, mode: 0o700 });
+        await Deno.writeTextFile(`${own}/who/${attempt}/TOKEN`, value, { mode: 0o400 });
+      }
+      // So that an agent without rights finds them to be its own.
+      for (const path of ["", "/who", "/who/mine", "/who/theirs", "/who/mine/TOKEN", "/who/theirs/TOKEN"]) {
+        await Deno.chown(`${own}${path}`, PLAIN_USER, PLAIN_USER);
+      }
+      const script = `cat "$TOKEN"; echo; echo changed > "$TOKEN"; rm -f "$TOKEN"; cat "$TOKEN"; echo
+      ls "$TOKEN/../../.."; cat ${own}/who/theirs/TOKEN; cat "\${TOKEN%/*}/../theirs/TOKEN"; exit 0`;
+      const { exit, stdout, level } = await way.run(
+        programOf(["sh", "-c", script], {
+          secrets: { directory: `${own}/who/mine`, variables: { TOKEN: "TOKEN" } },
+        }),
+      );
+      assert.equal(exit.code, 0);
+      assert.ok(stdout.startsWith("my own value\nmy own value\n"), `${level}: ${stdout}`);
+      assert.ok(!stdout.includes("their value") && !stdout.includes("theirs"), `${level}: ${stdout}`);
+    } finally {
+      await Deno.remove(own, { recursive: true });
+    }
   },
 );
 
