@@ -173,5 +173,14 @@ export const remove: Handler = async (i) => {
   if (!flag(i, "yes") && !confirm(`Remove ${node.name} (${shortId(node.id)}) from the realm for ever?`)) {
     return 1;
   }
+  // Not worth failing for: 'realm status' tells it too.
+  const secrets = await client.secrets().catch(() => []);
+  const known = secrets.filter((s) => s.holders.some((h) => h.node === node.id));
   submitted(i, await client.command("node.remove", { node: node.id }), `${node.name} is no member any more`);
+  if (known.length === 0) return;
+  i.terminal.err(
+    `It knows ${known.length === 1 ? "the secret" : "the secrets"} ${
+      known.map((s) => s.name).join(", ")
+    }: give each another value, as by 'realm secret set ${known[0].name}'.\n`,
+  );
 };

@@ -256,7 +256,11 @@ test(
       const { holders } = await cluster.client(joined).secret("token");
       return holders.map((h) => h.name).join() === "n0,n1,n2";
     });
-    await cluster.realm("node", "remove", "n2", "--yes");
+    const removed = await cluster.run(["node", "remove", "n2", "--yes"]);
+    assert.match(
+      removed.stderr,
+      /It knows the secret token: give each another value, as by 'realm secret set token'/,
+    );
     const { exposed } = await eventually("it is told", async () => {
       const view = await cluster.client(node).secret("token");
       return view.exposed.length === 1 && view;

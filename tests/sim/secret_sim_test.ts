@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { secretNamed } from "../../agent/core/mod.ts";
+import { allRecords, secretNamed } from "../../agent/core/mod.ts";
 import { canonicalJson, keyIdOf, openScope, sealGrant, type SecretScope } from "../../agent/protocol/mod.ts";
 import { createSigner } from "../../agent/platform/crypto.ts";
 import { openAt, setSecret } from "./secrets.ts";
@@ -154,6 +154,40 @@ Deno.test("a box that opens nothing does not pass for one: the node does not han
   world.run(60_000);
   assert.deepEqual(who(world, nodes, "token"), []);
   assert.equal(secretNamed(a.core!.secrets, "token")!.boxes.size, 1);
+});
+
+Deno.test("what was said of earlier values ends after a month, of a removed secret after two; the last word stays", () => {
+  const DAY = 24 * 3_600_000;
+  const { world, nodes } = realm(17, 3);
+  const days = (n: number) => {
+    for (let i = 0; i < n; i++) {
+      world.run(5_000);
+      world.now += DAY - 30_000;
+      world.run(25_000);
+    }
+  };
+  const about = (node: SimNode) =>
+    [...allRecords(node.core!.store)].filter((r) =>
+      r.kind === "secret" || (r.kind === "command" && JSON.stringify(r.body).length > 3_000)
+    ).length;
+  // Long values, so that their commands are told from others.
+  const value = "v".repeat(3_000);
+  assert.ok(setSecret(world, nodes[0], "token", value, [nodes[0]]).ok);
+  world.run(10_000);
+  assert.deepEqual(who(world, nodes, "token"), ["n0", "n1", "n2"]);
+  const first = about(nodes[1]);
+  assert.ok(first >= 2, "a command and boxes");
+  assert.ok(setSecret(world, nodes[0], "token", `${value}!`, nodes).ok);
+  days(33);
+  assert.deepEqual(nodes.map(about), [1, 1, 1]);
+  assert.equal(openAt(world, nodes[2], "token"), `${value}!`);
+  agreed(nodes, "token");
+  assert.ok(world.submit(nodes[0], world.command("secret.remove", { name: "token" })).ok);
+  days(33);
+  assert.deepEqual(nodes.map(about), [0, 0, 0]);
+  assert.equal(nodes[1].core!.secrets.states.size, 1, "that it was removed is remembered");
+  days(33);
+  assert.equal(nodes[1].core!.secrets.states.size, 0);
 });
 
 Deno.test("only an admin sets, scopes and removes secrets", () => {
