@@ -11,6 +11,7 @@ import type { SecretBox } from "../protocol/secret.ts";
 import type { UpgradeStatus } from "../protocol/upgrade.ts";
 import type { Revision } from "./apps.ts";
 import type { Topic } from "./apply.ts";
+import type { Notice } from "./jobs/notices.ts";
 import type { UpgradeOrder } from "./upgrades/control.ts";
 
 /** Everything that can happen. */
@@ -135,6 +136,8 @@ export type Effect =
   | { readonly t: "prefetch_blobs"; readonly blobs: readonly Digest[] }
   /** These packages will likely be needed here soon. */
   | { readonly t: "prefetch"; readonly packages: readonly Digest[] }
+  /** The end of a run is to be told. */
+  | { readonly t: "notify"; readonly notice: Notice }
   | { readonly t: "changed"; readonly topics: ReadonlySet<Topic> }
   | { readonly t: "audit"; readonly entry: AuditEntry }
   | { readonly t: "misbehaved"; readonly peer: NodeId; readonly why: string }

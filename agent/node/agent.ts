@@ -55,6 +55,7 @@ import { createLoopDelay, type LoopDelay } from "./loop_delay.ts";
 import { admissionOf, answerJoin, becomeMember, inviteOf } from "./joining.ts";
 import { nodeInfo } from "./node_info.ts";
 import { JobHost, type JobHostOptions } from "./jobs/job_host.ts";
+import { Notifier } from "./jobs/notifier.ts";
 import { Keeper } from "./keeper.ts";
 import { serveLogs } from "./log_stream.ts";
 import { type Monitoring, startMonitoring } from "./monitoring.ts";
@@ -140,6 +141,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   let neighbours: readonly NodeId[] = [];
   let info: Omit<NodeInfo, "incarnation"> | undefined;
 
+  const notifier = new Notifier(log);
   const sinks = {
     persist: (effect: Extract<Effect, { t: "persist" }>) => table.store(effect.records),
     forget: (effect: Extract<Effect, { t: "forget" }>) => table.forget(effect.records),
@@ -164,6 +166,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     seal: (effect: Extract<Effect, { t: "seal" }>) => late.secrets?.seal(effect),
     upgrade: (effect: Extract<Effect, { t: "upgrade" }>) => late.upgrading?.reconcile(effect.order),
     prefetchBlobs: (effect: Extract<Effect, { t: "prefetch_blobs" }>) => late.jobs?.prefetch(effect.blobs),
+    notify: (effect: Extract<Effect, { t: "notify" }>) => notifier.tell(effect.notice),
     audit: (entry: Parameters<AuditLog["append"]>[0]) => {
       audit.append(entry, clock.now());
       const refused = entry.result === "refused";
@@ -422,6 +425,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       await parts.jobs.stop();
       loop.feed({ t: "leave" });
       loop.feed({ t: "tick" });
+      notifier[Symbol.dispose]();
       remembering[Symbol.dispose]();
       // Others hear that this node leaves, and what reaches it meanwhile goes to them.
       routes.leave();

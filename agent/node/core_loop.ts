@@ -24,6 +24,7 @@ export interface EffectSinks {
   upgrade(effect: Extract<Effect, { t: "upgrade" }>): void;
   prefetchBlobs(effect: Extract<Effect, { t: "prefetch_blobs" }>): void;
   seal(effect: Extract<Effect, { t: "seal" }>): void;
+  notify(effect: Extract<Effect, { t: "notify" }>): void;
   audit(entry: AuditEntry): void;
   misbehaved(effect: Extract<Effect, { t: "misbehaved" }>): void;
   changed(topics: ReadonlySet<Topic>): void;
@@ -110,6 +111,8 @@ export class CoreLoop implements Disposable {
         return this.#sinks.prefetchBlobs(effect);
       case "seal":
         return this.#sinks.seal(effect);
+      case "notify":
+        return this.#sinks.notify(effect);
       case "audit":
         return this.#sinks.audit(effect.entry);
       case "misbehaved":

@@ -27,6 +27,9 @@ export function jobProblems(jobs: readonly WrittenJob[], places: readonly KeyPat
     checkInputs(job, jobs, report);
     checkOutputs(job, report);
     checkCache(job, report);
+    if (job.notify && !URL.canParse(job.notify.webhook)) {
+      report(["notify", "webhook"], `${showValue(job.notify.webhook)} is no address`, "write https://…");
+    }
     checkNeeds(job, i, jobs, report);
     checkTimes(job, jobs, report);
   });

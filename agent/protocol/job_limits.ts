@@ -95,6 +95,8 @@ export const jobLimits = {
   cachesBytes: 20 * 1024 ** 3,
   /** A build cache that was not used for so long goes. */
   cacheDays: 14,
+  /** Ends of runs that a node tells at once: each is a request that may wait. */
+  notices: 64,
   /** Copies of logs and artifacts in the realm. */
   copies: 2,
 } as const;
@@ -115,6 +117,10 @@ export const jobTiming = {
   graceMs: 2_000,
   /** A shell where a local run failed: nobody looks at it for longer. */
   shellMs: 12 * 3_600_000,
+  /** Time that one request about an end may take. */
+  noticeMs: 10_000,
+  /** Waits before it is tried again: over restarts of the other side. */
+  noticeWaitsMs: [1_000, 10_000, 60_000, 300_000],
   /** A node that declined is not asked again for this long: what made it decline passes soon. */
   declineMs: 500,
   /** A tick about which nobody decided for this long was missed: longer than it takes to notice that a node died. */

@@ -202,6 +202,7 @@ function runOf(
       retention_ms: (output.retention_days ?? DEFAULTS.outputDays) * DAY_MS,
       when: output.if ?? "success",
     })),
+    ...(job.notify && { notify: { on: [...job.notify.on], webhook: job.notify.webhook } }),
     ...(job.cache && {
       cache: {
         key: fillIn(job.cache.key, made).replaceAll("{platform}", platform),

@@ -123,6 +123,10 @@ const fieldsOfRun = {
     paths: list(path, 64),
     restore_keys: list(v.pipe(text(256), v.nonEmpty()), 16),
   })),
+  notify: v.optional(v.strictObject({
+    on: list(v.picklist(["failure", "recovered", "success"]), 3),
+    webhook: v.pipe(text(2_048), v.regex(/^https?:\/\/\S+$/)),
+  })),
   retry: v.strictObject({
     max: whole(0, jobLimits.retries),
     on: list(v.pipe(v.string(), v.regex(RETRY_ON)), 32),
@@ -278,6 +282,8 @@ export interface JobRunSpec {
   outputs: RunOutput[];
   /** What is kept for the next run of its kind; `{hash:FILE}` in the key stands for a file's hash. */
   cache?: { key: string; paths: string[]; restore_keys: string[] } | undefined;
+  /** Which ends are told, and where to. */
+  notify?: { on: ("failure" | "recovered" | "success")[]; webhook: string } | undefined;
   /** When it is tried again. */
   retry: { max: number; on: string[]; backoff_ms: number };
   /** Runs of the job at once. */

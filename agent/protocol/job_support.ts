@@ -51,7 +51,6 @@ const GAPS: readonly Gap[] = [
     hint: "a service is always started again",
   },
   { path: ["trigger"] },
-  { path: ["notify"] },
 ];
 /** What services do not have yet. */
 const SERVICE_GAPS: readonly (readonly [path: readonly string[], hint: string])[] = [

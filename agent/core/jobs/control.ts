@@ -16,6 +16,7 @@ import { whyNoSecrets } from "../secrets/sealing.ts";
 import { aliveNodes, candidates, type Core, freshId, nodeState, schedulingOf } from "../state.ts";
 import { cancelOf, cancelText } from "./cancelling.ts";
 import { decideRun, type RunFacts, type RunVerdict, withAttempt } from "./decide.ts";
+import { noticeOf } from "./notices.ts";
 import { type JobNode, placeRun, planQueue, takenBy } from "./queue.ts";
 import { activeAttempt, artifactsOf, attemptStatus, commitOf, runsOfJob, type RunState } from "./runs.ts";
 import { type Schedule, standingSchedules } from "./schedules.ts";
@@ -158,6 +159,8 @@ function decideAll(
     }
     const verdict = decideRun(factsOf(core, run, now));
     if (mine && verdict.next) {
+      const notice = noticeOf(jobs, run, verdict.next);
+      if (notice) effects.push({ t: "notify", notice });
       write(`run/${id}`, verdict.next);
       continue;
     }

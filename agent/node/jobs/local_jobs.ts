@@ -8,6 +8,7 @@ import {
   type Artifact,
   type AttemptReport,
   type AttemptStatus,
+  type CacheEntry,
   type Digest,
   isEnd,
   type JobRunSpec,
@@ -19,6 +20,7 @@ import type { ProgramRuntime, Runtime } from "../../runtimes/mod.ts";
 import { openBlobStore } from "../../storage/mod.ts";
 import { GitSources } from "../git/git_sources.ts";
 import { Attempt, type AttemptWorld } from "./attempt.ts";
+import type { Caches } from "./build_cache.ts";
 import { chooseSecretsRoots } from "./run_secrets.ts";
 import type { FailedSteps } from "./native_steps.ts";
 
@@ -81,6 +83,17 @@ export async function openLocalJobs(options: LocalJobsOptions): Promise<LocalJob
   });
   const git = new GitSources(disk, `${directory}/cache/git`);
   const made = new Map<string, readonly Artifact[]>();
+  // What a run of the same call kept is found by those after it.
+  const kept: CacheEntry[] = [];
+  const caches: Caches = {
+    stored: (entry) => void kept.unshift(entry),
+    find(scope, key, beginnings) {
+      const of = kept.filter((e) => e.scope === scope);
+      const entry = of.find((e) => e.key === key) ??
+        of.find((e) => beginnings.some((b) => e.key.startsWith(b)));
+      return entry && { entry, holder: NOBODY };
+    },
+  };
   let count = 0;
   return {
     write: (content) => store.write(content),
@@ -98,7 +111,7 @@ export async function openLocalJobs(options: LocalJobsOptions): Promise<LocalJob
         fetch: () => Promise.reject(new RealmError("not_found", "it was not kept")),
         startProgram: (_order, program, onLog, signal) => native.start(program, onLog, signal),
         startRun: (run, onLog, signal) => wasm.start(run, onLog, signal),
-        caches: { find: () => undefined, stored: () => {} },
+        caches,
         report: (_run, status) => last = status,
         now: Date.now,
         ...(watch.onFailed
