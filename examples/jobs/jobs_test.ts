@@ -74,7 +74,7 @@ test("nightly", [], async () => {
 test("pipeline", [], async () => {
   const ran = await run("pipeline");
   assert.equal(ran.code, 0, ran.stderr);
-  assert.match(ran.stdout, /^6\n[0-9a-f]{64}  book.md.gz\n$/);
+  assert.match(ran.stdout, /^6\n[0-9a-f]{64} {2}book.md.gz\n$/);
   assert.deepEqual(
     [...ran.stderr.matchAll(/^(\w+) succeeded/gm)].map((m) => m[1]),
     ["check", "test", "build", "package"],
