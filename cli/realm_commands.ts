@@ -53,7 +53,8 @@ export const realmCommands: readonly CommandSpec[] = [
     words: ["join"],
     args: [{ name: "TOKEN" }],
     summary: "Join a realm with this machine, then run as `realm up`",
-    text: "Asks the members that the token names for two minutes when none answers, then ends with the reason.",
+    text:
+      "Asks the members that the token names for two minutes when none answers, then ends with the reason.",
     options: [{ name: "no-start", summary: "Only write what `realm up` needs" }, ...up],
     examples: [["realm join realm-invite-1.eyJ…", "join and run"]],
     load: async () => (await import("./up.ts")).join,
