@@ -336,6 +336,7 @@ function projectCommand(core: Core, record: RealmRecord, topics: Set<Topic>): Re
     case "node.tag":
       if (later(core.tags.get(command.body.node))) {
         core.tags.set(command.body.node, { ...stamp, tags: command.body.tags });
+        core.secrets.dirty = true;
       }
       topics.add("nodes");
       return;

@@ -237,7 +237,7 @@ function finish(turn: Turn): Effect[] {
   if (["nodes", "members", "apps", "secrets"].some((t) => turn.topics.has(t as Topic))) {
     core.jobs.dirty = true;
   }
-  if (turn.topics.has("nodes") || turn.topics.has("members")) core.secrets.dirty = true;
+  if (turn.topics.has("members")) core.secrets.dirty = true;
   if (["nodes", "members", "apps"].some((t) => turn.topics.has(t as Topic))) core.upgrades.dirty = true;
   controlUpgrades(core, turn.now, turn.write);
   controlSecrets(core, turn.now, turn.effects);

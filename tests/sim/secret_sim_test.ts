@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { allRecords, secretNamed } from "../../agent/core/mod.ts";
+import { allRecords, applyBoxes, secretNamed, whyNoSecrets } from "../../agent/core/mod.ts";
 import { canonicalJson, keyIdOf, openScope, sealGrant, type SecretScope } from "../../agent/protocol/mod.ts";
 import { createSigner } from "../../agent/platform/crypto.ts";
+import { specOf } from "./attempts.ts";
+import { createMachine } from "./machine.ts";
 import { openAt, setSecret } from "./secrets.ts";
 import { type SimNode, storm, World } from "./world.ts";
 
@@ -203,4 +205,24 @@ Deno.test("only an admin sets, scopes and removes secrets", () => {
   }, world.owner);
   const reply = world.submit(nodes[0], world.command("secret.remove", { name: "token" }, signer, [grant]));
   assert.ok(!reply.ok && reply.code === "role_too_low");
+});
+
+Deno.test("asking which of 1,000 nodes can give a run its secrets takes milliseconds", () => {
+  const { world, nodes } = realm(18, 2);
+  assert.ok(setSecret(world, nodes[0], "token", "hunter22", nodes).ok);
+  const core = nodes[0].core!;
+  const secret = secretNamed(core.secrets, "token")!;
+  const boxes = Array.from({ length: 1_000 }, () => ({
+    node: createMachine(world.bytesOf(32), "x", [], 1).id,
+    box: secret.boxes.get(nodes[0].id)![0],
+  }));
+  applyBoxes(core.secrets, nodes[1].id, { name: "token", version: secret.version, boxes });
+  const spec = specOf("a", { secrets: [{ variable: "T", name: "token", as: "env" }] });
+  const started = performance.now();
+  for (const { node } of boxes) {
+    assert.equal(whyNoSecrets(core, node, spec), undefined);
+  }
+  const took = performance.now() - started;
+  console.log(`1,000 nodes: ${took.toFixed(1)} ms`);
+  assert.ok(took < 100, `${took} ms`);
 });

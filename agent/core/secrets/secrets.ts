@@ -19,6 +19,8 @@ interface SecretState {
   readonly scopes: Map<string, Word & { readonly scope: SecretScope }>;
   /** Boxes that nodes made for others. */
   readonly given: Map<NodeId, RecordBody<"secret">>;
+  /** What follows from all that: asked for with each node and run. */
+  derived?: Secret | undefined;
 }
 
 /** All that a core knows of secrets. */
@@ -78,6 +80,7 @@ const isLater = (word: Word, known: Word | undefined): boolean =>
 export function applySecret(secrets: Secrets, command: SecretCommand): void {
   const { id, at, by } = command;
   const state = stateOf(secrets, command.body.name);
+  state.derived = undefined;
   secrets.dirty = true;
   if (command.kind === "secret.scope") {
     const { version, scope } = command.body;
@@ -90,7 +93,9 @@ export function applySecret(secrets: Secrets, command: SecretCommand): void {
 
 /** Takes in the boxes that a node made. */
 export function applyBoxes(secrets: Secrets, author: NodeId, body: RecordBody<"secret">): void {
-  stateOf(secrets, body.name).given.set(author, body);
+  const state = stateOf(secrets, body.name);
+  state.derived = undefined;
+  state.given.set(author, body);
   secrets.dirty = true;
 }
 
@@ -99,12 +104,13 @@ export function secretNamed({ states }: Secrets, name: string): Secret | undefin
   const state = states.get(name);
   const { last } = state ?? {};
   if (!state || !last?.wish) return undefined;
+  if (state.derived) return state.derived;
   const { version, sealed, scope } = last.wish;
   const boxes = new Map<NodeId, string[]>();
   const add = ({ node, box }: SecretBox) => boxes.set(node, [...boxes.get(node) ?? [], box]);
   last.wish.boxes.forEach(add);
   for (const given of state.given.values()) if (given.version === version) given.boxes.forEach(add);
-  return {
+  return state.derived = {
     name,
     version,
     command: last.id,
@@ -140,6 +146,7 @@ export function isSpareSecret(
 export function forgetSecret({ states }: Secrets, { id, kind, body }: SecretCommand): void {
   const state = states.get(body.name);
   if (!state) return;
+  state.derived = undefined;
   if (kind === "secret.scope") {
     if (state.scopes.get(body.version)?.id === id) state.scopes.delete(body.version);
   } else if (state.last?.id === id) delete state.last;
@@ -152,7 +159,10 @@ export const areSpareBoxes = ({ states }: Secrets, { name, version }: RecordBody
 
 /** Forgets the boxes that a node made. */
 export function forgetBoxes({ states }: Secrets, author: NodeId, name: string): void {
-  states.get(name)?.given.delete(author);
+  const state = states.get(name);
+  if (!state) return;
+  state.derived = undefined;
+  state.given.delete(author);
   dropEmpty(states, name);
 }
 
