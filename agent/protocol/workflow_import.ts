@@ -56,8 +56,6 @@ function textOf(making: Making, value: unknown, place: string): string {
     const axis = /^matrix\.([A-Za-z_-]+)$/.exec(expression)?.[1];
     if (axis !== undefined && making.axes.has(axisName(axis))) return `{matrix.${axisName(axis)}}`;
     const known: Readonly<Record<string, string>> = {
-      "github.sha": "$REALM_COMMIT",
-      "github.ref_name": "$REALM_BRANCH",
       "github.run_id": "$REALM_RUN",
       "github.run_attempt": "$REALM_ATTEMPT",
       "github.job": "$REALM_JOB",
@@ -313,34 +311,20 @@ function takeArtifact(making: Making, given: Table, place: string): void {
   });
 }
 
-/** What starts the workflow: a trigger for pushes, a schedule, or neither. */
-function startsOf(
-  on: unknown,
-  repository: string,
-  note: (what: string) => void,
-): { trigger?: Table; cron?: string } {
+/** The time at which the workflow starts by itself, if it does. */
+function cronOf(on: unknown, note: (what: string) => void): string | undefined {
   const events: Table = isTable(on) ? on : Object.fromEntries(textsOf(on).map((event) => [event, null]));
-  let trigger: Table | undefined, cron: string | undefined;
+  let cron: string | undefined;
   for (const [event, value] of Object.entries(events)) {
     if (event === "workflow_dispatch") continue;
     if (event === "push") {
-      const { branches, paths, ...others } = isTable(value) ? value : {};
-      trigger = {
-        git: repository,
-        ...(branches === undefined ? {} : { branches: textsOf(branches) }),
-        ...(paths === undefined ? {} : { paths: textsOf(paths) }),
-      };
-      for (const key of Object.keys(others)) note(`on.push.${key}`);
+      note("on.push: this version starts no jobs by pushes yet; submit them, or set a schedule");
     } else if (event === "schedule" && Array.isArray(value)) {
-      cron = String((value[0] as Table | undefined)?.cron ?? "");
+      cron = String((value[0] as Table | undefined)?.cron ?? "") || undefined;
       if (value.length > 1) note("on.schedule: only the first time; a job has one");
     } else note(`on.${event}`);
   }
-  if (trigger && cron !== undefined) {
-    note("on.schedule: a job has a trigger or a schedule; submit a second manifest for the schedule");
-    cron = undefined;
-  }
-  return { ...(trigger ? { trigger } : {}), ...(cron ? { cron } : {}) };
+  return cron;
 }
 
 /** Converts a workflow; `repository` is where checkouts come from. Refuses what is no workflow. */
@@ -358,7 +342,7 @@ export function importWorkflow(workflow: unknown, repository: string): Result<Im
   }
   const known = ["name", "run-name", "on", "true", "env", "jobs", "permissions"];
   for (const key of Object.keys(workflow)) if (!known.includes(key)) note(key);
-  const { trigger, cron } = startsOf(workflow.on ?? workflow.true, repository, note);
+  const cron = cronOf(workflow.on ?? workflow.true, note);
   const jobs = Object.entries(workflow.jobs).flatMap(([id, job]) => {
     if (isTable(job) && job.uses === undefined) {
       return [jobOf(id, job, workflow as Table, names, repository, notes)];
@@ -372,7 +356,6 @@ export function importWorkflow(workflow: unknown, repository: string): Result<Im
     return false;
   });
   if (made.length === 0) return refuse("bad_manifest", `nothing of it can be converted: ${notes.join("; ")}`);
-  if (trigger) made[0].trigger = trigger;
   if (cron !== undefined) {
     for (const job of made) {
       (job.job as Table).type = "recurring";

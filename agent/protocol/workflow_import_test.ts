@@ -42,7 +42,7 @@ jobs:
     needs: build_it
     runs-on: [self-hosted, linux, big]
     steps:
-      - run: echo "\${{ github.sha }}"
+      - run: echo "\${{ github.run_id }}"
 `);
   assert.deepEqual(notes, []);
   const [build, deploy] = jobs;
@@ -63,12 +63,12 @@ jobs:
   assert.deepEqual(build.env, { CI: "true" });
   assert.deepEqual(deploy.job.needs, ["build-it"]);
   assert.deepEqual(deploy.targeting, { platform: "linux/amd64", tags: ["big"] });
-  assert.match(deploy.step![0].run!, /\$REALM_COMMIT/);
+  assert.match(deploy.step![0].run!, /\$REALM_RUN/);
 });
 
 Deno.test("what cannot be converted is named with its place", () => {
-  const { notes } = imported(`
-on: { pull_request: {}, workflow_dispatch: {} }
+  const { notes, jobs } = imported(`
+on: { pull_request: {}, push: { branches: [main] }, schedule: [{ cron: "1 2 * * *" }] }
 concurrency: x
 jobs:
   a:
@@ -85,6 +85,7 @@ jobs:
   assert.deepEqual(notes, [
     "concurrency",
     "on.pull_request",
+    "on.push: this version starts no jobs by pushes yet; submit them, or set a schedule",
     "jobs.a.steps[1]: actions/setup-node@v4; the nodes must have node: give them a tag and name it in [targeting]",
     "jobs.a.steps[2]: the action someone/thing@v1",
     "jobs.a.steps[3].if: github.ref == 'x'",
@@ -92,6 +93,7 @@ jobs:
     "jobs.a.container",
     "jobs.a.services",
   ]);
+  assert.deepEqual([jobs[0].job.type, jobs[0].schedule], ["recurring", { cron: "1 2 * * *" }]);
 });
 
 for (

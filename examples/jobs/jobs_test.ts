@@ -1,5 +1,6 @@
 /** The examples of jobs, each run for real on this machine where it has the tools. */
 import assert from "node:assert/strict";
+import { parseRealmManifest } from "../../mod.ts";
 import { Cluster, eventually, fetchApp, type Ran, realmCommand } from "../../tests/cluster.ts";
 
 const here = new URL(".", import.meta.url).pathname;
@@ -79,6 +80,13 @@ test("pipeline", [], async () => {
     [...ran.stderr.matchAll(/^(\w+) succeeded/gm)].map((m) => m[1]),
     ["check", "test", "build", "package"],
   );
+});
+
+Deno.test("the example realm-ci is a manifest; what it runs is this very test suite", async () => {
+  const file = `${here}realm-ci/job.toml`;
+  const manifest = parseRealmManifest(await Deno.readTextFile(file), { file });
+  assert.ok(manifest.ok, manifest.ok ? "" : manifest.message);
+  assert.deepEqual(manifest.value.jobs.map((j) => j.job.name), ["check", "test"]);
 });
 
 test("service", [await has("perl")], async () => {
