@@ -25,7 +25,10 @@ Deno.test("ping() tells how far another clock is ahead, and lives with a peer th
   const [a, b, c] = ["a", "b", "c"].map((id) => mesh.node(id));
   servePeers(b, () => ({ clock: Date.now() + 45_000 }));
   servePeers(c, () => true);
-  const { rttMs, aheadMs } = await ping(a, "b");
+  // Of several the quickest, as of NTP's samples: a test beside others may lose its processor in the middle of one.
+  const pongs = [];
+  for (let i = 0; i < 8; i++) pongs.push(await ping(a, "b"));
+  const { rttMs, aheadMs } = pongs.sort((x, y) => x.rttMs - y.rttMs)[0];
   assert.ok(Math.abs(aheadMs! - 45_000) <= rttMs + 5, `${aheadMs} ms at a round trip of ${rttMs} ms`);
   assert.deepEqual(Object.keys(await ping(a, "c")), ["rttMs"]);
   assert.equal(await askPeer(a, "c", { ask: "ping" }), true);

@@ -35,6 +35,17 @@ function verdict(all: readonly Rules[], path: string): boolean {
   return false;
 }
 
+/**
+ * The same rules below a directory that a nearer `.gitignore` has taken back: what is in it is no longer kept out for
+ * its sake, only for its own.
+ */
+function below(path: string, { prefix, rules }: Rules): Rules {
+  const relative = path.slice(prefix.length);
+  if (relative === "" || !rules.test(relative).ignored) return { prefix, rules };
+  const pattern = relative.replaceAll(/[\\*?[\]]/g, "\\$&");
+  return { prefix, rules: ignore({ allowRelativePaths: false }).add(rules).add(`!/${pattern}`) };
+}
+
 /** Rules of the directories above `directory`, up to the one with `.git`; none when these keep `directory` itself out. */
 async function rulesAbove(disk: Disk, directory: string): Promise<{ above: Rules[]; at: string }> {
   const names: string[] = [];
@@ -71,7 +82,8 @@ export async function createIgnoring(
     if (found) return found;
     const outer = parent === ""
       ? above
-      : await rulesFor(parent.slice(0, Math.max(0, parent.lastIndexOf("/"))));
+      : (await rulesFor(parent.slice(0, Math.max(0, parent.lastIndexOf("/")))))
+        .map((rules) => below(`${at}${parent}/`, rules));
     const own = await rulesIn(disk, parent === "" ? directory : `${directory}/${parent}`);
     const all = own ? [...outer, { prefix: parent === "" ? at : `${at}${parent}/`, rules: own }] : outer;
     known.set(parent, all);
