@@ -23,6 +23,10 @@ interface Probe {
   readonly stage: "direct" | "indirect" | "asked";
   readonly askedBy?: { readonly node: NodeId; readonly n: number };
   readonly expiresAt: number;
+  /** The connection to the target closed: that is no slowness of ours, so no wait is longer for it. */
+  readonly closed?: boolean;
+  /** It was given more time once, since this node ran late. */
+  readonly graced?: boolean;
 }
 
 /** What one node knows of the others' lives beyond the records. */
@@ -30,7 +34,7 @@ export interface Liveness {
   readonly probes: Map<number, Probe>;
   readonly suspects: Map<
     NodeId,
-    { readonly incarnation: number; readonly until: number }
+    { readonly incarnation: number; readonly until: number; readonly graced?: boolean }
   >;
   /** When each neighbour last gave a sign of life or was probed. */
   readonly touched: Map<NodeId, number>;
@@ -78,31 +82,41 @@ export function strained(state: Liveness): void {
   state.strain = Math.min(timing.strainMost, state.strain + 1);
 }
 
-/** Time for which this node did not run is no time that others had to answer: everything that waits, waits longer. */
-function allowFor(state: Liveness, lateMs: number): void {
+/**
+ * This node ran late: what came meanwhile lies there and is read next. All that waits is given the time for that, once: a
+ * node that is late again and again must not wait for ever.
+ */
+function allowFor(state: Liveness, lateMs: number, now: number): void {
   if (lateMs <= LATE_MS) return;
-  const more = lateMs + LATE_MS;
   strained(state);
-  for (const [n, probe] of state.probes) state.probes.set(n, { ...probe, expiresAt: probe.expiresAt + more });
+  const later = now + LATE_MS;
+  for (const [n, probe] of state.probes) {
+    if (!probe.graced) {
+      state.probes.set(n, { ...probe, expiresAt: Math.max(probe.expiresAt, later), graced: true });
+    }
+  }
   for (const [id, s] of state.suspects) {
-    state.suspects.set(id, { ...s, until: s.until + more });
+    if (!s.graced) state.suspects.set(id, { ...s, until: Math.max(s.until, later), graced: true });
   }
 }
+
+/** How many times longer something waits. */
+const patience = (state: Liveness, closed?: boolean): number => closed ? 1 : 1 + state.strain;
 
 function startProbe(
   state: Liveness,
   target: NodeId,
   now: number,
   stage: Probe["stage"],
-  askedBy?: Probe["askedBy"],
+  more: Pick<Probe, "askedBy" | "closed"> = {},
 ): LivenessAction {
   const n = state.nextN++;
   state.probes.set(n, {
     n,
     target,
     stage,
-    expiresAt: now + timing.probeTimeoutMs * (1 + state.strain),
-    ...(askedBy ? { askedBy } : {}),
+    expiresAt: now + timing.probeTimeoutMs * patience(state, more.closed),
+    ...more,
   });
   return { do: "probe", to: target, n };
 }
@@ -110,10 +124,18 @@ function startProbe(
 /** A neighbour's connection closed: probe it now, unless that is under way. */
 export function hint(state: Liveness, target: NodeId, facts: LivenessFacts): LivenessAction[] {
   if (!facts.alive.has(target)) return [];
-  for (const probe of state.probes.values()) {
-    if (probe.target === target && probe.stage !== "asked") return [];
+  const { now } = facts;
+  const suspicion = state.suspects.get(target);
+  if (suspicion) {
+    state.suspects.set(target, { ...suspicion, until: Math.min(suspicion.until, now + timing.suspectMs) });
   }
-  return [startProbe(state, target, facts.now, "direct")];
+  for (const [n, probe] of state.probes) {
+    if (probe.target !== target || probe.stage === "asked") continue;
+    const expiresAt = Math.min(probe.expiresAt, now + timing.probeTimeoutMs);
+    state.probes.set(n, { ...probe, expiresAt, closed: true });
+    return [];
+  }
+  return [startProbe(state, target, now, "direct", { closed: true })];
 }
 
 /** Another node asks us to probe `target`. */
@@ -124,7 +146,7 @@ export function asked(
   now: number,
 ): LivenessAction[] {
   if (state.probes.size > 1_000) return [];
-  return [startProbe(state, target, now, "asked", by)];
+  return [startProbe(state, target, now, "asked", { askedBy: by })];
 }
 
 /** A message came from `id` itself: within this round there is no need to probe it. */
@@ -174,14 +196,18 @@ export function suspected(
   facts: LivenessFacts,
 ): LivenessAction[] {
   if (incarnation < facts.incarnationOf(target) || state.suspects.has(target)) return [];
-  return state.neighbours.includes(target) ? hint(state, target, facts) : [];
+  if (!state.neighbours.includes(target) || !facts.alive.has(target)) return [];
+  for (const probe of state.probes.values()) {
+    if (probe.target === target && probe.stage !== "asked") return [];
+  }
+  return [startProbe(state, target, facts.now, "direct")];
 }
 
 /** Starts what is due: probes, indirect probes, suspicions, verdicts. */
 export function tickLiveness(state: Liveness, facts: LivenessFacts): LivenessAction[] {
   const { now } = facts;
   const actions: LivenessAction[] = [];
-  if (state.nextProbeAt > 0) allowFor(state, now - livenessWake(state));
+  if (state.nextProbeAt > 0) allowFor(state, now - livenessWake(state), now);
   for (const probe of [...state.probes.values()]) {
     if (now < probe.expiresAt) continue;
     state.probes.delete(probe.n);
@@ -192,7 +218,7 @@ export function tickLiveness(state: Liveness, facts: LivenessFacts): LivenessAct
       state.probes.set(probe.n, {
         ...probe,
         stage: "indirect",
-        expiresAt: now + 2 * timing.probeTimeoutMs * (1 + state.strain),
+        expiresAt: now + 2 * timing.probeTimeoutMs * patience(state, probe.closed),
       });
       for (const to of helpers) actions.push({ do: "ask", to, n: probe.n, target: probe.target });
       actions.push({ do: "probe", to: probe.target, n: probe.n });
@@ -202,7 +228,7 @@ export function tickLiveness(state: Liveness, facts: LivenessFacts): LivenessAct
     const incarnation = facts.incarnationOf(probe.target);
     // Watchers find out at about the same time; a spread of their verdicts lets one record do for all.
     const spread = Math.floor(shareOf(facts.self + probe.target) * VERDICT_SPREAD_MS);
-    const until = now + timing.suspectMs * (1 + state.strain) + spread;
+    const until = now + timing.suspectMs * patience(state, probe.closed) + spread;
     state.suspects.set(probe.target, { incarnation, until });
     strained(state);
     actions.push({ do: "suspect", target: probe.target, incarnation });

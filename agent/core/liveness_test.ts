@@ -3,6 +3,7 @@ import {
   answered,
   createLiveness,
   heard,
+  hint,
   type LivenessFacts,
   livenessWake,
   strained,
@@ -99,11 +100,30 @@ Deno.test("signs of strain lengthen all waits, answers in time shorten them agai
   assert.equal(slow.strain, timing.strainMost);
   const waits = timing.probeTimeoutMs + timing.suspectMs;
   assert.deepEqual(run(calm, start, start + waits + 500), ["suspect b", "unreachable b"]);
-  assert.deepEqual(run(slow, start, start + waits + 500), []);
-  assert.deepEqual(run(slow, start + waits + 501, start + long).slice(0, 2), ["suspect b", "unreachable b"]);
+  assert.deepEqual(run(slow, start, start + waits + 500), ["suspect b"]);
+  assert.deepEqual(run(slow, start + waits + 501, start + long)[0], "unreachable b");
   for (let i = 0; i < 20; i++) {
     slow.probes.set(i, { n: i, target: "b", stage: "direct", expiresAt: start });
     answered(slow, "b", i);
   }
   assert.equal(slow.strain, 0);
+});
+
+Deno.test("a closed connection is no slowness of ours: strain lengthens nothing then", () => {
+  const state = watching("b");
+  const start = 1_000_000;
+  for (let i = 0; i < 100; i++) strained(state);
+  tickLiveness(state, facts(state, start));
+  hint(state, "b", facts(state, start + 1));
+  const waits = timing.probeTimeoutMs + timing.suspectMs;
+  assert.deepEqual(run(state, start + 2, start + waits + 500), ["suspect b", "unreachable b"]);
+});
+
+Deno.test("a node that is always late finds the dead all the same", () => {
+  const state = watching("b");
+  const found: string[] = [];
+  for (let now = 1_000_000; now < 1_060_000; now = Math.max(now, livenessWake(state)) + 600) {
+    for (const action of tickLiveness(state, facts(state, now))) found.push(action.do);
+  }
+  assert.ok(found.includes("unreachable"), `${found}`);
 });

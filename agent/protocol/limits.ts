@@ -198,8 +198,11 @@ export const timing = {
   probeTimeoutMs: 500,
   /** Suspect this long before unreachable: time to refute at 10 % loss. */
   suspectMs: 1_500,
-  /** A node that is slow itself waits up to this many times longer before it accuses others. Source: Lifeguard's 8. */
-  strainMost: 8,
+  /**
+   * A node that is slow itself waits up to this many times longer before it accuses others that are silent. Lifeguard has
+   * 8; four times as long is what a failover may take at worst.
+   */
+  strainMost: 3,
   /** Neighbours asked to probe on our behalf. */
   indirectProbes: 3,
   /** Anti-entropy with a random peer even if digests agree. */
