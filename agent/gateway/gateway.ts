@@ -30,6 +30,8 @@ import { type Listen, listen, type Listener } from "./listeners.ts";
 export interface GatewayOptions {
   /** Addresses to listen at. */
   readonly listen: readonly Listen[];
+  /** What is routed from the first request on; without it every request gets 404 until `setRoutes`. */
+  readonly table?: RouteTable;
   readonly streams: PeerStreams;
   readonly disk: StaticDisk;
   readonly clock: Clock;
@@ -366,9 +368,10 @@ export class Gateway implements AsyncDisposable {
   }
 }
 
-/** Makes a gateway and starts to listen, with an empty table: every request gets 404 until `setRoutes`. */
+/** Makes a gateway and starts to listen. */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const gateway = new Gateway(options);
+  if (options.table) gateway.setRoutes(options.table);
   await gateway.open();
   return gateway;
 }

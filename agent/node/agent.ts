@@ -291,6 +291,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   serveLogs(mesh.streams, logs);
   const accessFile = options.accessLog === undefined ? undefined : openAccessFile(options.accessLog, log);
   const gateway = late.gateway = await createGateway({
+    // What this node knew before its start: a request that comes at once goes to the others.
+    table: routes.table(),
     listen: [
       options.gateway,
       ...options.gatewayTls && options.tls ? [{ ...options.gatewayTls, tls: options.tls }] : [],
@@ -432,6 +434,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       await Promise.all([
         parts.replicas.stopAll(gatewayLimits.stopMs),
         parts.gateway.close(gatewayLimits.stopMs),
+        ...parts.mesh.peers().length > 0
+          ? [new Promise((resolve) => setTimeout(resolve, gatewayLimits.leaveMs))]
+          : [],
       ]);
       accessFile?.[Symbol.dispose]();
       loop[Symbol.dispose]();

@@ -18,7 +18,9 @@ export interface RouteParts {
 export interface Routes {
   /** Something changed: one table for many changes, built once at the end of the present turn. */
   changed(): void;
-  /** Builds a table at once. */
+  /** The table as of now. */
+  table(): RouteTable;
+  /** Puts it in force at once. */
   set(): void;
   /** This node stops: from here on nothing is routed to what runs here. */
   leave(): void;
@@ -31,10 +33,11 @@ export function createRoutes(core: Core, parts: RouteParts): Routes {
     const replica = leaving ? undefined : parts.replica(id);
     return replica && localReplica(replica);
   };
-  function set(): void {
+  const table = (): RouteTable => {
     const rtts = new Map(parts.rtts());
-    parts.setRoutes(routeTable(core, localOf, (node) => rtts.get(node)));
-  }
+    return routeTable(core, localOf, (node) => rtts.get(node));
+  };
+  const set = () => parts.setRoutes(table());
   return {
     changed() {
       if (queued) return;
@@ -44,6 +47,7 @@ export function createRoutes(core: Core, parts: RouteParts): Routes {
         set();
       });
     },
+    table,
     set,
     leave() {
       leaving = true;

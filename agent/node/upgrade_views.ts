@@ -49,7 +49,9 @@ function phaseOf(facts: UpgradeFacts, nodes: readonly UpgradeNodeView[]): Upgrad
   if (phase === "stopped" && facts.word !== undefined && facts.word.at > since) return "running";
   if (phase !== "running") return phase;
   const open = nodes.filter((n) => n.state !== "done" && n.state !== "skipped" && n.state !== "rolled_back");
-  return open.length > 0 && open.every((n) => !n.lives) ? "waiting" : "running";
+  // Whoever restarts is away for a moment and was told to be.
+  const restarting = (facts.standing?.value.told.length ?? 0) > 0;
+  return !restarting && open.length > 0 && open.every((n) => !n.lives) ? "waiting" : "running";
 }
 
 /** One upgrade. */

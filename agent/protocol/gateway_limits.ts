@@ -37,6 +37,11 @@ export const gatewayLimits = {
   handOverMs: 6_000,
   /** The same when the app is removed, or the node stops: somebody waits for it. */
   stopMs: 10_000,
+  /**
+   * A node that stops answers its peers for so long after it said so that it leaves: who has not heard it yet and sends a
+   * request is told to ask another, and not by a broken connection, after which nothing may be sent twice.
+   */
+  leaveMs: 500,
   /** Requests that wait so at once, over all apps. */
   held: 2_000,
   /**

@@ -1,35 +1,11 @@
 /** What is in flight ends before its replica does: rollout, scale-down, drain and stop of a node, under load. */
 import assert from "node:assert/strict";
 import { Cluster, type ClusterNode, eventually, fetchApp } from "../cluster.ts";
-import { buildWasmFixtures } from "../fixtures/build.ts";
+import { probePackage } from "../probe_package.ts";
 
 /** A stream lasts longer than any fixed grace that an earlier version gave (10 s). */
 const STREAM_PIECES = 13, PIECE_MS = 1_000;
 const APP = "drained";
-
-async function makePackage(cluster: Cluster, version: string): Promise<string> {
-  const { probe } = await buildWasmFixtures();
-  const dir = `${cluster.root}/${APP}-${version}`;
-  await Deno.mkdir(dir);
-  await Deno.copyFile(probe, `${dir}/component.wasm`);
-  await Deno.writeTextFile(
-    `${dir}/manifest.toml`,
-    `[component]
-name = "${APP}"
-version = "${version}"
-wasm = "component.wasm"
-memory_mb = 32
-timeout_seconds = 60
-instance = "reuse"
-[env]
-VERSION = "${version}"
-[http]
-route = "${APP}"
-health = "/count"
-`,
-  );
-  return dir;
-}
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
@@ -113,7 +89,8 @@ Deno.test({
   sanitizeResources: false,
   async fn() {
     await using cluster = await Cluster.start({ nodes: 4 });
-    const one = await makePackage(cluster, "1.0.0"), two = await makePackage(cluster, "2.0.0");
+    const one = await probePackage(cluster.root, APP, "1.0.0"),
+      two = await probePackage(cluster.root, APP, "2.0.0");
     await cluster.realm("deploy", one, "--replicas", "2");
     const [n0] = cluster.nodes;
     const app = () => cluster.client(n0).app(APP);
