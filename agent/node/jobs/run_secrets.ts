@@ -4,6 +4,7 @@
  */
 import { statfsSync } from "node:fs";
 import type { AttemptOrder } from "../../core/mod.ts";
+import type { Disk } from "../../ports.ts";
 import { digestOf, type JobRunSpec, type KeyId, RealmError, utf8 } from "../../protocol/mod.ts";
 import type { SecretFiles } from "../../runtimes/mod.ts";
 import type { AttemptWorld } from "./attempt.ts";
@@ -15,8 +16,13 @@ export const SECRETS_MOUNT = "/.secrets";
 /** `f_type` of a file system in memory (statfs(2)). */
 const TMPFS = 0x01021994;
 
+/** What secrets need of an attempt's world. */
+type SecretWorld = Pick<AttemptWorld, "openSecret" | "secretsRoots"> & {
+  readonly disk: Pick<Disk, "remove">;
+};
+
 /** The secret of this name, for this attempt: what its log says is hidden from now on. Throws as `AttemptWorld` does. */
-export function useSecret(world: AttemptWorld, order: AttemptOrder, log: JobLog, name: string): Uint8Array {
+export function useSecret(world: SecretWorld, order: AttemptOrder, log: JobLog, name: string): Uint8Array {
   const value = world.openSecret(name, order);
   log.masker.add(value);
   return value;
@@ -31,7 +37,7 @@ export interface GivenSecrets {
 
 /** Opens everything that the spec's [secrets] name, and writes what is wanted as files. */
 export async function giveSecrets(
-  world: AttemptWorld,
+  world: SecretWorld,
   order: AttemptOrder,
   log: JobLog,
 ): Promise<GivenSecrets> {
@@ -64,12 +70,12 @@ export type SecretsRoots = Readonly<Record<JobRunSpec["runtime"], string>>;
 
 /** Directory of an attempt's files of secrets. */
 const secretsOfAttempt = (
-  { secretsRoots }: AttemptWorld,
+  { secretsRoots }: SecretWorld,
   { by, attempt, spec }: AttemptOrder,
 ): string => `${secretsOfSubmitter(secretsRoots[spec.runtime], by)}/${attempt}`;
 
 /** Removes an attempt's files of secrets. */
-export async function removeSecrets(world: AttemptWorld, order: AttemptOrder): Promise<void> {
+export async function removeSecrets(world: SecretWorld, order: AttemptOrder): Promise<void> {
   const directory = secretsOfAttempt(world, order);
   await world.disk.remove(directory).catch(() => {});
   // Of its submitter nothing may be left; another attempt's files keep the directory.
@@ -81,6 +87,7 @@ export const secretsOfSubmitter = (root: string, by: KeyId): string => `${root}/
 
 /** Makes a directory, in a place where others may make some too. Throws `RealmError("disk")` when one is in the way. */
 async function makeOwn(path: string): Promise<void> {
+  await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
   try {
     await Deno.mkdir(path, { mode: 0o700 });
   } catch (error) {
@@ -102,27 +109,26 @@ async function makeOwn(path: string): Promise<void> {
 export function chooseSecretsRoots(dataDir: string): SecretsRoots {
   const onDisk = `${dataDir}/work/secrets`;
   remove(onDisk);
-  const runtimeDirectory = Deno.env.get("XDG_RUNTIME_DIR");
-  const places = [...runtimeDirectory ? [runtimeDirectory] : [], "/run"];
-  const root = inMemory(places, dataDir);
+  // Runs of a root agent have users of their own, who must be able to pass; a user's own directory is closed to them.
+  const own = Deno.uid() === 0 ? "/run" : Deno.env.get("XDG_RUNTIME_DIR");
+  const root = own === undefined ? undefined : inMemory(own, dataDir);
   // No Deno process with permissions by path, which every wasm program runs in, may read anything below /dev.
-  return { wasm: root ?? onDisk, native: root ?? inMemory(["/dev/shm"], dataDir) ?? onDisk };
+  return { wasm: root ?? onDisk, native: root ?? inMemory("/dev/shm", dataDir) ?? onDisk };
 }
 
-function inMemory(places: readonly string[], dataDir: string): string | undefined {
+function inMemory(place: string, dataDir: string): string | undefined {
   if (Deno.build.os !== "linux") return undefined;
-  for (const place of places) {
-    try {
-      if (Number(statfsSync(place).type) !== TMPFS) continue;
-      const root = `${place}/realm-${digestOf(utf8(dataDir)).slice(0, 24)}`;
-      // Fails for what somebody else has put there.
-      remove(root);
-      Deno.mkdirSync(root, { mode: 0o700 });
-      Deno.removeSync(root);
-      return root;
-    } catch { /* the next one */ }
+  try {
+    if (Number(statfsSync(place).type) !== TMPFS) return undefined;
+    const root = `${place}/realm-${digestOf(utf8(dataDir)).slice(0, 24)}`;
+    // Fails for what somebody else has put there.
+    remove(root);
+    Deno.mkdirSync(root, { mode: 0o700 });
+    Deno.removeSync(root);
+    return root;
+  } catch {
+    return undefined;
   }
-  return undefined;
 }
 
 function remove(path: string): void {
