@@ -25,9 +25,16 @@ export {
   type RunLogQuery,
   type RunQuery,
 } from "./agent/api/client.ts";
+export {
+  findJobFiles,
+  type FoundFiles,
+  type JobUpload,
+  type LazyClient,
+  type LocatedFile,
+} from "./agent/api/job_files.ts";
 export { makeKeyFile, signerOfKeyFile } from "./agent/api/key_seal.ts";
 export { type ManifestStep, manifestSteps, type StepSources } from "./agent/api/manifest_steps.ts";
-export { rerunWish } from "./agent/api/job_rerun.ts";
+export { rerunFailedWish, rerunWish } from "./agent/api/job_rerun.ts";
 export { readAtMost, readRealmPackage, type RealmPackage } from "./agent/api/realm_package.ts";
 export { checkSecret, sealSecret, type SecretDraft } from "./agent/api/secret_sealing.ts";
 export { newSeed, signerFromSeed, verifier } from "./agent/api/signing.ts";
@@ -86,7 +93,14 @@ export {
 } from "./agent/protocol/job_spec.ts";
 export type { ServiceSpec, StopSignal } from "./agent/protocol/service_spec.ts";
 export type { Overlap, ScheduleTiming } from "./agent/protocol/job_schedule.ts";
-export type { AttemptView, RunLogView, RunView, ScheduleView, TickView } from "./agent/protocol/job_views.ts";
+export type {
+  AttemptView,
+  JobPlanView,
+  RunLogView,
+  RunView,
+  ScheduleView,
+  TickView,
+} from "./agent/protocol/job_views.ts";
 export type * from "./agent/protocol/job_written.ts";
 export { type ImportedWorkflow, importWorkflow } from "./agent/protocol/workflow_import.ts";
 export { type Delegation, formatDelegation, parseDelegation } from "./agent/protocol/delegation.ts";
@@ -151,7 +165,8 @@ export {
   type RolloutView,
 } from "./agent/protocol/monitor_views.ts";
 export { type Route, showRoute } from "./agent/protocol/routes.ts";
-export type { TomlProblem, TomlRefusal, TomlResult } from "./agent/protocol/toml.ts";
+export type { KeyPath } from "./agent/protocol/toml_positions.ts";
+export { showKey, type TomlProblem, type TomlRefusal, type TomlResult } from "./agent/protocol/toml.ts";
 export {
   type AppWish,
   type KeyWish,
@@ -218,7 +233,7 @@ export {
   signRelease,
 } from "./agent/protocol/release.ts";
 export { type NodeInfo, type ReplicaState, replicaStates } from "./agent/protocol/record.ts";
-export { type KnownKey, nearest } from "./agent/protocol/schema_problems.ts";
+export { type KeyForm, type KnownKey, nearest } from "./agent/protocol/schema_problems.ts";
 export {
   describeScope,
   type NodeRef,

@@ -12,7 +12,7 @@ import { FOLLOW_MS } from "./app_change.ts";
 import { connect, signingCredentials } from "./connection.ts";
 import { carryOut, planText } from "./deploy.ts";
 import { followScale } from "./following.ts";
-import { carryOutJobs, jobsText, type PreparedJobs, prepareJobs } from "./job_submit.ts";
+import { carryOutJobs, planOfJobs, type PreparedJobs, prepareJobs } from "./job_submit.ts";
 import { duration, flag, type Handler, type Invocation } from "./invocation.ts";
 import { readNamed, readNamedBytes } from "./local_files.ts";
 
@@ -70,9 +70,10 @@ export const apply: Handler = async (i) => {
     const plans: unknown[] = [];
     for (const step of steps) {
       const plan = step.kind === "deploy" ? step.plan : undefined;
-      const shown = plan ? planText(i, plan) : step.kind === "jobs" ? jobsText(i, step.prepared) : "";
+      const jobs = step.kind === "jobs" ? await planOfJobs(i, client, step.prepared) : undefined;
+      const shown = plan ? planText(i, plan) : jobs?.text ?? "";
       if (!json) i.terminal.out(`${step.says}\n${shown}`);
-      plans.push({ change: step.says, plan: step.kind === "jobs" ? step.prepared.wishes : plan });
+      plans.push({ change: step.says, plan: jobs ? jobs.json : plan });
     }
     if (json) i.terminal.out(JSON.stringify(plans, null, 2) + "\n");
   }

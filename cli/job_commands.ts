@@ -12,7 +12,7 @@ import {
 const run: ArgumentSpec = { name: "RUN" };
 const schedule: ArgumentSpec = { name: "SCHEDULE", many: true };
 const submitOptions: readonly OptionSpec[] = [
-  { name: "plan", summary: "Show what would run; submit nothing" },
+  { name: "plan", summary: "Show what would run, and where it could now; submit nothing" },
   detach,
   timeout,
 ];
@@ -171,8 +171,15 @@ export const jobCommands: readonly CommandSpec[] = [
     args: [run],
     summary: "Run the same again, with the same inputs",
     text: "Every file is the one of the first run, by its digest. What the run needed is not run again.",
-    options: [detach, timeout],
-    examples: [],
+    options: [
+      {
+        name: "failed",
+        summary: "All runs that were submitted with it and did not succeed, and only those",
+      },
+      detach,
+      timeout,
+    ],
+    examples: [["realm job rerun build-1f2e3d --failed", "only the failed entries of a matrix"]],
     load: async () => (await import("./job_submit.ts")).rerun,
   },
   {

@@ -1,6 +1,7 @@
 /** `realm job run`: the jobs of a manifest on this machine, from the present working tree, without submitting them. */
 import {
   filesOf,
+  findJobFiles,
   type JobManifest,
   type JobRunSpec,
   jobWishes,
@@ -12,9 +13,8 @@ import {
 import { connect } from "./connection.ts";
 import { bytes, paint, plain, stateCell } from "./display.ts";
 import { flag, type Handler, type Invocation, type LocalEnd, type LocalJobs, text } from "./invocation.ts";
-import { findFiles } from "./job_files.ts";
 import { codeOf, entryText } from "./job_following.ts";
-import { directoryOf } from "./job_submit.ts";
+import { directoryOf, filesFrom } from "./job_submit.ts";
 import { readNamed } from "./local_files.ts";
 
 /** The same repository, however its address is written. */
@@ -165,12 +165,8 @@ export const runHere: Handler = async (i) => {
     );
   }
   const { jobs, notes } = await withWorkingTree(i, wanted, directory);
-  const files = await findFiles(
-    await i.host.packageWorld(),
-    () => connect(i, "read"),
-    filesOf(jobs),
-    directory,
-  );
+  const locate = filesFrom(await i.host.packageWorld(), directory);
+  const files = await findJobFiles(() => connect(i, "read"), filesOf(jobs), locate);
   for (const note of [...notes, ...files.notes]) i.terminal.err(`note: ${plain(note)}\n`);
   const { submit, schedules } = jobWishes(jobs, files.found);
   const runs = inOrder([...submit?.runs ?? [], ...schedules.flatMap((s) => s.runs)]);

@@ -18,7 +18,7 @@ import {
   signRelease,
   utf8,
 } from "../agent/protocol/mod.ts";
-import { createFakeAgent, type FakeAgent, owner, realm, self, testSigner } from "./fake_agent.ts";
+import { createFakeAgent, type FakeAgent, owner, realm, self, testSigner, testSpec } from "./fake_agent.ts";
 import { type Api, type ApiOptions, createApi } from "../agent/api/server.ts";
 
 export const ORIGIN = "http://127.0.0.1:7481";
@@ -131,7 +131,11 @@ export function sample(name: QueryName): { path: string; init: RequestInit } {
   if (query.method === "GET") return { path, init: {} };
   if (query.method === "PUT") return { path, init: { method: "PUT", body: "x" } };
   if (name === "upgrade.upload") return { path, init: { method: "POST", body: upgradeForm() } };
-  const body = name === "upload.missing" ? { digests: [] } : name === "app.plan"
+  const body = name === "upload.missing"
+    ? { digests: [] }
+    : name === "job.plan"
+    ? { runs: [testSpec("build")] }
+    : name === "app.plan"
     ? {
       app: "site",
       spec: {

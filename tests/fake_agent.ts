@@ -165,7 +165,8 @@ export function testRun(id: string, job: string, change: Partial<RunView> = {}):
 }
 
 /** What a job of lists was asked to do. */
-const testSpec = (job: string): JobRunSpec => ({
+/** What a run was asked to do. */
+export const testSpec = (job: string): JobRunSpec => ({
   job,
   matrix: {},
   priority: 50,
@@ -337,6 +338,16 @@ export function createFakeAgent(): FakeAgent {
       [...runViews.values()].filter((r) => (!state || r.state === state) && (!job || r.job === job)),
     run: (name) => runViews.get(name),
     runSpec: (name) => runViews.has(name) ? testSpec(runViews.get(name)!.job) : undefined,
+    planJobs: (wish) => ({
+      kinds: [{
+        runs: [...wish.runs.keys()],
+        nodes: nodeViews.map(({ id, name, scheduling }) => {
+          const able = scheduling === "open";
+          const why = { reasons: [scheduling], fix: `realm node uncordon ${name}` };
+          return { id, name, able, ...(able ? { reasons: [] } : why) };
+        }),
+      }],
+    }),
     async *runLogs(run, { follow }, signal) {
       const entry = (seq: number, text: string): RunLogView => ({
         run,

@@ -101,6 +101,7 @@ export function createAnswers(
       return { lines: agent.appLogs(call.path.app, { follow, tail, since, grep }, call.signal) };
     },
     "app.plan": ({ body }) => agent.plan(body as CommandBody<"app.deploy">),
+    "job.plan": ({ body }) => agent.planJobs(body as CommandBody<"job.submit">),
     "job.list": (call) => agent.runs(params<"job.list">(call)),
     "schedule.list": () => agent.schedules(),
     "schedule.show": ({ path }) =>

@@ -5,7 +5,7 @@ import type { Envelope } from "../protocol/envelope.ts";
 import { type ErrorCode, errorTable, RealmError } from "../protocol/errors.ts";
 import type { Digest, NodeId, RealmId, Signer } from "../protocol/identity.ts";
 import type { JobRunSpec } from "../protocol/job_spec.ts";
-import type { RunLogView, RunView, ScheduleView } from "../protocol/job_views.ts";
+import type { JobPlanView, RunLogView, RunView, ScheduleView } from "../protocol/job_views.ts";
 import type { NodeRef, SecretView } from "../protocol/secret.ts";
 import { sealSession } from "../protocol/session.ts";
 import type { SessionChallengeView, SessionView } from "../protocol/session.ts";
@@ -149,6 +149,8 @@ export interface RealmClient {
   schedules(): Promise<readonly ScheduleView[]>;
   /** One schedule by id, by a unique beginning of it, or by its name when only one has it. */
   schedule(name: string): Promise<ScheduleView>;
+  /** Where the runs of a submission could go if it were made now. */
+  planJobs(wish: CommandBody<"job.submit">): Promise<JobPlanView>;
   /** One run by id, by a unique beginning of it, or the newest run of a job. */
   run(name: string): Promise<RunView>;
   /** What a run was asked to do. */
@@ -335,6 +337,7 @@ export function createClient(options: ClientOptions): RealmClient {
     runs: (query = {}) => get(q("/api/jobs", { ...query })),
     schedules: () => get("/api/schedules"),
     schedule: (name) => get(`/api/schedules/${segment(name)}`),
+    planJobs: (wish) => postJson("/api/jobs/plan", wish),
     run: (name) => get(`/api/runs/${segment(name)}`),
     runSpec: (name) => get(`/api/runs/${segment(name)}/spec`),
     runLogs: (run, query = {}, until) => lines(q(`/api/runs/${segment(run)}/logs`, { ...query }), until),

@@ -15,6 +15,7 @@ import { exposition } from "./exposition.ts";
 import { metricsView } from "./gateway_figures.ts";
 import { mergeLogs, readRemoteLogs } from "./log_stream.ts";
 import { planView, whyApp, whyNode } from "./explain.ts";
+import { planJobs } from "./jobs/job_plan_view.ts";
 import { findRun, runView, runViews, whyRun } from "./jobs/job_views.ts";
 import { parsePlace } from "./jobs/run_log.ts";
 import { findSchedule, scheduleView, scheduleViews, whySchedule } from "./jobs/schedule_views.ts";
@@ -165,6 +166,7 @@ export function serviceOf(agent: Agent): AgentService {
       const run = findRun(core, name);
       return run && runView(core, run);
     },
+    planJobs: (wish) => planJobs(core, wish, Date.now()),
     runSpec: (name) => findRun(core, name)?.spec,
     runLogs: (run, { follow, after, attempt }, signal) =>
       agent.jobs.readLog(run, {

@@ -8,6 +8,7 @@ import type {
   Digest,
   EventView,
   FindingView,
+  JobPlanView,
   JobRunSpec,
   KeyId,
   KeyView,
@@ -83,6 +84,8 @@ export interface AgentService {
   run(name: string): RunView | undefined;
   /** What a run was asked to do. */
   runSpec(name: string): JobRunSpec | undefined;
+  /** Where the runs of a submission could go if it were made now. */
+  planJobs(wish: CommandBody<"job.submit">): JobPlanView;
   /** The log of a run, from whichever node has it. `run` is a full id. Ends when aborted. */
   runLogs(
     run: string,

@@ -224,6 +224,17 @@ export const queries = {
     type: "PlanView",
     cli: ["deploy"],
   }),
+  "job.plan": query({
+    method: "POST",
+    path: "/api/jobs/plan",
+    role: "viewer",
+    summary: "Where the runs of a submission could go now, node by node with every reason against it",
+    body: commandKinds["job.submit"].schema,
+    bodyBytes: apiLimits.commandBodyBytes,
+    answer: "json",
+    type: "JobPlanView",
+    cli: ["job submit"],
+  }),
   "job.list": query({
     method: "GET",
     path: "/api/jobs",

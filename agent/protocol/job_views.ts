@@ -120,6 +120,23 @@ export interface ScheduleView {
   readonly ticks: readonly TickView[];
 }
 
+/** Where the runs of a submission could go if it were made now. */
+export interface JobPlanView {
+  /** Runs that fit the same nodes are told of together. */
+  readonly kinds: readonly {
+    /** Places of the runs in the submission, from 0. */
+    readonly runs: readonly number[];
+    /** Node by node, the likeliest first. */
+    readonly nodes: readonly {
+      readonly id: NodeId;
+      readonly name: string;
+      readonly able: boolean;
+      readonly reasons: readonly string[];
+      readonly fix?: string;
+    }[];
+  }[];
+}
+
 /** One entry of a run's log. */
 export interface RunLogView {
   /** The run. */

@@ -249,12 +249,34 @@ export function checkData<S extends v.GenericSchema>(schema: S, input: unknown):
 
 const keyOf = (path: KeyPath) => JSON.stringify(path);
 
-/** A key that may stand in a table, as completions show it. */
+/**
+ * What a key takes, for forms. `words`: a list of texts, numbers or truth values; `tables`: a list of tables; `texts`:
+ * a table of texts under names of one's own; `named`: a table of tables under such names; `other`: none of these.
+ */
+export type KeyForm =
+  | "text"
+  | "number"
+  | "check"
+  | "choice"
+  | "words"
+  | "table"
+  | "tables"
+  | "texts"
+  | "named"
+  | "other";
+
+/** A key that may stand in a table, as completions and forms show it. */
 export interface KnownKey {
   /** Its name. */
   readonly key: string;
   /** What is expected of its value, in words. */
   readonly expects: string;
+  /** What it means; empty where the schema does not say. */
+  readonly text: string;
+  /** Whether it has to be there. */
+  readonly required: boolean;
+  /** How a form asks for it. */
+  readonly form: KeyForm;
   /** Values that it may have, as TOML, where they are few. */
   readonly values: readonly string[];
   /** Whether it is a table. */
@@ -270,11 +292,46 @@ function valuesOf(schema: Walkable): readonly string[] {
   return [];
 }
 
+const PLAIN_FORMS: Readonly<Record<string, KeyForm>> = {
+  string: "text",
+  number: "number",
+  boolean: "check",
+  picklist: "choice",
+  literal: "choice",
+  strict_object: "table",
+  object_with_rest: "table",
+};
+
+function formOf(schema: Walkable): KeyForm {
+  if (schema.wrapped) return formOf(schema.wrapped);
+  if (schema.type === "array" && schema.item) {
+    const item = formOf(schema.item);
+    return item === "table"
+      ? "tables"
+      : ["text", "number", "check", "choice"].includes(item)
+      ? "words"
+      : "other";
+  }
+  if (schema.type === "record" && schema.value) {
+    const value = formOf(schema.value);
+    return value === "text" ? "texts" : value === "table" ? "named" : "other";
+  }
+  // Of several forms the first is the short one that people write.
+  if (schema.type === "union") return formOf((schema.options as Walkable[])[0]);
+  return PLAIN_FORMS[schema.type] ?? "other";
+}
+
+/** The description on a schema or, below what makes it optional, on what it wraps. */
+function descriptionOf(schema: Walkable): string {
+  const own = v.getDescription(schema as unknown as v.GenericSchema);
+  return own ?? (schema.wrapped ? descriptionOf(schema.wrapped) : "");
+}
+
 /** Keys that may stand in the table at `path`, in the schema's order; empty where there is no such table. */
 export function keysAt(schema: v.GenericSchema, path: readonly string[]): readonly KnownKey[] {
   let at = resolve(schema as unknown as Walkable, {});
   for (const key of path) {
-    const next: Walkable | undefined = at?.entries?.[key];
+    const next: Walkable | undefined = at?.entries?.[key] ?? (at?.type === "record" ? at.value : undefined);
     at = next && resolve(next, {});
     if (at?.type === "array" && at.item) at = resolve(at.item, {});
   }
@@ -283,6 +340,14 @@ export function keysAt(schema: v.GenericSchema, path: readonly string[]): readon
     const inner = resolve(entry, {});
     if (inner?.type === "unknown") return [];
     const table = inner !== undefined && TABLES.includes(inner.type);
-    return [{ key, expects: expectation(entry), values: table ? [] : valuesOf(entry), table }];
+    return [{
+      key,
+      expects: expectation(entry),
+      text: descriptionOf(entry),
+      required: !entry.wrapped,
+      form: formOf(entry),
+      values: valuesOf(entry),
+      table,
+    }];
   });
 }

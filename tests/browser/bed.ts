@@ -4,7 +4,14 @@
  */
 import assert from "node:assert/strict";
 import axe from "axe-core";
-import { type Browser, type BrowserContext, chromium, type Page, type Request } from "playwright-core";
+import {
+  type Browser,
+  type BrowserContext,
+  chromium,
+  type Locator,
+  type Page,
+  type Request,
+} from "playwright-core";
 import { serveApi } from "../../agent/api/mod.ts";
 import { formatDelegation, keyIdOf, type Role, sealGrant, signerFromSeed } from "../../mod.ts";
 import { createDashboard, sourceAssets } from "../../ui/mod.ts";
@@ -78,7 +85,11 @@ export async function open(browser: Browser, origin: string, size: Size, dark: b
       await drawn();
     },
     async shot(name, fullPage = true) {
+      // What sticks to the window's edge would be drawn in the middle of a whole page.
+      const at = fullPage ? await page.evaluate<number>("scrollY") : 0;
+      if (at > 0) await page.evaluate("scrollTo(0, 0)");
       await page.screenshot({ path: `${OUT}${lookName(size, dark)}-${name}.png`, fullPage });
+      if (at > 0) await page.evaluate(`scrollTo(0, ${at})`);
     },
   };
 }
@@ -104,13 +115,25 @@ export async function buildSite(out: string, version = "1.0.0"): Promise<string>
   return new TextDecoder().decode(built.stdout).trim().split("\n").at(-1)!;
 }
 
-/** As {@link buildSite}, packed into one file. */
-export async function packSite(cluster: Cluster, version: string): Promise<string> {
-  const folder = await buildSite(`${cluster.root}/site-${version}`, version);
-  const file = `${cluster.root}/site-${version}-packed/hello-site.realm`;
-  await Deno.mkdir(file.replace(/\/[^/]*$/, ""), { recursive: true });
+/** As {@link buildSite}, packed into one file; `name`: of the app and of its route. */
+export async function packSite(cluster: Cluster, version: string, name = "hello-site"): Promise<string> {
+  const folder = `${cluster.root}/${name}-${version}`;
+  const built = await buildSite(`${folder}-built`, version);
+  await copyTree(built, folder);
+  const manifest = `${folder}/manifest.toml`;
+  await Deno.writeTextFile(manifest, (await Deno.readTextFile(manifest)).replaceAll("hello-site", name));
+  const file = `${folder}-packed/${name}.realm`;
+  await Deno.mkdir(`${folder}-packed`, { recursive: true });
   await cluster.realm("package", "create", folder, "-o", file);
   return file;
+}
+
+async function copyTree(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for await (const { name, isDirectory } of Deno.readDir(from)) {
+    if (isDirectory) await copyTree(`${from}/${name}`, `${to}/${name}`);
+    else await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
+  }
 }
 
 /** Deploys the example site on every node. */
@@ -133,16 +156,92 @@ export async function noSideScroll(page: Page, what: string): Promise<void> {
   assert.ok(over <= 0, `${what} scrolls ${over} px to the side`);
 }
 
-/** Fails with every serious or critical finding of axe-core. */
+/** Rules whose verdict depends on colours: all that differs between light and dark. */
+const COLOUR_RULES = ["color-contrast", "link-in-text-block"];
+
+/**
+ * Fails with every serious or critical finding of axe-core. In dark, which changes nothing but colours, the rules about
+ * colours alone are asked: all others were asked of the same view in light.
+ */
 export async function accessible(page: Page, what: string): Promise<void> {
-  await page.evaluate(axe.source);
+  if (!await page.evaluate("typeof axe === 'object'")) await page.evaluate(axe.source);
+  const dark = await page.evaluate<boolean>("matchMedia('(prefers-color-scheme: dark)').matches");
+  const options = { resultTypes: ["violations"], preload: false, ...(dark && { runOnly: COLOUR_RULES }) };
   const findings = await page.evaluate<string[]>(
-    `axe.run(document, { resultTypes: ["violations"] }).then((r) =>
+    `axe.run(document, ${JSON.stringify(options)}).then((r) =>
     r.violations.filter((v) => v.impact === "serious" || v.impact === "critical").map((v) =>
       v.impact + " " + v.id + ": " + v.help + "\\n  " +
       v.nodes.slice(0, 5).map((n) => n.html.slice(0, 200) + " " + (n.any[0]?.message ?? "")).join("\\n  ")))`,
   );
   assert.deepEqual(findings, [], what);
+}
+
+/** A signed-in page in one look. */
+export interface Tab extends Watched {
+  /** Such as `phone-dark`. */
+  readonly look: string;
+  /** Number of the look, from 0: what each look does with an object of its own carries it in the name. */
+  readonly n: number;
+}
+/** The same in every look. */
+export interface Tabs extends AsyncDisposable {
+  readonly all: readonly Tab[];
+  /** Does it in every look side by side, so that what waits for the realm in one look waits in all; no tab may have faults then. */
+  each(act: (tab: Tab) => Promise<void>): Promise<void>;
+}
+
+/** Opens a tab in every look, signed in once and for all steps of a test. */
+export async function everyLook(browser: Browser, origin: string, link: string): Promise<Tabs> {
+  const all = await Promise.all(LOOKS.map(async ([size, dark], n): Promise<Tab> => {
+    const watched = await open(browser, origin, size, dark);
+    await enter(watched.page, link);
+    return { ...watched, look: lookName(size, dark), n };
+  }));
+  return {
+    all,
+    async each(act) {
+      const ends = await Promise.allSettled(all.map(async (tab) => {
+        await act(tab);
+        assert.deepEqual(tab.faults, []);
+      }));
+      const failed = ends.flatMap((end, i) => end.status === "rejected" ? [{ tab: all[i], end }] : []);
+      for (const { tab } of failed) await tab.shot("failed").catch(() => {});
+      if (failed.length === 0) return;
+      const texts = failed.map(({ tab, end }) => `at ${tab.look}: ${end.reason?.stack ?? end.reason}`);
+      throw new Error(texts.join("\n\n"));
+    },
+    async [Symbol.asyncDispose]() {
+      for (const { context } of all) await context.close();
+    },
+  };
+}
+
+/** Presses a button of a view and, in the dialog that opens and shows `line`, the one that does it. */
+export async function act(
+  tab: Tab,
+  button: string,
+  line: string | RegExp,
+  fill?: (dialog: Locator) => Promise<void>,
+  where: Locator = tab.page.locator(".title"),
+): Promise<void> {
+  await where.getByRole("button", { name: button, exact: true }).click();
+  const dialog = tab.page.getByRole("dialog");
+  await dialog.getByText(line, { exact: true }).waitFor();
+  await fill?.(dialog);
+  await noSideScroll(tab.page, `the dialog of ${button}`);
+  await tab.shot(`do-${button.toLowerCase().replaceAll(" ", "-")}`, false);
+  await dialog.getByRole("button", { name: button, exact: true }).click();
+  await dialog.waitFor({ state: "detached" });
+}
+
+/** A queue: what is given to it is done one after the other, for what the looks share (the clipboard). */
+export function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const mine = last.then(work);
+    last = mine.catch(() => {});
+    return mine;
+  };
 }
 
 /** An agent in memory with the dashboard in front of it. */

@@ -8,6 +8,7 @@ import {
   testApp,
   testNode,
   testRun,
+  testSchedule,
   testSecret,
   testSigner,
 } from "../fake_agent.ts";
@@ -139,6 +140,18 @@ export function hostileAgent(): { readonly agent: FakeAgent; readonly digest: st
       }),
       doctor: () => Promise.resolve(findings),
       diagnose: () => Promise.resolve(findings),
+      schedules: () =>
+        HOSTILE.map((name, i) =>
+          testSchedule(name, {
+            id: String(i).repeat(64),
+            state: "invalid",
+            reason: text,
+            cron: name,
+            timezone: name,
+            jobs: HOSTILE,
+            ticks: [{ at, state: "skipped", reason: text, runs: [{ id: name, state: "failed" }] }],
+          })
+        ),
       pastEvents: () =>
         HOSTILE.map((what, i) => ({ n: i + 1, at, topic: "node", what, target: what, severity: "error" })),
       connections: () =>

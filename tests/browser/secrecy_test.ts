@@ -71,6 +71,39 @@ Deno.test({
 });
 
 Deno.test({
+  name: "commands are signed where the browser has no crypto.subtle, as on pages of no secure origin",
+  ignore,
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    await using bed = fabricated();
+    const browser = await launch();
+    try {
+      const { context, page, faults } = await open(browser, bed.url, "phone", true);
+      await page.addInitScript(`
+        Object.defineProperty(Crypto.prototype, "subtle", { get: () => undefined });
+        Object.defineProperty(globalThis, "isSecureContext", { value: false });
+        Object.defineProperty(Navigator.prototype, "clipboard", { get: () => undefined });
+      `);
+      await enter(page, bed.link("admin"));
+      assert.equal(await page.evaluate("typeof crypto.subtle"), "undefined");
+      await goTo(page, `/nodes/${self}`);
+      await page.getByRole("button", { name: "Cordon", exact: true }).click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByRole("button", { name: "Copy the command line" }).click();
+      await dialog.getByRole("button", { name: "Copied" }).waitFor();
+      await dialog.getByRole("button", { name: "Cordon", exact: true }).click();
+      await dialog.waitFor({ state: "detached" });
+      assert.deepEqual(bed.agent.commands.map((c) => c.kind), ["node.cordon"]);
+      assert.deepEqual(faults, []);
+      await context.close();
+    } finally {
+      await browser.close();
+    }
+  },
+});
+
+Deno.test({
   name: "the page's policy stops inline scripts, eval, strings as markup, and requests to other hosts",
   ignore,
   sanitizeOps: false,
@@ -172,9 +205,11 @@ Deno.test({
       return { names, offered: offered.map((o) => o.replace(/\s*action$/, "").trim()) };
     };
     try {
-      const viewer = await buttons("viewer", true);
-      const operator = await buttons("operator", false);
-      const admin = await buttons("admin", false);
+      const [viewer, operator, admin] = await Promise.all([
+        buttons("viewer", true),
+        buttons("operator", false),
+        buttons("admin", false),
+      ]);
       for (const name of ["Scale", "Cordon", "Drain", "Tags", "Unpin"]) {
         assert.ok(!viewer.names.includes(name), `a viewer sees ${name}`);
         assert.ok(operator.names.includes(name), `an operator does not see ${name}`);

@@ -176,7 +176,10 @@ test("ends are told as they are: exit code, missing output, time-out, memory, an
     "--plan",
     await manifest(cluster, "plan", job("plan", ["hello"])),
   ]);
-  assert.match(plan.stdout, /run plan[^]*256 MiB/);
+  assert.match(plan.stdout, /run plan[^]*WHERE[^]*256 MiB +50 +n0/);
+  const away = job("away", ["hello"], '[targeting]\ntags = ["moon"]\n');
+  const nowhere = await cluster.run(["job", "submit", "--plan", await manifest(cluster, "away", away)]);
+  assert.match(nowhere.stdout, /no node now[^]*no node can take away now, it would wait:\n {2}n0: .*moon/);
   assert.equal((await cluster.client(cluster.nodes[0]).runs({ job: "plan" })).length, 0);
   const left = [...Deno.readDirSync(`${cluster.nodes[0].dataDir}/jobs`)].map((e) => e.name);
   assert.deepEqual(left, [], "directories of attempts are left");

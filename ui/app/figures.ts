@@ -20,7 +20,7 @@ export const appCharts: readonly ChartOf[] = [
   { title: "Requests", lines: [["requests_per_s", "requests"], ["errors_per_s", "errors"]], say: rate },
   { title: "Latency", lines: [["p50_ms", "median"], ["p99_ms", "99th percentile"]], say: ms },
   { title: "Memory", lines: [["memory_bytes", "replicas"]], say: bytes },
-  { title: "Processors", lines: [["cpu", "replicas"]], say: (n) => `${brief(n)} cores` },
+  { title: "Processor cores", lines: [["cpu", "replicas"]], say: brief },
 ];
 /** Charts of a node. */
 export const nodeCharts: readonly ChartOf[] = [

@@ -1,4 +1,5 @@
 /** Figures and words for people. */
+import { tomlLines } from "./toml/write.ts";
 
 /** `1.2 GB`, decimal units as on the command line. */
 export function bytes(n: number): string {
@@ -39,15 +40,15 @@ export const quote = (word: string): string =>
 
 /** What a state means for the eye. */
 export function tone(state: string): "good" | "warn" | "bad" | "calm" {
-  if (/^(alive|healthy|steady|ok|accepted|current|open|running|succeeded|done)$/.test(state)) return "good";
+  if (/^(alive|active|healthy|steady|ok|accepted|current|open|running|succeeded|done)$/.test(state)) return "good";
   if (
-    /^(unreachable|failed|refused|unhealthy|rejected|missing|rolled_back|revoked|expired|lost|timed_out|error|no answer|node unreachable|aborted)$/
+    /^(unreachable|failed|refused|unhealthy|rejected|missing|rolled_back|revoked|expired|lost|timed_out|error|invalid|no answer|node unreachable|aborted)$/
       .test(state)
   ) {
     return "bad";
   }
   if (
-    /^(suspect|degraded.*|.*warnings?|rolling|cordoned|draining|fetching|verifying|starting|stopping|pending|offered|preparing|downloading|switching|probation)$/
+    /^(suspect|degraded.*|.*warnings?|rolling|cordoned|draining|fetching|verifying|starting|stopping|pending|offered|preparing|paused|skipped|downloading|switching|probation)$/
       .test(
         state,
       )
@@ -60,17 +61,6 @@ export function tone(state: string): "good" | "warn" | "bad" | "calm" {
 /** Bytes per second for people. */
 export const rate = (bytesPerSecond: number): string => `${bytes(bytesPerSecond)}/s`;
 
-type TomlValue = string | number | boolean | readonly string[];
-const value = (v: TomlValue): string =>
-  // Every string of JSON is one of TOML, but for DEL.
-  typeof v === "string"
-    ? JSON.stringify(v).replaceAll("\x7f", "\\u007f")
-    : typeof v === "object"
-    ? `[${v.map(value).join(", ")}]`
-    : String(v);
 /** A table of a manifest; entries that are `undefined` are left out. */
-export const table = (name: string, entries: Readonly<Record<string, TomlValue | undefined>>): string =>
-  `[${name}]\n` +
-  Object.entries(entries).filter(([, v]) => v !== undefined).map(([k, v]) => `${k} = ${value(v!)}\n`).join(
-    "",
-  );
+export const table = (name: string, entries: Readonly<Record<string, unknown>>): string =>
+  `[${name}]\n` + tomlLines(Object.fromEntries(Object.entries(entries).filter(([, v]) => v !== undefined)));

@@ -26,15 +26,17 @@ export const Palette = () => seeking.value ? <Open /> : null;
 async function fetchMore(): Promise<Fetched> {
   const client = session.value?.client;
   if (!client) return {};
-  const [blobs, keys, runs] = await Promise.allSettled([
+  const [blobs, keys, runs, schedules] = await Promise.allSettled([
     client.blobs(),
     client.keys(),
     client.runs({ limit: RUNS }),
+    client.schedules(),
   ]);
   return {
     ...(blobs.status === "fulfilled" && { blobs: blobs.value }),
     ...(keys.status === "fulfilled" && { keys: keys.value }),
     ...(runs.status === "fulfilled" && { runs: runs.value }),
+    ...(schedules.status === "fulfilled" && { schedules: schedules.value }),
   };
 }
 

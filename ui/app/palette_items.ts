@@ -1,11 +1,19 @@
 /** What the command palette offers, and how a search ranks it. */
-import { type AppView, type BlobView, type KeyView, type RunView, shortId } from "../../mod.ts";
+import {
+  type AppView,
+  type BlobView,
+  type KeyView,
+  type RunView,
+  type ScheduleView,
+  shortId,
+} from "../../mod.ts";
 import { type Action, asking } from "./actions/action.ts";
 import { appActions, deployBefore, rollbackTo } from "./actions/app_actions.ts";
 import { blobActions } from "./actions/blob_actions.ts";
 import { runActions } from "./actions/job_actions.ts";
 import { keyActions } from "./actions/key_actions.ts";
 import { nodeActions } from "./actions/node_actions.ts";
+import { scheduleActions } from "./actions/schedule_actions.ts";
 import type { IconName } from "./icons.tsx";
 import { apps, nodes, now } from "./live.ts";
 import { addressOf, places } from "./places.tsx";
@@ -28,6 +36,7 @@ export interface Fetched {
   readonly blobs?: readonly BlobView[];
   readonly keys?: readonly KeyView[];
   readonly runs?: readonly RunView[];
+  readonly schedules?: readonly ScheduleView[];
 }
 
 /** Lines shown: more than a screen, and a bound on the work of drawing. */
@@ -64,7 +73,7 @@ export function rank(text: string, words: readonly string[]): number | undefined
   return sum;
 }
 
-function* candidates({ blobs = [], keys = [], runs = [] }: Fetched): Generator<Item> {
+function* candidates({ blobs = [], keys = [], runs = [], schedules = [] }: Fetched): Generator<Item> {
   for (const p of places) {
     yield {
       key: `view ${p.noun}`,
@@ -134,6 +143,9 @@ function* candidates({ blobs = [], keys = [], runs = [] }: Fetched): Generator<I
   }
   for (const r of runs) {
     for (const x of runActions(r)) if (may(x.role)) yield action(x, r.id, `run ${r.id}`);
+  }
+  for (const s of schedules) {
+    for (const x of scheduleActions(s)) if (may(x.role)) yield action(x, s.name, `schedule ${s.id}`);
   }
   for (const b of blobs) {
     const name = b.name ? `${b.name} ${shortId(b.digest)}` : b.digest;

@@ -6,14 +6,15 @@ import type { Noun } from "./nouns.ts";
 import { App, Apps } from "./views/apps.tsx";
 import { Audit } from "./views/audit.tsx";
 import { Events } from "./views/events.tsx";
-import { Jobs } from "./views/jobs.tsx";
+import { later } from "./later.tsx";
+import { Jobs, NEW_JOB, SCHEDULED } from "./views/jobs.tsx";
 import { Run } from "./views/run.tsx";
+import { go, to } from "./router.ts";
 import { granting } from "./views/grant.tsx";
 import { inviting } from "./invites.ts";
 import { Key, Keys } from "./views/keys.tsx";
 import { Node, Nodes } from "./views/nodes.tsx";
 import { Overview } from "./views/overview.tsx";
-import { later } from "./later.tsx";
 import { setting } from "./setting_secret.ts";
 import { Packages } from "./views/packages.tsx";
 import { Blob, Storage } from "./views/storage.tsx";
@@ -49,6 +50,8 @@ const Secret = later(async () => (await import("./views/secrets.tsx")).Secret);
 const Policies = later(async () => (await import("./views/policies.tsx")).Policies);
 const NodePolicies = later(async () => (await import("./views/policies.tsx")).NodePolicies);
 const Upgrade = later(async () => (await import("./views/upgrade.tsx")).Upgrade);
+const Schedules = later(async () => (await import("./views/schedules.tsx")).Schedules);
+const SubmitJob = later(async () => (await import("./views/job_submit.tsx")).SubmitJob);
 
 /** All views, in the order of the navigation. */
 export const places: readonly Place[] = [
@@ -66,8 +69,15 @@ export const places: readonly Place[] = [
     name: "Jobs",
     icon: "job",
     group: "Work",
+    commands: [{
+      text: "Submit a job",
+      icon: "plus",
+      role: "operator",
+      run: () => go(to("jobs", NEW_JOB)),
+    }],
     list: () => <Jobs />,
-    one: (name) => <Run key={name} name={name} />,
+    one: (name) =>
+      name === NEW_JOB ? <SubmitJob /> : name === SCHEDULED ? <Schedules /> : <Run key={name} name={name} />,
   },
   {
     noun: "packages",

@@ -137,12 +137,12 @@ export const byPriority = (a: RunState, b: RunState): number =>
   b.spec.priority - a.spec.priority || byTime(a, b);
 
 /** What makes two runs fit the same nodes. */
-const kindOf = (run: RunState): string => {
-  const { memory_mb, tags, platform, node_ids, runtime, native, inputs, job } = run.spec;
+export const kindOf = (spec: JobRunSpec): string => {
+  const { memory_mb, tags, platform, node_ids, runtime, native, inputs, job } = spec;
   const wish = native && [native.minimum, native.network, native.read];
   const git = inputs.flatMap((i) => i.from !== "git" ? [] : [i.url.startsWith("/") ? i.url : "git"]);
-  const secrets = secretsOf(run.spec);
-  const use = secrets.length > 0 && [job, branchOf(run.spec), secrets];
+  const secrets = secretsOf(spec);
+  const use = secrets.length > 0 && [job, branchOf(spec), secrets];
   return JSON.stringify([memory_mb, tags, platform, node_ids, runtime, wish, git, use]);
 };
 
@@ -172,7 +172,7 @@ export function planQueue(
   for (const run of [...waiting].sort(byPriority)) {
     if (jobs.offers.has(run.id)) continue;
     if (++walked > jobLimits.queueWalk || !room()) break;
-    const kind = kindOf(run);
+    const kind = kindOf(run.spec);
     if (hopeless.has(kind)) continue;
     const node = placeRun(jobs, run, nodes, taken, now).ranked[0];
     if (node === undefined) {

@@ -1,5 +1,12 @@
 /** What can be done with a run. */
-import { rerunWish, runIdsOf, type RunView } from "../../../mod.ts";
+import {
+  type RealmClient,
+  rerunFailedWish,
+  rerunWish,
+  runIdsOf,
+  type RunView,
+  type SubmitWish,
+} from "../../../mod.ts";
 import { quote } from "../format.ts";
 import { go, to } from "../router.ts";
 import type { Action } from "./action.ts";
@@ -18,17 +25,28 @@ export function runActions(r: RunView): Action[] {
       run: (c) => c.command("job.cancel", { run: r.id }),
     }];
   }
-  return [{
+  const rerun = async (c: RealmClient, wish: SubmitWish) => {
+    const { id } = await c.command("job.submit", wish);
+    go(to("jobs", runIdsOf(id, wish.runs)[0]));
+  };
+  const again: Action = {
     label: "Run again",
     icon: "refresh",
     role: "operator",
     title: `Run ${r.job} again?`,
     text: "Every file is the one of this run, by its digest. What the run needed is not run again.",
     command: () => `realm job rerun ${quote(r.id)}`,
-    async run(c) {
-      const wish = await rerunWish(c, r);
-      const { id } = await c.command("job.submit", wish);
-      go(to("jobs", runIdsOf(id, wish.runs)[0]));
-    },
+    run: async (c) => await rerun(c, await rerunWish(c, r)),
+  };
+  if (r.runs.length === 1 || r.state === "succeeded") return [again];
+  return [again, {
+    label: "Run failed again",
+    icon: "refresh",
+    role: "operator",
+    title: "Run all that failed again?",
+    text: `Those of the ${r.runs.length} runs together that did not succeed, and only those. ` +
+      "What they took from runs that did succeed they take as it was.",
+    command: () => `realm job rerun ${quote(r.id)} --failed`,
+    run: async (c) => await rerun(c, await rerunFailedWish(c, r)),
   }];
 }

@@ -67,16 +67,22 @@ export async function missingOf(client: RealmClient, digests: readonly Digest[])
   return missing;
 }
 
-/** Uploads what the realm lacks of a package. Content is verified while it is read, and again by the node. */
-export async function uploadPackage(
+/** Content that may have to be sent. */
+export interface Content {
+  readonly digest: Digest;
+  readonly size: number;
+  open(): ReadableStream<Uint8Array>;
+}
+
+/** Uploads what the realm lacks, in the order of the list. Each is verified by the node. */
+export async function uploadMissing(
   client: RealmClient,
-  reader: PackageReader,
+  all: readonly Content[],
   tell: (progress: Progress) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const blobs = packageBlobs(reader);
-  const missing = await missingOf(client, blobs.map((b) => b.digest));
-  const wanted = blobs.filter((b) => missing.has(b.digest));
+  const missing = await missingOf(client, all.map((b) => b.digest));
+  const wanted = all.filter((b) => missing.delete(b.digest));
   const bytesOf = wanted.reduce((n, b) => n + b.size, 0);
   const sent = new Map<Digest, number>();
   let next = 0, files = 0;
@@ -86,16 +92,27 @@ export async function uploadPackage(
   const worker = async () => {
     while (next < wanted.length) {
       signal.throwIfAborted();
-      const blob = wanted[next++];
-      const content = await new Response(blob.open()).blob();
-      await sendCounted(client, blob.digest, content, (n) => {
-        sent.set(blob.digest, Math.min(n, blob.size));
+      const { digest, size, open } = wanted[next++];
+      const content = await new Response(open()).blob();
+      await sendCounted(client, digest, content, (n) => {
+        sent.set(digest, Math.min(n, size));
         report();
       }, signal);
       files++;
       report();
     }
   };
-  // The manifest comes last in the list and makes the rest usable; nothing refers to it before the command does.
   await Promise.all(Array.from({ length: Math.min(SIDE_BY_SIDE, wanted.length) }, worker));
 }
+
+/**
+ * Uploads what the realm lacks of a package. Content is verified while it is read, too. The manifest comes last in the
+ * list and makes the rest usable; nothing refers to it before the command does.
+ */
+export const uploadPackage = (
+  client: RealmClient,
+  reader: PackageReader,
+  tell: (progress: Progress) => void,
+  signal: AbortSignal,
+): Promise<void> =>
+  uploadMissing(client, packageBlobs(reader).map((b) => ({ ...b, open: () => b.open() })), tell, signal);

@@ -22,11 +22,14 @@ import { bytes } from "../format.ts";
 import { Icon } from "../icons.tsx";
 import { apps, nodes } from "../live.ts";
 import { Panel, say, sentence } from "../parts.tsx";
-import { to } from "../router.ts";
+import { go, to } from "../router.ts";
 import { may, session } from "../session.ts";
-import { Editor, moveTo } from "../toml/editor.tsx";
+import { Editor } from "../toml/editor.tsx";
+import { Problems } from "../toml/problems.tsx";
 import type { Proposal } from "../toml/completion.ts";
+import { takeJobs } from "../jobs/draft.ts";
 import { DropZone } from "./drop_zone.tsx";
+import { NEW_JOB } from "./jobs.tsx";
 import { local } from "./packages.tsx";
 import { Plan } from "./plan.tsx";
 
@@ -90,6 +93,9 @@ export function Apply() {
   const parsed = parseRealmManifest(text, { file: FILE });
   const empty = text.trim() === "";
   const problems = parsed.ok || empty ? [] : parsed.problems;
+  const jobs = parsed.ok ? parsed.value.jobs : [];
+  const onlyJobs = parsed.ok &&
+    Object.entries(parsed.value).every(([k, all]) => k === "jobs" || all.length === 0);
   const role = parsed.ok ? roleOf(parsed.value) : "operator";
   const paths = parsed.ok ? parsed.value.apps.map((a) => a.package).filter((p) => !isDigest(p)) : [];
   const lacking = paths.filter((p) => !packageAt(p));
@@ -108,7 +114,7 @@ export function Apply() {
     setProgress(undefined);
     try {
       setSteps(
-        await manifestSteps(client, parsed.value, {
+        await manifestSteps(client, { ...parsed.value, jobs: [] }, {
           open: (path) => {
             const reader = packageAt(path);
             return reader
@@ -185,23 +191,7 @@ export function Apply() {
           field={field}
         />
         <div id="manifest-problems" aria-live="polite">
-          {problems.length > 0 && (
-            <ul class="wrong">
-              {problems.map((p) => (
-                <li key={`${p.line} ${p.key} ${p.message}`}>
-                  <button
-                    type="button"
-                    class="link"
-                    onClick={() => field.current && moveTo(field.current, p.line, p.column)}
-                  >
-                    {p.file}:{p.line}
-                  </button>{" "}
-                  {p.key && <code>{p.key}</code>} {p.message}
-                  {p.hint && <b>; {p.hint}</b>}
-                </li>
-              ))}
-            </ul>
-          )}
+          <Problems of={problems} field={field} />
           {empty && (
             <p class="muted">
               A manifest says what shall be: apps, nodes, keys, pins. Begin with one of the tables above, or
@@ -216,7 +206,7 @@ export function Apply() {
           <button
             type="button"
             class={steps ? "" : "primary"}
-            disabled={!parsed.ok || lacking.length > 0 || busy}
+            disabled={!parsed.ok || onlyJobs || lacking.length > 0 || busy}
             onClick={() => void plan()}
           >
             Plan
@@ -224,6 +214,19 @@ export function Apply() {
           <Command line={`realm apply ${FILE} --plan`} />
         </div>
       </Panel>
+      {jobs.length > 0 && (
+        <p class="note">
+          {jobs.length === 1 ? "The job" : `The ${jobs.length} jobs`}{" "}
+          of the manifest may need files of your machine:{" "}
+          <button
+            type="button"
+            class="link"
+            onClick={() => (takeJobs(jobs), go(to("jobs", NEW_JOB)))}
+          >
+            {jobs.length === 1 ? "submit it there" : "submit them there"}
+          </button>
+        </p>
+      )}
       {steps && (
         <Panel title="What it changes" aside={<Command line={`realm apply ${FILE}`} />}>
           {steps.length === 0 && <p>Nothing: all of it stands already.</p>}

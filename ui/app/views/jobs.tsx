@@ -4,13 +4,18 @@ import { useMemo } from "preact/hooks";
 import type { RunView } from "../../../mod.ts";
 import { Command } from "../copy.tsx";
 import { duration } from "../format.ts";
+import { Icon } from "../icons.tsx";
 import { worked } from "../live.ts";
 import { Empty, Name, Panel, State, Time, useFetched } from "../parts.tsx";
-import { to } from "../router.ts";
+import { path, to } from "../router.ts";
+import { may } from "../session.ts";
 import { type Column, having, type Order, Rows } from "../rows.tsx";
-import { Schedules } from "./schedules.tsx";
 import { Filter } from "./why.tsx";
 
+/** In the place of a run's id: the view in which a job is written and submitted. Ids of runs end with a digest. */
+export const NEW_JOB = "new";
+/** As {@link NEW_JOB}: the schedules of recurring jobs. */
+export const SCHEDULED = "scheduled";
 const filter = signal("");
 const state = signal("");
 const order = signal<Order | undefined>(undefined);
@@ -21,6 +26,8 @@ const limit = signal(FIRST);
 const STATES = [
   ["", "all states"],
   ["open", "waiting or running"],
+  ["pending", "queue: waiting for a node"],
+  ["running", "running"],
   ["succeeded", "succeeded"],
   ["failed", "failed"],
   ["timed_out", "timed out"],
@@ -78,6 +85,15 @@ const columns: readonly Column<RunView>[] = [
   { head: "Why", size: "minmax(120px, 2fr)", cell: (r) => why(r) ? <Name text={why(r)} /> : "–" },
 ];
 
+/** The lists of jobs. */
+export const Tabs = () => (
+  <nav class="tabs" aria-label="Lists of jobs">
+    {[["/jobs", "Runs"], [to("jobs", SCHEDULED), "Scheduled"]].map(([at, name]) => (
+      <a key={at} href={at} aria-current={path.value === at ? "page" : undefined}>{name}</a>
+    ))}
+  </nav>
+);
+
 /** See the module's text. */
 export function Jobs() {
   const { value, error } = useFetched(
@@ -95,6 +111,7 @@ export function Jobs() {
     <>
       <div class="title">
         <h1>Jobs</h1>
+        <Tabs />
         <Filter of={filter} count={`${shown.length} of ${all.length}`} />
         <span class="tools">
           <select
@@ -104,9 +121,13 @@ export function Jobs() {
           >
             {STATES.map(([is, text]) => <option key={is} value={is}>{text}</option>)}
           </select>
+          {may("operator") && (
+            <a class="button primary" href={to("jobs", NEW_JOB)}>
+              <Icon is="plus" /> Submit a job
+            </a>
+          )}
         </span>
       </div>
-      <Schedules />
       <Panel
         title="Runs, newest first"
         aside={<Command line={`realm job list${state.value ? ` --state ${state.value}` : ""}`} />}

@@ -2,12 +2,13 @@
 import { type AttemptView, type RunLogView, type RunView, shortId } from "../../../mod.ts";
 import { runActions } from "../actions/job_actions.ts";
 import { Buttons } from "../confirm.tsx";
+import { Command } from "../copy.tsx";
 import { bytes, duration, quote } from "../format.ts";
 import { worked } from "../live.ts";
 import { Bar, Empty, Facts, Id, Name, Panel, Reason, State, Table, Time, useFetched } from "../parts.tsx";
 import { to } from "../router.ts";
 import { Download } from "./download_button.tsx";
-import { matrixText } from "./jobs.tsx";
+import { matrixText, SCHEDULED } from "./jobs.tsx";
 import { type LogLine, LogPanel } from "./logs.tsx";
 import { Pipeline } from "./pipeline.tsx";
 import { Why } from "./why.tsx";
@@ -38,6 +39,14 @@ const What = ({ r }: { r: RunView }) => {
           ["Job", <Name text={r.job} />],
           ["Matrix", matrixText(r) && <Name text={matrixText(r)} />],
           ["Submitted", <Time at={r.submitted_at} />],
+          [
+            "Schedule",
+            r.schedule && (
+              <a href={to("jobs", SCHEDULED)}>
+                <Name text={r.schedule.name} />, for {new Date(r.schedule.at).toLocaleString()}
+              </a>
+            ),
+          ],
           ["By", <Id id={r.by} short={shortId(r.by)} />],
           ["Ended", r.ended_at !== undefined && <Time at={r.ended_at} />],
           ["Took", last?.report && duration(last.report.wall_ms)],
@@ -111,7 +120,10 @@ const Attempts = ({ r }: { r: RunView }) => (
 );
 
 const Artifacts = ({ r }: { r: RunView }) => (
-  <Panel title={r.artifacts.length === 1 ? "1 artifact" : `${r.artifacts.length} artifacts`}>
+  <Panel
+    title={r.artifacts.length === 1 ? "1 artifact" : `${r.artifacts.length} artifacts`}
+    aside={<Command line={`realm job artifacts ${quote(r.id)}`} />}
+  >
     <Table
       label="Artifacts"
       head={["Name", "Size", "Form", "Digest", "Kept until", "Action"]}

@@ -1,40 +1,43 @@
-/** Files that a manifest of jobs names: found, hashed, and uploaded as far as the realm lacks them. */
-import { resolve } from "node:path";
-import {
-  fileKey,
-  type FoundFile,
-  type JobFile,
-  type PackageWorld,
-  packTree,
-  type RealmClient,
-  RealmError,
-  type UploadOptions,
-} from "../mod.ts";
+/** Files that a manifest of jobs names, found and hashed: the same for the command line and for the dashboard. */
+import { type PackageWorld, packTree } from "../packages/mod.ts";
+import { RealmError } from "../protocol/errors.ts";
+import type { Digest } from "../protocol/identity.ts";
+import { fileKey, type FoundFile, type JobFile } from "../protocol/job_plan.ts";
+import type { RealmClient } from "./client.ts";
 
 /** Content that may have to be uploaded. */
-export interface Upload {
-  readonly digest: string;
+export interface JobUpload {
+  /** SHA-256 of the content. */
+  readonly digest: Digest;
+  /** Bytes of the content. */
   readonly bytes: number;
   /** Its content from this byte on. */
   open(from: number): ReadableStream<Uint8Array>;
 }
+/** Where a file or directory of the submitter's machine is. */
+export interface LocatedFile {
+  /** The doors to it. */
+  readonly world: PackageWorld;
+  /** Its path there. */
+  readonly path: string;
+}
 
 /** What {@link findFiles} found. */
 export interface FoundFiles {
+  /** By {@link fileKey}. */
   readonly found: ReadonlyMap<string, FoundFile>;
-  readonly uploads: readonly Upload[];
+  /** Content of files of the submitter's machine. */
+  readonly uploads: readonly JobUpload[];
   /** What the person should know: files that stay out. */
   readonly notes: readonly string[];
 }
 
 async function localFile(
-  world: PackageWorld,
+  { world, path }: LocatedFile,
   file: JobFile,
-  directory: string,
-  uploads: Upload[],
+  uploads: JobUpload[],
   notes: string[],
 ): Promise<FoundFile> {
-  const path = resolve(directory, file.name);
   const info = await world.disk.stat(path);
   if (!info) throw new RealmError("not_found", `${path}, which the manifest names, does not exist`);
   if (info.kind === "other" || (info.kind === "directory" && file.kind === "file")) {
@@ -80,38 +83,23 @@ async function asset(client: RealmClient, file: JobFile): Promise<FoundFile> {
   return { digest, bytes: size, form: "file" };
 }
 
-/** Resolves everything that the jobs name. Throws naming what is not there; nothing was changed then. */
-export async function findFiles(
-  world: PackageWorld,
+/**
+ * Resolves everything that the jobs name; `locate` says where files of the submitter's machine are. Throws naming what
+ * is not there; nothing was changed then.
+ */
+export async function findJobFiles(
   client: LazyClient,
   files: readonly JobFile[],
-  directory: string,
+  locate: (file: JobFile) => LocatedFile,
 ): Promise<FoundFiles> {
-  const found = new Map<string, FoundFile>(), uploads: Upload[] = [], notes: string[] = [];
+  const found = new Map<string, FoundFile>(), uploads: JobUpload[] = [], notes: string[] = [];
   for (const file of files) {
     const is = file.kind === "asset"
       ? await asset(await client(), file)
       : file.kind === "artifact"
       ? await artifact(await client(), file)
-      : await localFile(world, file, directory, uploads, notes);
+      : await localFile(locate(file), file, uploads, notes);
     found.set(fileKey(file), is);
   }
   return { found, uploads, notes };
-}
-
-/** Uploads what the realm lacks; returns how many files and bytes that were. */
-export async function uploadFiles(
-  client: RealmClient,
-  uploads: readonly Upload[],
-  onInterrupted: NonNullable<UploadOptions["onInterrupted"]>,
-): Promise<{ files: number; bytes: number }> {
-  const byDigest = new Map(uploads.map((u) => [u.digest, u]));
-  const missing = await client.missing([...byDigest.keys()]);
-  let bytes = 0;
-  for (const digest of missing) {
-    const upload = byDigest.get(digest)!;
-    await client.upload(digest, { size: upload.bytes, from: upload.open }, { onInterrupted });
-    bytes += upload.bytes;
-  }
-  return { files: missing.length, bytes };
 }

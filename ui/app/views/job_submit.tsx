@@ -1,0 +1,358 @@
+/** A job or a pipeline, written by form or as TOML, its files chosen here; submitted with what would run in sight. */
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import {
+  fileKey,
+  filesOf,
+  findJobFiles,
+  type FoundFiles,
+  type JobFile,
+  type JobPlanView,
+  type JobRunSpec,
+  type JobWishes,
+  jobWishes,
+  RealmError,
+  runIdsOf,
+} from "../../../mod.ts";
+import { Block, Command } from "../copy.tsx";
+import type { Local } from "../files/local_files.ts";
+import { worldOf } from "../files/package_world.ts";
+import { missingOf, type Progress, uploadMissing } from "../files/upload.ts";
+import { bytes } from "../format.ts";
+import { Icon } from "../icons.tsx";
+import { chosen, draft, FILE, read, setText, toForm } from "../jobs/draft.ts";
+import { JobForm } from "../jobs/form.tsx";
+import { Bar, Empty, Name, Panel, say, sentence, Table } from "../parts.tsx";
+import { go, to } from "../router.ts";
+import { may, session } from "../session.ts";
+import { Editor } from "../toml/editor.tsx";
+import { Problems } from "../toml/problems.tsx";
+import { DropZone } from "./drop_zone.tsx";
+import { SCHEDULED } from "./jobs.tsx";
+
+/** Runs shown of what would run. */
+const SHOWN = 200;
+const NOTHING = () => [];
+
+const isLocal = (file: JobFile): boolean => file.kind === "file" || file.kind === "tree";
+
+/** Files that the manifest names, found and hashed once all of them were chosen; again when one is another. */
+function useFound(files: readonly JobFile[]): { readonly found?: FoundFiles; readonly error?: string } {
+  const key = JSON.stringify(files.map(fileKey)), picked = chosen.value, client = session.value?.client;
+  const [state, setState] = useState<{ key?: string; from?: unknown; found?: FoundFiles; error?: string }>(
+    {},
+  );
+  useEffect(() => {
+    if (!client || files.some((f) => isLocal(f) && !picked.has(f.name))) return;
+    let open = true;
+    findJobFiles(() => Promise.resolve(client), files, ({ name }) => {
+      const local = picked.get(name);
+      if (!local) throw new RealmError("not_found", `choose ${name}`);
+      return { world: worldOf(local), path: local.name };
+    }).then(
+      (found) => open && setState({ key, from: picked, found }),
+      (error) => open && setState({ key, from: picked, error: sentence(error) }),
+    );
+    return () => void (open = false);
+  }, [key, picked, client]);
+  return state.key === key && state.from === picked ? state : {};
+}
+
+function Files({ of }: { of: readonly JobFile[] }) {
+  const take = (file: JobFile, all: readonly Local[]) => {
+    if (all.length === 1) chosen.value = new Map([...chosen.value, [file.name, all[0]]]);
+    else if (all.length > 1) say("One file or folder for each name, please.", true);
+  };
+  const forget = (name: string) => chosen.value = new Map([...chosen.value].filter(([n]) => n !== name));
+  return (
+    <Panel
+      title="Files of this machine"
+      aside={<small class="muted">uploaded when the job is submitted</small>}
+    >
+      {of.map((file) => {
+        const local = chosen.value.get(file.name);
+        return local
+          ? (
+            <p class="foot-line" key={file.name}>
+              <Icon is={local.kind === "file" ? "file" : "folder"} /> <Name text={file.name} />
+              <small class="muted">
+                is {local.kind === "file" ? "the file" : "the folder"} <Name text={local.name} />
+              </small>
+              <button type="button" class="quiet" onClick={() => forget(file.name)}>Another</button>
+            </p>
+          )
+          : (
+            <DropZone
+              key={file.name}
+              text={`The manifest names ${file.name.slice(0, 80)}: drop it here`}
+              folders={file.kind === "tree"}
+              onDrop={(all) => take(file, all)}
+            />
+          );
+      })}
+    </Panel>
+  );
+}
+
+/** Runs with when they run: all of a submission, in its order. */
+const runsOf = (wishes: JobWishes): readonly { readonly run: JobRunSpec; readonly when: string }[] => [
+  ...(wishes.submit?.runs ?? []).map((run) => ({ run, when: "now" })),
+  ...wishes.schedules.flatMap(({ timing, runs }) =>
+    runs.map((run) => ({ run, when: `${timing.cron} ${timing.timezone}` }))
+  ),
+];
+
+/** A pause in typing after which the node is asked, ms. */
+const PAUSE_MS = 250;
+/** Where the runs could go, node by node, as the node that is asked sees it now. */
+function usePlan(wishes: JobWishes | undefined): JobPlanView | undefined {
+  const [plan, setPlan] = useState<JobPlanView>();
+  const client = session.value?.client, key = JSON.stringify(wishes);
+  useEffect(() => {
+    setPlan(undefined);
+    if (!client || !wishes) return;
+    let open = true;
+    const timer = setTimeout(() => {
+      const runs = runsOf(wishes).map(({ run }) => run);
+      client.planJobs({ runs }).then((found) => open && setPlan(found), () => {});
+    }, PAUSE_MS);
+    return () => {
+      open = false;
+      clearTimeout(timer);
+    };
+  }, [client, key]);
+  return plan;
+}
+
+type Verdicts = JobPlanView["kinds"][number]["nodes"];
+
+/** The nodes that can take a run, by name; that there is none, as trouble. */
+function Where({ nodes }: { nodes: Verdicts | undefined }) {
+  if (!nodes) return <>–</>;
+  const able = nodes.filter((n) => n.able);
+  if (able.length === 0) return <b class="state bad">no node now</b>;
+  const named = able.slice(0, 3).map((n) => n.name.slice(0, 40)).join(", ");
+  return <Name text={able.length > 3 ? `${named} and ${able.length - 3} more` : named} />;
+}
+
+function Unable({ nodes }: { nodes: Verdicts }) {
+  const unable = nodes.filter((n) => !n.able);
+  if (unable.length === 0) return null;
+  return (
+    <details open={unable.length === nodes.length}>
+      <summary>
+        {unable.length === 1 ? "One node" : `${unable.length} nodes`} cannot take{"  "}
+        {unable.length === nodes.length ? "it, none can: it would wait" : "it"}
+      </summary>
+      <ul class="reasons">
+        {unable.slice(0, SHOWN).map((n) => (
+          <li key={n.id}>
+            <b>
+              <Name text={n.name} />
+            </b>: {n.reasons.join("; ")} {n.fix && <Command line={n.fix} />}
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
+}
+
+function Preview({ wishes, files, lacking }: { wishes: JobWishes; files: FoundFiles; lacking?: number }) {
+  const runs = runsOf(wishes), plan = usePlan(wishes);
+  const nodesOf = (i: number) => plan?.kinds.find((k) => k.runs.includes(i))?.nodes;
+  return (
+    <Panel
+      title={runs.length === 1 ? "1 run" : `${runs.length} runs`}
+      aside={<Command line={`realm job submit ${FILE} --plan`} />}
+    >
+      <Table
+        label="What would run"
+        head={["Job", "Matrix", "When", "Needs", "Runtime", "Memory", "Priority", "Where"]}
+        rows={runs.slice(0, SHOWN).map(({ run, when }, i) => ({
+          key: String(i),
+          cells: [
+            <Name text={run.job} />,
+            <Name text={Object.entries(run.matrix).map(([axis, v]) => `${axis}=${v}`).join(" ") || "–"} />,
+            <Name text={when} />,
+            <Name text={run.needs.join(", ") || "–"} />,
+            run.runtime,
+            `${run.memory_mb} MiB`,
+            run.priority,
+            <Where nodes={nodesOf(i)} />,
+          ],
+        }))}
+      />
+      {runs.length > SHOWN && <p class="muted">The first {SHOWN} are here.</p>}
+      {plan?.kinds.map((k) => <Unable key={k.runs[0]} nodes={k.nodes} />)}
+      {files.notes.map((note) => <p class="note" key={note}>{note}</p>)}
+      {files.uploads.length > 0 && lacking !== undefined && (
+        <p class="muted">
+          {lacking === 0
+            ? "All files are in the realm: nothing has to be uploaded."
+            : `${bytes(lacking)} have to be uploaded.`}
+        </p>
+      )}
+    </Panel>
+  );
+}
+
+/** What the button says. */
+function labelOf({ submit, schedules }: JobWishes): string {
+  const now = submit ? `Submit ${submit.runs.length === 1 ? "" : `${submit.runs.length} runs`}`.trim() : "";
+  if (schedules.length === 0) return now;
+  const later = schedules.length === 1 ? "schedule" : `schedule ${schedules.length}`;
+  return now ? `${now}, ${later}` : later[0].toUpperCase() + later.slice(1);
+}
+
+/** See the module's text. */
+export function SubmitJob() {
+  const { by, text } = draft.value;
+  const field = useRef<HTMLTextAreaElement>(null);
+  const stop = useRef<AbortController | undefined>(undefined);
+  const [progress, setProgress] = useState<Progress>();
+  const [error, setError] = useState("");
+  const [lacking, setLacking] = useState<number>();
+  const client = session.value?.client, empty = text.trim() === "";
+  const parsed = useMemo(() => read(text), [text]);
+  const problems = parsed.ok || empty ? [] : parsed.problems;
+  const jobs = parsed.ok ? parsed.value.jobs : [];
+  const others = parsed.ok && Object.entries(parsed.value).some(([k, all]) => k !== "jobs" && all.length > 0);
+  const files = filesOf(jobs), { found, error: missing } = useFound(files);
+  const ready = found && jobs.length > 0 && !others;
+  const wishes = useMemo(() => ready ? jobWishes(jobs, found.found) : undefined, [parsed, ready && found]);
+  useEffect(() => setError(""), [text, chosen.value]);
+  useEffect(() => {
+    setLacking(undefined);
+    if (!client || !found || !may("operator")) return;
+    missingOf(client, found.uploads.map((u) => u.digest)).then(
+      (absent) => setLacking(found.uploads.reduce((n, u) => n + (absent.has(u.digest) ? u.bytes : 0), 0)),
+      () => {},
+    );
+  }, [client, found]);
+  useEffect(() => () => stop.current?.abort(), []);
+
+  const submit = async () => {
+    if (!client || !wishes || !found || progress) return;
+    const controller = new AbortController();
+    stop.current = controller;
+    setError("");
+    setProgress({ files: 0, filesOf: 0, bytes: 0, bytesOf: 0 });
+    try {
+      const contents = found.uploads.map((u) => ({ digest: u.digest, size: u.bytes, open: () => u.open(0) }));
+      await uploadMissing(client, contents, setProgress, controller.signal);
+      controller.signal.throwIfAborted();
+      for (const schedule of wishes.schedules) await client.command("job.schedule", schedule);
+      if (!wishes.submit) {
+        say("Accepted: it runs at its times.");
+        return go(to("jobs", SCHEDULED));
+      }
+      const { id } = await client.command("job.submit", wishes.submit);
+      const ids = runIdsOf(id, wishes.submit.runs);
+      say(ids.length === 1 ? `Accepted: ${ids[0]}.` : `Accepted: ${ids.length} runs.`);
+      go(to("jobs", ids[0]));
+    } catch (failure) {
+      setError(
+        controller.signal.aborted ? "The upload was stopped; nothing was submitted." : sentence(failure),
+      );
+    }
+    setProgress(undefined);
+  };
+  const switchTo = (mode: "form" | "toml") => {
+    if (mode === "toml") setText(text);
+    else if (!toForm()) say("Mend what is wrong in the TOML first; the form shows jobs alone.", true);
+  };
+  return (
+    <>
+      <p class="crumbs">
+        <a href="/jobs">Jobs</a>
+      </p>
+      <div class="title">
+        <h1>Submit a job</h1>
+        <span class="buttons" role="group" aria-label="Written by">
+          <button type="button" aria-pressed={by === "form"} onClick={() => switchTo("form")}>Form</button>
+          <button type="button" aria-pressed={by === "toml"} onClick={() => switchTo("toml")}>TOML</button>
+        </span>
+      </div>
+      {by === "form"
+        ? (
+          <div class="columns">
+            <Panel title={jobs.length > 1 ? "Pipeline" : "What to run"}>
+              <JobForm problems={problems} />
+            </Panel>
+            <div class="beside">
+              <Panel title="The same as a manifest">
+                <Block text={text} what="the manifest" />
+                <div id="manifest-problems" aria-live="polite">
+                  <Problems of={problems} />
+                </div>
+              </Panel>
+            </div>
+          </div>
+        )
+        : (
+          <Panel
+            title="Manifest"
+            aside={<small class="muted">Ctrl Space proposes tables, keys and values</small>}
+          >
+            <Editor value={text} change={setText} problems={problems} known={NOTHING} field={field} />
+            <div id="manifest-problems" aria-live="polite">
+              <Problems of={problems} field={field} />
+              {empty && (
+                <p class="muted">
+                  Write [job] and [runtime], or [[jobs]] for a pipeline; docs/jobs.md lists every key.
+                </p>
+              )}
+            </div>
+            {empty && (
+              <DropZone
+                text="Drop a manifest here"
+                accept=".toml"
+                onDrop={(all) => void all[0]?.kind === undefined || void openManifest(all[0])}
+              />
+            )}
+          </Panel>
+        )}
+      {others && (
+        <p class="note">
+          The manifest has tables besides its jobs. Apply it whole: <a href="/apply">Apply TOML</a>
+        </p>
+      )}
+      {files.some(isLocal) && <Files of={files.filter(isLocal)} />}
+      {missing && <p class="error" role="alert">{missing}</p>}
+      {wishes && found && <Preview wishes={wishes} files={found} lacking={lacking} />}
+      {error && <p class="error" role="alert">{error}</p>}
+      <div class="foot-line">
+        {progress
+          ? (
+            <div class="progress" role="status">
+              <Bar
+                goal
+                part={progress.bytes}
+                whole={progress.bytesOf}
+                text={progress.filesOf === 0
+                  ? "asking what the realm lacks"
+                  : `${bytes(progress.bytes)} of ${bytes(progress.bytesOf)} uploaded`}
+              />
+              <button type="button" onClick={() => stop.current?.abort()}>Stop</button>
+            </div>
+          )
+          : may("operator")
+          ? (
+            <button type="button" class="primary" disabled={!wishes} onClick={() => void submit()}>
+              {wishes ? labelOf(wishes) : "Submit"}
+            </button>
+          )
+          : <Empty text="Your role is viewer: an operator can submit it." />}
+        <Command line={`realm job submit ${FILE}`} />
+      </div>
+    </>
+  );
+}
+
+/** Larger files are no manifest: the schema's own bound is 1 MiB. */
+const FILE_BYTES = 1024 * 1024;
+async function openManifest(local: Local): Promise<void> {
+  if (local.kind !== "file") return say("A manifest is a file.", true);
+  const file = await local.open();
+  if (file.size > FILE_BYTES) return say(`${local.name} is larger than ${bytes(FILE_BYTES)}.`, true);
+  setText((await file.text()).replaceAll("\r\n", "\n"));
+}
