@@ -48,6 +48,7 @@ Deno.test({
           "/apps/app-0",
           "/jobs/new",
           "/jobs/scheduled",
+          "/jobs/services",
         ]
           .concat([`/storage/${digest}`, `/keys/${realm}`]);
         for (const path of paths) {

@@ -7,7 +7,7 @@ import { App, Apps } from "./views/apps.tsx";
 import { Audit } from "./views/audit.tsx";
 import { Events } from "./views/events.tsx";
 import { later } from "./later.tsx";
-import { Jobs, NEW_JOB, SCHEDULED } from "./views/jobs.tsx";
+import { Jobs, NEW_JOB, SCHEDULED, SERVICES } from "./views/jobs.tsx";
 import { Run } from "./views/run.tsx";
 import { go, to } from "./router.ts";
 import { granting } from "./views/grant.tsx";
@@ -51,7 +51,15 @@ const Policies = later(async () => (await import("./views/policies.tsx")).Polici
 const NodePolicies = later(async () => (await import("./views/policies.tsx")).NodePolicies);
 const Upgrade = later(async () => (await import("./views/upgrade.tsx")).Upgrade);
 const Schedules = later(async () => (await import("./views/schedules.tsx")).Schedules);
+const Services = later(async () => (await import("./views/services.tsx")).Services);
 const SubmitJob = later(async () => (await import("./views/job_submit.tsx")).SubmitJob);
+
+/** Views of jobs in the place of a run. */
+const besideRuns: ReadonlyMap<string, () => VNode> = new Map([
+  [NEW_JOB, () => <SubmitJob />],
+  [SCHEDULED, () => <Schedules />],
+  [SERVICES, () => <Services />],
+]);
 
 /** All views, in the order of the navigation. */
 export const places: readonly Place[] = [
@@ -76,8 +84,7 @@ export const places: readonly Place[] = [
       run: () => go(to("jobs", NEW_JOB)),
     }],
     list: () => <Jobs />,
-    one: (name) =>
-      name === NEW_JOB ? <SubmitJob /> : name === SCHEDULED ? <Schedules /> : <Run key={name} name={name} />,
+    one: (name) => besideRuns.get(name)?.() ?? <Run key={name} name={name} />,
   },
   {
     noun: "packages",

@@ -1,6 +1,7 @@
 /** A job or a pipeline, written by form or as TOML, its files chosen here; submitted with what would run in sight. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import {
+  type DeployWish,
   fileKey,
   filesOf,
   findJobFiles,
@@ -21,13 +22,14 @@ import { bytes } from "../format.ts";
 import { Icon } from "../icons.tsx";
 import { chosen, draft, FILE, read, setText, toForm } from "../jobs/draft.ts";
 import { JobForm } from "../jobs/form.tsx";
-import { Bar, Empty, Name, Panel, say, sentence, Table } from "../parts.tsx";
+import { Bar, Empty, Name, Panel, say, sentence, Table, useFetched } from "../parts.tsx";
 import { go, to } from "../router.ts";
 import { may, session } from "../session.ts";
 import { Editor } from "../toml/editor.tsx";
 import { Problems } from "../toml/problems.tsx";
 import { DropZone } from "./drop_zone.tsx";
 import { SCHEDULED } from "./jobs.tsx";
+import { Plan } from "./plan.tsx";
 
 /** Runs shown of what would run. */
 const SHOWN = 200;
@@ -109,10 +111,10 @@ function usePlan(wishes: JobWishes | undefined): JobPlanView | undefined {
   const client = session.value?.client, key = JSON.stringify(wishes);
   useEffect(() => {
     setPlan(undefined);
-    if (!client || !wishes) return;
+    const runs = wishes ? runsOf(wishes).map(({ run }) => run) : [];
+    if (!client || runs.length === 0) return;
     let open = true;
     const timer = setTimeout(() => {
-      const runs = runsOf(wishes).map(({ run }) => run);
       client.planJobs({ runs }).then((found) => open && setPlan(found), () => {});
     }, PAUSE_MS);
     return () => {
@@ -156,31 +158,40 @@ function Unable({ nodes }: { nodes: Verdicts }) {
   );
 }
 
+/** What a service would change, and where: it is kept as an app is. */
+function ServicePlan({ wish }: { wish: DeployWish }) {
+  const { value, error } = useFetched(`plan ${JSON.stringify(wish)}`, (c) => c.plan(wish));
+  return error ? <p class="error">{error}</p> : value ? <Plan plan={value} /> : null;
+}
+
 function Preview({ wishes, files, lacking }: { wishes: JobWishes; files: FoundFiles; lacking?: number }) {
   const runs = runsOf(wishes), plan = usePlan(wishes);
   const nodesOf = (i: number) => plan?.kinds.find((k) => k.runs.includes(i))?.nodes;
   return (
     <Panel
-      title={runs.length === 1 ? "1 run" : `${runs.length} runs`}
+      title={titleOf(wishes)}
       aside={<Command line={`realm job submit ${FILE} --plan`} />}
     >
-      <Table
-        label="What would run"
-        head={["Job", "Matrix", "When", "Needs", "Runtime", "Memory", "Priority", "Where"]}
-        rows={runs.slice(0, SHOWN).map(({ run, when }, i) => ({
-          key: String(i),
-          cells: [
-            <Name text={run.job} />,
-            <Name text={Object.entries(run.matrix).map(([axis, v]) => `${axis}=${v}`).join(" ") || "–"} />,
-            <Name text={when} />,
-            <Name text={run.needs.join(", ") || "–"} />,
-            run.runtime,
-            `${run.memory_mb} MiB`,
-            run.priority,
-            <Where nodes={nodesOf(i)} />,
-          ],
-        }))}
-      />
+      {wishes.services.map((wish) => <ServicePlan key={wish.app} wish={wish} />)}
+      {runs.length > 0 && (
+        <Table
+          label="What would run"
+          head={["Job", "Matrix", "When", "Needs", "Runtime", "Memory", "Priority", "Where"]}
+          rows={runs.slice(0, SHOWN).map(({ run, when }, i) => ({
+            key: String(i),
+            cells: [
+              <Name text={run.job} />,
+              <Name text={Object.entries(run.matrix).map(([axis, v]) => `${axis}=${v}`).join(" ") || "–"} />,
+              <Name text={when} />,
+              <Name text={run.needs.join(", ") || "–"} />,
+              run.runtime,
+              `${run.memory_mb} MiB`,
+              run.priority,
+              <Where nodes={nodesOf(i)} />,
+            ],
+          }))}
+        />
+      )}
       {runs.length > SHOWN && <p class="muted">The first {SHOWN} are here.</p>}
       {plan?.kinds.map((k) => <Unable key={k.runs[0]} nodes={k.nodes} />)}
       {files.notes.map((note) => <p class="note" key={note}>{note}</p>)}
@@ -195,12 +206,23 @@ function Preview({ wishes, files, lacking }: { wishes: JobWishes; files: FoundFi
   );
 }
 
+const counted = (n: number, one: string): string => n === 1 ? `1 ${one}` : `${n} ${one}s`;
+
+function titleOf(wishes: JobWishes): string {
+  const runs = runsOf(wishes).length, services = wishes.services.length;
+  return [services > 0 && counted(services, "service"), runs > 0 && counted(runs, "run")].filter(Boolean)
+    .join(", ");
+}
+
 /** What the button says. */
-function labelOf({ submit, schedules }: JobWishes): string {
-  const now = submit ? `Submit ${submit.runs.length === 1 ? "" : `${submit.runs.length} runs`}`.trim() : "";
-  if (schedules.length === 0) return now;
-  const later = schedules.length === 1 ? "schedule" : `schedule ${schedules.length}`;
-  return now ? `${now}, ${later}` : later[0].toUpperCase() + later.slice(1);
+function labelOf({ submit, services, schedules }: JobWishes): string {
+  const doing = [
+    submit && (submit.runs.length === 1 ? "submit" : `submit ${submit.runs.length} runs`),
+    services.length > 0 &&
+    (services.length === 1 ? "start the service" : `start ${services.length} services`),
+    schedules.length > 0 && (schedules.length === 1 ? "schedule" : `schedule ${schedules.length}`),
+  ].filter(Boolean).join(", ");
+  return doing[0].toUpperCase() + doing.slice(1);
 }
 
 /** See the module's text. */
@@ -240,10 +262,15 @@ export function SubmitJob() {
       const contents = found.uploads.map((u) => ({ digest: u.digest, size: u.bytes, open: () => u.open(0) }));
       await uploadMissing(client, contents, setProgress, controller.signal);
       controller.signal.throwIfAborted();
+      for (const service of wishes.services) await client.command("app.deploy", service);
       for (const schedule of wishes.schedules) await client.command("job.schedule", schedule);
-      if (!wishes.submit) {
+      if (!wishes.submit && wishes.schedules.length > 0) {
         say("Accepted: it runs at its times.");
         return go(to("jobs", SCHEDULED));
+      }
+      if (!wishes.submit) {
+        say("Accepted: it is started and kept running.");
+        return go(to("apps", wishes.services[0].app));
       }
       const { id } = await client.command("job.submit", wishes.submit);
       const ids = runIdsOf(id, wishes.submit.runs);

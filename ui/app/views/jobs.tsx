@@ -16,6 +16,8 @@ import { Filter } from "./why.tsx";
 export const NEW_JOB = "new";
 /** As {@link NEW_JOB}: the schedules of recurring jobs. */
 export const SCHEDULED = "scheduled";
+/** As {@link NEW_JOB}: jobs that are kept running. */
+export const SERVICES = "services";
 const filter = signal("");
 const state = signal("");
 const order = signal<Order | undefined>(undefined);
@@ -88,9 +90,9 @@ const columns: readonly Column<RunView>[] = [
 /** The lists of jobs. */
 export const Tabs = () => (
   <nav class="tabs" aria-label="Lists of jobs">
-    {[["/jobs", "Runs"], [to("jobs", SCHEDULED), "Scheduled"]].map(([at, name]) => (
-      <a key={at} href={at} aria-current={path.value === at ? "page" : undefined}>{name}</a>
-    ))}
+    {[["/jobs", "Runs"], [to("jobs", SCHEDULED), "Scheduled"], [to("jobs", SERVICES), "Services"]].map((
+      [at, name],
+    ) => <a key={at} href={at} aria-current={path.value === at ? "page" : undefined}>{name}</a>)}
   </nav>
 );
 
