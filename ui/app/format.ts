@@ -40,7 +40,9 @@ export const quote = (word: string): string =>
 
 /** What a state means for the eye. */
 export function tone(state: string): "good" | "warn" | "bad" | "calm" {
-  if (/^(alive|active|healthy|steady|ok|accepted|current|open|running|succeeded|done)$/.test(state)) return "good";
+  if (/^(alive|active|healthy|steady|ok|accepted|current|open|running|succeeded|done)$/.test(state)) {
+    return "good";
+  }
   if (
     /^(unreachable|failed|refused|unhealthy|rejected|missing|rolled_back|revoked|expired|lost|timed_out|error|invalid|no answer|node unreachable|aborted)$/
       .test(state)
