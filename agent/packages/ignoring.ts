@@ -1,5 +1,5 @@
 /** What the `.gitignore` files of a tree keep out of an upload, by git's rules: the nearest file that says something counts. */
-import type { Ignore } from "ignore";
+import ignore, { type Ignore } from "ignore";
 import type { Disk } from "../ports.ts";
 
 /** Directories looked through upwards for the one that holds `.git`. */
@@ -22,8 +22,6 @@ async function rulesIn(disk: Disk, directory: string): Promise<Ignore | undefine
   for await (const piece of disk.readStream(path, { end: RULES_BYTES })) {
     text += decoder.decode(piece, { stream: true });
   }
-  // Few trees have rules, and the dashboard's first visit needs none.
-  const { default: ignore } = await import("ignore");
   return ignore({ allowRelativePaths: false }).add(text);
 }
 

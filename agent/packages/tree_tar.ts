@@ -11,7 +11,6 @@ import { limits } from "../protocol/limits.ts";
 import { comparePaths, showPath } from "../protocol/package_path.ts";
 import { directoryHeader, END_BYTES, entryHeader, executableHeader, paddingOf } from "./archive_layout.ts";
 import { after } from "./byte_reader.ts";
-import { createIgnoring } from "./ignoring.ts";
 
 /** A directory, looked through and ready to be packed. */
 export interface PackedTree {
@@ -47,7 +46,10 @@ export async function packTree(
   options: { readonly gitignore?: boolean } = {},
 ): Promise<PackedTree> {
   const entries: Entry[] = [], leftOut: string[] = [], ignored: string[] = [];
-  const ignoring = options.gitignore ? await createIgnoring(disk, directory) : undefined;
+  // Fetched only then: the dashboard's first visit needs none of it.
+  const ignoring = options.gitignore
+    ? await (await import("./ignoring.ts")).createIgnoring(disk, directory)
+    : undefined;
   const pending = [""];
   for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
     for (const entry of await disk.entries(at === "" ? directory : `${directory}/${at}`)) {
