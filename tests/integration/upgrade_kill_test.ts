@@ -9,13 +9,23 @@ const steps: readonly (readonly [UpgradeStep, "good" | "crashes"])[] = [
   ...returnSteps.map((step) => [step, "crashes"] as const),
 ];
 
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
 Deno.test({
   name:
     `kill -9 at each of ${steps.length} steps of an upgrade: the node comes up with one good version and the rollout ends`,
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
-    await using cluster = await Cluster.start({ nodes: 2 });
+    // Both nodes restart while the other is away: they find each other again by addresses that stay, as in any realm.
+    const ports = [freePort(), freePort()];
+    await using cluster = await Cluster.start({
+      nodes: 2,
+      flags: (i) => ["--listen", `127.0.0.1:${ports[i]}`],
+    });
     const [, victim] = cluster.nodes;
     let standing = "0.1.0", n = 0;
     const told: string[] = [];
