@@ -160,10 +160,10 @@ test("ends are told as they are: exit code, missing output, time-out, memory, an
       /nothing\.wasm, which the manifest names, does not exist/,
     ],
     [
-      "service",
-      job("service", ["hello"]).replace("one-shot", "service"),
+      "trigger",
+      job("trigger", ["hello"], '[trigger]\ngit = "github.com/user/repo"\n'),
       2,
-      /service\.toml:3: `job\.type`: is not supported by this version yet/,
+      /trigger\.toml:\d+: `trigger`: is not supported by this version yet/,
     ],
   ];
   for (const [name, text, code, expected] of cases) {
