@@ -143,7 +143,20 @@ Deno.test({
     const runs = await eventually("every run has an end", async () => {
       const views = await Promise.all(submitted.map((id) => cluster.client(home).run(id)));
       return views.every((v) => v.ended_at !== undefined) && views;
-    }, 180_000);
+    }, 180_000).catch(async (error) => {
+      // What is known of those that have none, so that a rare failure explains itself.
+      for (const id of submitted) {
+        const views = await Promise.all(cluster.nodes.map((n) => cluster.client(n).run(id).catch(String)));
+        if (views.every((v) => typeof v !== "string" && v.ended_at !== undefined)) continue;
+        console.error(
+          id,
+          JSON.stringify(views),
+          JSON.stringify(await cluster.client(home).why(id).catch(String)),
+        );
+      }
+      for (const node of cluster.nodes) console.error(`--- ${node.name}\n${node.output.slice(-4_000)}`);
+      throw error;
+    });
     const ends: Record<string, number> = {};
     for (const run of runs) ends[run.state] = (ends[run.state] ?? 0) + 1;
     console.log(`kills ${JSON.stringify(counts)}, ${runs.length} runs ${JSON.stringify(ends)}`);
