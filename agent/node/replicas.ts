@@ -10,6 +10,7 @@ import { Replica, type ReplicaWorld } from "./replica.ts";
 export class Replicas {
   readonly #running = new Map<string, Replica>();
   readonly #stopping = new Map<string, { readonly replica: Replica; readonly ended: Promise<void> }>();
+  #orders: readonly RunOrder[] = [];
   readonly #world: ReplicaWorld;
   readonly #isRemoved: (app: string) => boolean;
   readonly #gone: (replica: string) => void;
@@ -35,6 +36,7 @@ export class Replicas {
 
   /** Level-triggered: the whole list each time. */
   reconcile(orders: readonly RunOrder[]): void {
+    this.#orders = orders;
     const wanted = new Map(orders.map((o) => [o.replica, o]));
     const started = orders.filter((o) => !this.#running.has(o.replica) && !this.#stopping.has(o.replica));
     const ended = [...this.#running.values()].filter((r) => !wanted.has(r.order.replica));
@@ -62,6 +64,8 @@ export class Replicas {
     const ended = after.then(() => replica.stop(graceMs)).catch(() => {}).finally(() => {
       this.#stopping.delete(id);
       this.#gone(id);
+      // Wanted again while it was ending, as when the decision that ended it lost to the one before: begin anew.
+      if (this.#orders.some((o) => o.replica === id)) this.reconcile(this.#orders);
     });
     this.#stopping.set(id, { replica, ended });
   }
@@ -78,6 +82,7 @@ export class Replicas {
 
   /** Ends everything on this node, as it goes down; statuses of others' interest were sent before. */
   async stopAll(graceMs: number): Promise<void> {
+    this.#orders = [];
     await Promise.allSettled([...this.#running.values()].map((r) => r.stop(graceMs)));
     await Promise.allSettled([...this.#stopping.values()].map((s) => s.ended));
   }
