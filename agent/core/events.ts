@@ -10,7 +10,7 @@ import type { NodeInfo, RealmRecord, ReplicaStatus, WireRecord } from "../protoc
 import type { SecretBox } from "../protocol/secret.ts";
 import type { UpgradeStatus } from "../protocol/upgrade.ts";
 import type { Revision } from "./apps.ts";
-import type { Topic } from "./apply.ts";
+import type { Topic } from "./projections.ts";
 import type { Notice } from "./jobs/notices.ts";
 import type { UpgradeOrder } from "./upgrades/control.ts";
 

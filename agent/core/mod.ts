@@ -27,6 +27,7 @@ export * from "./members.ts";
 export { neighboursOf } from "./neighbours.ts";
 export * from "./placement.ts";
 export * from "./policies.ts";
+export { rebuild, type Topic } from "./projections.ts";
 export * from "./record_store.ts";
 export * from "./rendezvous.ts";
 export * from "./retirement.ts";

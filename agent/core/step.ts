@@ -6,7 +6,7 @@ import { openCommand, type SignedCommand } from "../protocol/command.ts";
 import { refuse } from "../protocol/errors.ts";
 import { limits, timing } from "../protocol/limits.ts";
 import type { RealmRecord, WireRecord } from "../protocol/record.ts";
-import { rebuild, type Topic } from "./apply.ts";
+import { rebuild, type Topic } from "./projections.ts";
 import { checkAdmission, checkCommand } from "./admission.ts";
 import { control, order } from "./control.ts";
 import { controlJobs, forgetAttempts, orderAttempts, writeAttempt } from "./jobs/control.ts";

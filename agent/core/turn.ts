@@ -6,9 +6,10 @@ import type { NodeId } from "../protocol/identity.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Message } from "../protocol/message.ts";
 import { type RealmRecord, sealRecord } from "../protocol/record.ts";
-import { applyRecord, rebuild, type Refused, type Topic } from "./apply.ts";
+import { applyRecord, type Refused } from "./apply.ts";
 import type { Effect } from "./events.ts";
 import { strained } from "./liveness.ts";
+import { rebuild, type Topic } from "./projections.ts";
 import { lastSeq } from "./record_store.ts";
 import type { Core } from "./state.ts";
 
