@@ -4,7 +4,7 @@ import { clearWork, type PackageWorld, prepareMounts } from "../packages/mod.ts"
 import type { Digest, NodeId } from "../protocol/mod.ts";
 import type { Contents } from "./contents.ts";
 import type { CoreLoop } from "./core_loop.ts";
-import type { AttemptWorld } from "./jobs/attempt.ts";
+import type { AttemptWorld } from "./jobs/attempt_world.ts";
 import { type PackageHost, packageWorkload } from "./package_workload.ts";
 import type { ReplicaWorld } from "./replica.ts";
 import type { ReplicaLogs } from "./replica_log.ts";

@@ -4,7 +4,7 @@
  */
 import type { AttemptOrder, RunOrder } from "../core/mod.ts";
 import { type NativeWork, RealmError, type ServiceSpec } from "../protocol/mod.ts";
-import type { AttemptWorld } from "./jobs/attempt.ts";
+import type { AttemptWorld } from "./jobs/attempt_world.ts";
 import { bringInputs, programFile } from "./jobs/inputs.ts";
 import { layOut, programSpec } from "./jobs/native_steps.ts";
 import { probe } from "./package_workload.ts";

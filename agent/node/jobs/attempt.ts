@@ -3,83 +3,26 @@
  * what is to be kept, tell how it went. Every state is reported; nothing of it stays on disk afterwards.
  */
 import type { AttemptOrder } from "../../core/mod.ts";
-import type { Disk, LogChunk } from "../../ports.ts";
 import {
   type Artifact,
   type AttemptReport,
-  type AttemptState,
-  type AttemptStatus,
-  type Digest,
-  isEnd,
   jobTiming,
-  type KeyId,
   type NativeWork,
-  type NodeId,
   RealmError,
   type RunEnd,
   type SandboxLevel,
 } from "../../protocol/mod.ts";
-import type {
-  ExitReport,
-  ProgramHandle,
-  ProgramSpec,
-  RunHandle,
-  RunSpec,
-  SecretFiles,
-} from "../../runtimes/mod.ts";
-import type { BlobStore } from "../../storage/mod.ts";
-import type { GitSources } from "../git/git_sources.ts";
-import { type AttemptCache, type Caches, openCache } from "./build_cache.ts";
+import type { ExitReport, ProgramHandle, RunHandle, SecretFiles } from "../../runtimes/mod.ts";
+import { AttemptNews } from "./attempt_news.ts";
+import { attemptDirectory, type AttemptWorld, lotDirectory } from "./attempt_world.ts";
+import { type AttemptCache, openCache } from "./build_cache.ts";
 import { checkOutAll } from "./git_inputs.ts";
-import { bringInputs, programFile, programsDirectory } from "./inputs.ts";
+import { bringInputs, programFile } from "./inputs.ts";
 import { JobLog } from "./job_log.ts";
-import { type FailedSteps, layOut, runSteps } from "./native_steps.ts";
+import { layOut, runSteps } from "./native_steps.ts";
 import { keepOutputs, makePlaces } from "./outputs.ts";
-import {
-  type GivenSecrets,
-  giveSecrets,
-  removeSecrets,
-  SECRETS_MOUNT,
-  secretsOfSubmitter,
-  type SecretsRoots,
-  useSecret,
-} from "./run_secrets.ts";
-
-/** What an attempt needs of its node. */
-export interface AttemptWorld {
-  readonly dataDir: string;
-  readonly disk: Disk;
-  readonly store: BlobStore;
-  /** Brings blobs here, from `holders` first. */
-  fetch(
-    digests: readonly Digest[],
-    holders: readonly NodeId[],
-    onProgress: (doneBytes: number) => void,
-    signal: AbortSignal,
-  ): Promise<void>;
-  /** Where files of secrets lie. */
-  readonly secretsRoots: SecretsRoots;
-  /** The value of a secret, for an attempt that executes here. Throws `RealmError` when it must not have it. */
-  openSecret(name: string, order: AttemptOrder): Uint8Array;
-  /** Starts a native program of an order. */
-  startProgram(
-    order: AttemptOrder,
-    spec: ProgramSpec,
-    onLog: (chunk: LogChunk) => void,
-    signal: AbortSignal,
-  ): Promise<ProgramHandle>;
-  startRun(spec: RunSpec, onLog: (chunk: LogChunk) => void, signal: AbortSignal): Promise<RunHandle>;
-  /** Repositories as inputs. */
-  readonly git: Pick<GitSources, "resolve" | "checkOut">;
-  report(run: string, status: AttemptStatus): void;
-  readonly caches: Caches;
-  /** Called when steps failed; their files stay until it resolves. */
-  failed?(steps: FailedSteps): Promise<void>;
-  now(): number;
-}
-
-/** Sandbox of the wasm runtime, in words. */
-const LEVEL = "wasm in a process with scoped permissions";
+import { type GivenSecrets, giveSecrets, removeSecrets, useSecret } from "./run_secrets.ts";
+import { WASM_LEVEL, wasmRun } from "./wasm_work.ts";
 
 /** Directory of a native run's files in that of its attempt. */
 const FILES = "files";
@@ -98,13 +41,6 @@ interface Outcome {
   readonly level?: SandboxLevel;
 }
 
-/** Directory below which the file systems of all wasm attempts of one submitter lie. */
-export const lotDirectory = (dataDir: string, by: KeyId): string => `${dataDir}/work/jobs/${by}`;
-
-/** Directory of an attempt: its log. */
-export const attemptDirectory = (dataDir: string, run: string, attempt: string): string =>
-  `${dataDir}/jobs/${run}/${attempt}`;
-
 /** See the module's text. */
 export class Attempt {
   readonly order: AttemptOrder;
@@ -120,25 +56,20 @@ export class Attempt {
   readonly #abort = new AbortController();
   #stop: Stop | undefined;
   #handle: RunHandle | ProgramHandle | undefined;
-  #state: AttemptState = "preparing";
-  #since: number;
-  #startedAt: number | undefined;
   #fetched = 0;
   #cache: AttemptCache | undefined;
-  #commits: Readonly<Record<string, string>> | undefined;
-  #storedLog: AttemptStatus["log"];
-  #untold: ReturnType<typeof setTimeout> | undefined;
+  readonly #news: AttemptNews;
 
   constructor(order: AttemptOrder, world: AttemptWorld) {
     this.order = order;
     this.#world = world;
-    this.#since = world.now();
     this.#directory = attemptDirectory(world.dataDir, order.run, order.attempt);
     // A native program gets a directory and a user of its own; programs of one lot share what their process may reach.
     this.#root = order.spec.native
       ? `${this.#directory}/${FILES}`
       : `${lotDirectory(world.dataDir, order.by)}/${order.attempt}`;
     this.log = new JobLog(`${this.#directory}/log`, order.spec.log.max_bytes);
+    this.#news = new AttemptNews(order, world, this.log);
     this.reported = this.#live();
     this.ended = this.reported.then(() => this.#clear());
   }
@@ -157,9 +88,12 @@ export class Attempt {
   }
 
   async #live(): Promise<void> {
-    const publish = setInterval(() => void this.#publishLog().catch(() => {}), jobTiming.logPublishMs);
+    const publish = setInterval(
+      () => void this.#news.publishLog().catch(() => {}),
+      jobTiming.logPublishMs,
+    );
     try {
-      this.#tell("preparing");
+      this.#news.tell("preparing");
       const outcome = await this.#execute().catch((error): Outcome => ({
         state: "failed",
         reason: describe(error),
@@ -169,10 +103,9 @@ export class Attempt {
     } catch (error) {
       // Not even the log could be stored; the disk is full or broken.
       this.log.end();
-      this.#report("failed", { reason: describe(error) });
+      this.#news.report("failed", { reason: describe(error) });
     } finally {
       clearInterval(publish);
-      clearTimeout(this.#untold);
     }
   }
 
@@ -205,12 +138,12 @@ export class Attempt {
       // First of all: from here on their values are hidden in whatever is said.
       given = await giveSecrets(world, order, this.log);
       this.#fetched = await bringInputs(world, order, this.#root, signal, (done, total) => {
-        if (!signal.aborted) this.#tell("preparing", { done, total });
+        if (!signal.aborted) this.#news.tell("preparing", { done, total });
       });
       const open = (name: string) => useSecret(world, order, this.log, name);
       await checkOutAll(world.git, order, open, this.#root, signal, (commits) => {
-        this.#commits = commits;
-        this.#tell("preparing");
+        this.#news.commits = commits;
+        this.#news.tell("preparing");
       });
       const staging = `${this.#directory}/cache`;
       this.#cache = await openCache(world, order, this.#root, staging, (l) => this.log.note(l), signal);
@@ -231,37 +164,7 @@ export class Attempt {
       REALM_ATTEMPT: String(order.number),
     };
     if (spec.native) return await this.#runSteps(spec.native, env, given.files);
-    const { files } = given;
-    const paths = Object.entries(files?.variables ?? {}).map(([v, file]) => [v, `${SECRETS_MOUNT}/${file}`]);
-    const run: RunSpec = {
-      id: order.attempt,
-      mode: "command",
-      wasm,
-      digest: spec.program!.digest,
-      cacheDir: `${world.dataDir}/cache/wasm`,
-      args: [spec.program!.name, ...spec.args],
-      env: { TMPDIR: "/tmp", ...env, ...Object.fromEntries(paths) },
-      mounts: [
-        { guest: "/", host: this.#root, readOnly: false, quotaBytes: spec.disk_mb * 1024 * 1024 },
-        ...files ? [{ guest: SECRETS_MOUNT, host: files.directory, readOnly: true }] : [],
-      ],
-      memoryMb: spec.memory_mb,
-      maxConcurrency: 1,
-      timeoutMs: spec.timeout_ms,
-      instance: "per_request",
-      outbound: [],
-      wholeLog: true,
-      lot: {
-        name: order.by,
-        read: [
-          lotDirectory(world.dataDir, order.by),
-          programsDirectory(world.dataDir),
-          secretsOfSubmitter(world.secretsRoots.wasm, order.by),
-        ],
-        write: [lotDirectory(world.dataDir, order.by)],
-      },
-      ...(spec.stdin ? { stdin: world.store.read(spec.stdin.digest) } : {}),
-    };
+    const run = wasmRun(world, order, this.#root, wasm, env, given.files);
     let handle: RunHandle;
     try {
       handle = await world.startRun(run, (chunk) => this.log.write(chunk), signal);
@@ -270,9 +173,9 @@ export class Attempt {
       throw error;
     }
     this.#handle = handle;
-    this.#startedAt = world.now();
+    this.#news.startedAt = world.now();
     if (this.#stop) void handle.stop(0);
-    this.#tell("running");
+    this.#news.tell("running");
     const exit = await handle.exit;
     this.#handle = undefined;
     if (this.#stop) return { ...this.#stopped(), exit };
@@ -295,9 +198,9 @@ export class Attempt {
         onLog: (chunk) => this.log.write(chunk),
         started: (handle) => {
           this.#handle = handle;
-          this.#startedAt ??= this.#world.now();
+          this.#news.startedAt ??= this.#world.now();
           if (this.#stop) void handle.stop(0);
-          if (this.#state !== "running") this.#tell("running");
+          if (this.#news.state !== "running") this.#news.tell("running");
         },
       });
       return { ...(this.#stop ? this.#stopped() : outcomeOf(exit)), exit, level };
@@ -340,7 +243,7 @@ export class Attempt {
     }
     if (state !== "succeeded" && outcome.exit?.message !== reason) this.log.note(reason);
     this.log.end();
-    const log = await this.#storeLog();
+    const log = await this.#news.storeLog();
     const { exit } = outcome;
     const report: AttemptReport = {
       ...(exit?.code === undefined ? {} : { code: exit.code }),
@@ -348,56 +251,12 @@ export class Attempt {
       ...(exit?.cpuMs === undefined ? {} : { cpu_ms: Math.round(exit.cpuMs) }),
       ...(exit?.peakMemoryBytes === undefined ? {} : { peak_bytes: exit.peakMemoryBytes }),
       runtime: order.spec.runtime,
-      level: outcome.level ?? (order.spec.native ? "none: it was not started" : LEVEL),
+      level: outcome.level ?? (order.spec.native ? "none: it was not started" : WASM_LEVEL),
       fetched_bytes: this.#fetched,
       stored_bytes: log.bytes + artifacts.reduce((n, a) => n + a.bytes, 0),
       out_of_memory: exit?.reason === "out_of_memory",
     };
-    this.#report(state, { reason, report, artifacts, log });
-  }
-
-  async #storeLog(): Promise<NonNullable<AttemptStatus["log"]>> {
-    const entries = this.log.entries;
-    const { digest, size } = await this.#world.store.write(this.log.content());
-    return this.#storedLog = { digest, bytes: size, entries };
-  }
-
-  /** Makes what there is of a long log known, so that others keep it too. */
-  async #publishLog(): Promise<void> {
-    if (this.#state !== "running" || this.log.entries === (this.#storedLog?.entries ?? 0)) return;
-    await this.#storeLog();
-    if (this.#state === "running") this.#report("running", {});
-  }
-
-  /** Tells the realm, a little later and not at all when the next state comes first. */
-  #tell(state: AttemptState, progress?: { done: number; total: number }): void {
-    if (state !== this.#state) {
-      this.#state = state;
-      this.#since = this.#world.now();
-    }
-    clearTimeout(this.#untold);
-    this.#untold = setTimeout(() => this.#report(state, progress ? { progress } : {}), jobTiming.passingMs);
-  }
-
-  #report(state: AttemptState, more: Partial<AttemptStatus>): void {
-    clearTimeout(this.#untold);
-    if (state !== this.#state) {
-      this.#state = state;
-      this.#since = this.#world.now();
-    }
-    const { order } = this;
-    this.#world.report(order.run, {
-      attempt: order.attempt,
-      epoch: order.epoch,
-      state,
-      since: this.#since,
-      artifacts: [],
-      ...(this.#commits === undefined ? {} : { commits: this.#commits }),
-      ...(this.#startedAt === undefined ? {} : { started_at: this.#startedAt }),
-      ...(this.#storedLog && !isEnd(state) ? { log: this.#storedLog } : {}),
-      ...more,
-      ...(more.reason === undefined ? {} : { reason: this.log.masker.mask(more.reason).slice(0, 2_000) }),
-    });
+    this.#news.report(state, { reason, report, artifacts, log });
   }
 }
 

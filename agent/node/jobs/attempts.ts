@@ -2,7 +2,8 @@
 import type { AttemptOrder } from "../../core/mod.ts";
 import type { Log } from "../../ports.ts";
 import { RealmError } from "../../protocol/mod.ts";
-import { Attempt, attemptDirectory, type AttemptWorld } from "./attempt.ts";
+import { Attempt } from "./attempt.ts";
+import { attemptDirectory, type AttemptWorld } from "./attempt_world.ts";
 import { JobLog } from "./job_log.ts";
 
 /** See the module's text. */

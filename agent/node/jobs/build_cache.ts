@@ -1,7 +1,7 @@
 /** The build cache of an attempt: restored before it starts, kept after it succeeded. Nothing here ever fails a job. */
 import type { AttemptOrder } from "../../core/mod.ts";
 import { type CacheEntry, type Digest, jobLimits, type NodeId } from "../../protocol/mod.ts";
-import type { AttemptWorld } from "./attempt.ts";
+import type { AttemptWorld } from "./attempt_world.ts";
 import { packCache, unpackCache } from "./cache_archive.ts";
 
 /** What a node knows of caches. */

@@ -3,7 +3,7 @@ import type { AttemptOrder } from "../../core/mod.ts";
 import { unpackTree } from "../../packages/mod.ts";
 import type { Disk } from "../../ports.ts";
 import { type Digest, RealmError } from "../../protocol/mod.ts";
-import type { AttemptWorld } from "./attempt.ts";
+import type { AttemptWorld } from "./attempt_world.ts";
 
 /** Programs kept as files for the next run; the least recently made go first. */
 const KEPT_PROGRAMS = 64;

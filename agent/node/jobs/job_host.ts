@@ -5,7 +5,7 @@ import type { AttemptStatus, CacheEntry, Digest, RunLogView } from "../../protoc
 import type { RunHandle, RunSpec } from "../../runtimes/mod.ts";
 import type { Contents } from "../contents.ts";
 import { GitSources } from "../git/git_sources.ts";
-import type { AttemptWorld } from "./attempt.ts";
+import type { AttemptWorld } from "./attempt_world.ts";
 import { Attempts } from "./attempts.ts";
 import { serveJobLogs } from "./log_protocol.ts";
 import { chooseSecretsRoots, type SecretsRoots } from "./run_secrets.ts";

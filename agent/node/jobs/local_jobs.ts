@@ -19,7 +19,8 @@ import {
 import type { ProgramRuntime, Runtime } from "../../runtimes/mod.ts";
 import { openBlobStore } from "../../storage/mod.ts";
 import { GitSources } from "../git/git_sources.ts";
-import { Attempt, type AttemptWorld } from "./attempt.ts";
+import { Attempt } from "./attempt.ts";
+import type { AttemptWorld } from "./attempt_world.ts";
 import type { Caches } from "./build_cache.ts";
 import { chooseSecretsRoots } from "./run_secrets.ts";
 import type { FailedSteps } from "./native_steps.ts";

@@ -3,7 +3,7 @@ import type { AttemptOrder } from "../../core/mod.ts";
 import type { LogChunk } from "../../ports.ts";
 import { jobTiming, type NativeWork, PROGRAM_DIRECTORY, type SandboxLevel } from "../../protocol/mod.ts";
 import type { ExitReport, ProgramHandle, ProgramSpec, SecretFiles } from "../../runtimes/mod.ts";
-import type { AttemptWorld } from "./attempt.ts";
+import type { AttemptWorld } from "./attempt_world.ts";
 
 /** What steps need beside their world. */
 export interface StepSurroundings {

@@ -2,7 +2,7 @@
 import { packTree } from "../../packages/mod.ts";
 import type { Disk } from "../../ports.ts";
 import type { Artifact, RunOutput } from "../../protocol/mod.ts";
-import type { AttemptWorld } from "./attempt.ts";
+import type { AttemptWorld } from "./attempt_world.ts";
 
 /** Outputs that were stored, and what is wrong with the others. */
 export interface KeptOutputs {

@@ -7,7 +7,7 @@ import type { AttemptOrder } from "../../core/mod.ts";
 import type { Disk } from "../../ports.ts";
 import { digestOf, type JobRunSpec, type KeyId, RealmError, utf8 } from "../../protocol/mod.ts";
 import type { SecretFiles } from "../../runtimes/mod.ts";
-import type { AttemptWorld } from "./attempt.ts";
+import type { AttemptWorld } from "./attempt_world.ts";
 import type { JobLog } from "./job_log.ts";
 
 /** Where a wasm program finds the files. */
