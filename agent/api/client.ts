@@ -9,25 +9,19 @@ import type { JobPlanView, RunLogView, RunView, ScheduleView } from "../protocol
 import type { NodeRef, SecretView } from "../protocol/secret.ts";
 import { sealSession } from "../protocol/session.ts";
 import type { SessionChallengeView, SessionView } from "../protocol/session.ts";
+import type { AppView, LogLineView, PlanView, RevisionView } from "../protocol/app_views.ts";
+import type { BlobView, MissingView, UploadedView, UploadStateView } from "../protocol/storage_views.ts";
 import type {
-  AppView,
   AuditCheckView,
   AuditView,
-  BlobView,
   EventView,
   FindingView,
   KeyView,
-  LogLineView,
-  MissingView,
   NodeView,
-  PlanView,
   PolicyView,
   RealmView,
   RebuiltView,
-  RevisionView,
   SubmittedView,
-  UploadedView,
-  UploadStateView,
   WhyView,
 } from "../protocol/views.ts";
 import type { UpgradeView } from "../protocol/upgrade_views.ts";

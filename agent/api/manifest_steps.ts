@@ -19,7 +19,8 @@ import type {
   SecretTable,
 } from "../protocol/realm_manifest.ts";
 import { describeScope } from "../protocol/secret.ts";
-import type { AppView, NodeView, PlanView, SubmittedView } from "../protocol/views.ts";
+import type { AppView, PlanView } from "../protocol/app_views.ts";
+import type { NodeView, SubmittedView } from "../protocol/views.ts";
 import type { Credentials, RealmClient } from "./client.ts";
 import { readRealmPackage } from "./realm_package.ts";
 import { checkSecret, sealSecret } from "./secret_sealing.ts";

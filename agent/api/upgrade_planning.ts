@@ -1,5 +1,6 @@
 /** What an upgrade would do, for those who start one: the command line and the dashboard compute it alike. */
-import type { AppView, NodeView } from "../protocol/views.ts";
+import type { AppView } from "../protocol/app_views.ts";
+import type { NodeView } from "../protocol/views.ts";
 import { RealmError } from "../protocol/errors.ts";
 import type { NodeId } from "../protocol/identity.ts";
 import { artifactFor, mayFollow, type ReleaseManifest } from "../protocol/release.ts";

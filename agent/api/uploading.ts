@@ -2,7 +2,7 @@
 import { RealmError } from "../protocol/errors.ts";
 import type { Digest } from "../protocol/identity.ts";
 import { apiLimits, limits } from "../protocol/limits.ts";
-import type { UploadedView, UploadStateView } from "../protocol/views.ts";
+import type { UploadedView, UploadStateView } from "../protocol/storage_views.ts";
 
 /** Content that can be read again from any byte on. */
 export interface UploadSource {

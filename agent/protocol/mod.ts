@@ -2,6 +2,7 @@
  * What nodes, commands and browsers agree on: identities, envelopes, grants, commands, invites, records, messages,
  * error codes, limits. Browser-safe and pure: no clock, no randomness, no I/O. It knows nothing of how a node decides.
  */
+export type * from "./app_views.ts";
 export * from "./capability.ts";
 export * from "./command.ts";
 export * from "./data_dir.ts";
@@ -31,8 +32,9 @@ export { parseRoute, type Route, showRoute } from "./routes.ts";
 export * from "./secret.ts";
 export * from "./service_spec.ts";
 export * from "./session.ts";
+export type * from "./storage_views.ts";
 export * from "./toml.ts";
 export * from "./upgrade.ts";
 export * from "./upgrade_limits.ts";
 export type * from "./upgrade_views.ts";
-export * from "./views.ts";
+export type * from "./views.ts";
