@@ -4,76 +4,37 @@
  */
 import * as v from "valibot";
 import { isNodeId } from "./identity.ts";
+import { Cache, Data } from "./job_data_schema.ts";
 import { limits } from "./limits.ts";
 import { jobLimits } from "./job_limits.ts";
 import { policySchemas } from "./policy.ts";
-import { SECRET_NAME, secretLimits } from "./secret.ts";
+import { secretLimits } from "./secret.ts";
+import {
+  anyText,
+  choice,
+  flag,
+  guestPath,
+  label,
+  list,
+  localPath,
+  may,
+  must,
+  number,
+  pattern,
+  secretName,
+  selectorTag,
+  text,
+  whole,
+} from "./written_values.ts";
 import type { JobEngine, JobPlatform, WrittenJob } from "./job_written.ts";
 
-/** Key that may be absent. The description is what the reference says. */
-const may = <S extends v.GenericSchema>(schema: S, text: string) =>
-  v.optional(v.pipe(schema, v.description<v.InferOutput<S>, string>(text)));
-/** Key that must be there. */
-const must = <S extends v.GenericSchema>(schema: S, text: string) =>
-  v.pipe(schema, v.description<v.InferOutput<S>, string>(text));
-
-const whole = (min: number, max: number, unit = "") => {
-  const what = `a whole number from ${min} to ${max}${unit}`;
-  return v.pipe(v.number(what), v.integer(what), v.minValue(min, what), v.maxValue(max, what));
-};
-const number = (min: number, max: number, unit = "") => {
-  const what = `a number from ${min} to ${max}${unit}`;
-  return v.pipe(v.number(what), v.finite(what), v.minValue(min, what), v.maxValue(max, what));
-};
-const pattern = (what: string, form: RegExp, max = 255) =>
-  v.pipe(v.string(what), v.maxLength(max, what), v.regex(form, what));
-const text = (what: string, max: number) =>
-  v.pipe(v.string(what), v.nonEmpty(what), v.maxLength(max, `text of at most ${max} characters`));
-const anyText = (max: number) =>
-  v.pipe(v.string("text in quotes"), v.maxLength(max, `text of at most ${max} characters`));
-const list = <S extends v.GenericSchema>(item: S, what: string, max: number) =>
-  v.pipe(v.array(item, what), v.maxLength(max, `at most ${max} entries`));
-const flag = v.boolean("true or false");
-const choice = <const T extends readonly string[]>(...options: T) =>
-  v.picklist(options, options.map((o) => JSON.stringify(o)).join(", ").replace(/, ([^,]*)$/, " or $1"));
-
-const name = v.pipe(
-  v.string("a name: lower-case letters, digits and inner hyphens, at most 63"),
-  v.regex(
-    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
-    "a name: lower-case letters, digits and inner hyphens, at most 63",
-  ),
-);
-/** Absolute and normalised: no trailing slash, no `.` or `..`. */
-export const GUEST_PATH = // deno-lint-ignore no-control-regex
-  /^\/$|^(\/(?!\.{1,2}(\/|$))[^/\\\u0000-\u001f\u007f]+)+$/;
-/** As {@link GUEST_PATH}; a slash at the end says that it is a directory. */
-export const OUTPUT_PATH = // deno-lint-ignore no-control-regex
-  /^\/$|^(\/(?!\.{1,2}(\/|$))[^/\\\u0000-\u001f\u007f]+)+\/?$/;
-const guestPath = pattern(
-  'an absolute, normalised path such as "/src" (no trailing slash, no "." or "..")',
-  GUEST_PATH,
-  limits.pathBytes,
-);
-const outputPath = pattern(
-  'an absolute, normalised path such as "/out/app", or "/out/" for a directory that is made before the start',
-  OUTPUT_PATH,
-  limits.pathBytes,
-);
-const localPath = text("a path on this machine, relative to the manifest", 4_096);
+const name = label("a name");
 const cron = text("a cron expression of five or six fields", 256);
 const envName = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
-const secretName = pattern("the name of a secret", SECRET_NAME, 128);
 const duration = (unit: string, max: number) => number(0, max, ` (${unit})`);
 const seconds = (max = 86_400) => duration("seconds", max);
-const tag = pattern("a tag, or !tag to exclude", /^!?[A-Za-z0-9_.-]{1,63}(=[A-Za-z0-9_.-]{0,63})?$/, 128);
 const nodeId = v.pipe(v.string("a node id (12D3KooW…)"), v.check(isNodeId, "a node id (12D3KooW…)"));
 const port = whole(1, 65_535);
-const artifactName = pattern(
-  "a name of an artifact: letters, digits, dots, hyphens and underscores",
-  /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/,
-  128,
-);
 const words = list(anyText(jobLimits.argumentChars), "a list of words", jobLimits.arguments);
 
 /** Platforms that a job may name. */
@@ -158,7 +119,7 @@ const Runtime = v.strictObject({
 });
 const Execution = v.strictObject({
   command: may(words, "The command line; for wasm (and `binary`) the arguments after the program's name."),
-  working_dir: may(guestPath, "Directory in which it starts; default /."),
+  working_dir: may(guestPath("/src"), "Directory in which it starts; default /."),
   timeout_minutes: may(
     v.pipe(
       v.number(`a number up to ${jobLimits.timeoutMinutes} (minutes)`),
@@ -202,7 +163,7 @@ const Secrets = v.pipe(
 );
 const Targeting = v.strictObject({
   platform: may(choice(...jobPlatforms), "Platform of the node; default any."),
-  tags: may(list(tag, "a list of tags", 64), "Tags that the node must have; `!tag` excludes."),
+  tags: may(list(selectorTag, "a list of tags", 64), "Tags that the node must have; `!tag` excludes."),
   node_ids: may(list(nodeId, "a list of node ids", 1_000), "Only these nodes; default all."),
   spread: may(choice("node"), "Several runs of this job go to different nodes as far as possible."),
   prefer_data: may(flag, "Prefer nodes that have the inputs already."),
@@ -230,51 +191,6 @@ const Matrix = v.objectWithRest(
     v.maxLength(jobLimits.matrixValues, `at most ${jobLimits.matrixValues} values`),
   ),
 );
-const Input = v.strictObject({
-  git: may(
-    text("the address of a repository", 2_048),
-    "A git repository: `https://…`, `ssh://…`, `user@host:path`, `github.com/user/repo`, or a path on the node that its policy `native_read` allows.",
-  ),
-  ref: may(text("a branch, tag or commit", 256), "Git: what to check out; default the default branch."),
-  depth: may(whole(1, 1_000_000), "Git: commits of history; default 1."),
-  submodules: may(flag, "Git: fetch submodules too."),
-  credential: may(secretName, "Git: the secret that gives access."),
-  asset: may(
-    text("a name or digest of a blob", 256),
-    "A stored blob by name or digest, as a read-only file.",
-  ),
-  path: may(
-    localPath,
-    "A file or directory of this machine, which is uploaded; of a directory without what .gitignore names.",
-  ),
-  run: may(text("a job of this pipeline, or a run", 128), "A job of this pipeline, or a run by its id."),
-  output: may(artifactName, "With `run`: the name of its artifact."),
-  mount: must(guestPath, "Where it appears in the job's file system."),
-});
-const Output = v.strictObject({
-  path: must(
-    outputPath,
-    "File or directory in the job's file system that is kept; a directory with `/` at its end is made before the start.",
-  ),
-  name: must(artifactName, "Name of the artifact."),
-  retention_days: may(whole(1, jobLimits.retentionDays, " (days)"), "How long it is kept; default 30."),
-  if: may(choice("success", "failure", "always"), "When it is kept; default success."),
-});
-const Data = v.strictObject({
-  inputs: may(list(Input, "a list of tables", jobLimits.inputs), "What the job finds in its file system."),
-  outputs: may(list(Output, "a list of tables", jobLimits.outputs), "What is kept of its file system."),
-});
-const Cache = v.strictObject({
-  key: must(
-    text("a key", 256),
-    "Name of the cached content, among those of the same submitter and platform; {hash:FILE} stands for a file's hash.",
-  ),
-  paths: must(list(guestPath, "a list of paths", 64), "What is cached."),
-  restore_keys: may(
-    list(text("a beginning of a key", 256), "a list of texts", 16),
-    "Beginnings of keys to fall back to.",
-  ),
-});
 /** What a retry may be for. */
 export const RETRY_ON = /^(node_lost|timeout|failure|out_of_memory|exit:(25[0-5]|2[0-4][0-9]|1?[0-9]{1,2}))$/;
 const Retry = v.strictObject({

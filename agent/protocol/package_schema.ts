@@ -2,32 +2,15 @@
 import * as v from "valibot";
 import { isDigest } from "./identity.ts";
 import { limits } from "./limits.ts";
+import { flag, guestPath, label, pattern, whole } from "./written_values.ts";
 
-/** Text that matches `pattern`; `what` says what is expected. */
-const text = (what: string, pattern: RegExp, max = 255) =>
-  v.pipe(v.string(what), v.maxLength(max, what), v.regex(pattern, what));
-/** A whole number in a range. */
-const whole = (min: number, max: number, unit = "") => {
-  const what = `a whole number from ${min} to ${max}${unit}`;
-  return v.pipe(v.number(what), v.integer(what), v.minValue(min, what), v.maxValue(max, what));
-};
-
-/** A DNS label in lower case: usable as host name, directory name and volume name. */
-const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-const label = (what: string) =>
-  text(`${what}: lower-case letters, digits and inner hyphens, at most 63`, LABEL, 63);
-const guestPath = text(
-  'an absolute, normalised path such as "/data" (no trailing slash, no "." or "..")',
-  // deno-lint-ignore no-control-regex
-  /^\/$|^(\/(?!\.{1,2}(\/|$))[^/\\\u0000-\u001f\u007f]+)+$/,
-  limits.pathBytes,
-);
+const path = guestPath("/data");
 const packagePath = v.pipe(
   v.string("a path inside the package"),
   v.nonEmpty("a path inside the package"),
   v.maxLength(limits.pathBytes, `a path of at most ${limits.pathBytes} bytes`),
 );
-const urlPath = text(
+const urlPath = pattern(
   'a path such as "/healthz": starts with one slash, no query, no spaces',
   /^\/(?!\/)[A-Za-z0-9._~!$&'()+,;=:@%/-]*$/,
   512,
@@ -36,13 +19,12 @@ const digest = v.pipe(
   v.string("a SHA-256 digest: 64 lower-case hex digits"),
   v.check(isDigest, "a SHA-256 digest: 64 lower-case hex digits"),
 );
-const duration = text('a duration such as "30s", "15m", "1h" or "7d"', /^[1-9][0-9]{0,5}(s|m|h|d)$/, 8);
-const flag = v.boolean("true or false");
+const duration = pattern('a duration such as "30s", "15m", "1h" or "7d"', /^[1-9][0-9]{0,5}(s|m|h|d)$/, 8);
 
 const Component = v.strictObject({
   /** Name of the app; also its default route. */
   name: label("a name"),
-  version: text('a version such as "1.4.0"', /^[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}$/, 64),
+  version: pattern('a version such as "1.4.0"', /^[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}$/, 64),
   /** The component or core module, inside the package. */
   wasm: v.optional(packagePath),
   /** SHA-256 of `wasm`; written by `realm package create`. */
@@ -71,7 +53,7 @@ const route = v.pipe(
 );
 const CacheRule = v.strictObject({
   /** `*` stands for any run of characters, slashes included. The first rule that fits applies. */
-  path: text('a path pattern such as "/assets/*"', /^\/[^\s?#]*$/, 512),
+  path: pattern('a path pattern such as "/assets/*"', /^\/[^\s?#]*$/, 512),
   max_age_seconds: whole(0, 31_536_000, " (seconds)"),
   immutable: v.optional(flag, false),
 });
@@ -90,7 +72,7 @@ const Http = v.strictObject({
     ),
   ),
   /** Guest path of a static mount, served before the component is asked. */
-  static: v.optional(guestPath),
+  static: v.optional(path),
   /** File served for a directory. */
   index: v.optional(packagePath, "index.html"),
   /** Serve the root's `index` for paths without a file (single-page application). */
@@ -114,12 +96,12 @@ const Network = v.strictObject({
 
 const sizeMb = whole(1, 16 * 1024 * 1024, " (MiB)");
 const Mount = v.variant("kind", [
-  v.strictObject({ kind: v.literal("static"), guest: guestPath, source: packagePath }),
-  v.strictObject({ kind: v.literal("config"), guest: guestPath, source: packagePath }),
-  v.strictObject({ kind: v.literal("work"), guest: guestPath, size_mb: v.optional(sizeMb, 100) }),
+  v.strictObject({ kind: v.literal("static"), guest: path, source: packagePath }),
+  v.strictObject({ kind: v.literal("config"), guest: path, source: packagePath }),
+  v.strictObject({ kind: v.literal("work"), guest: path, size_mb: v.optional(sizeMb, 100) }),
   v.strictObject({
     kind: v.literal("state"),
-    guest: guestPath,
+    guest: path,
     volume: label("a volume name"),
     seed: v.optional(packagePath),
     size_mb: v.optional(sizeMb),

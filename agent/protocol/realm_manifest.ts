@@ -25,6 +25,7 @@ import { SecretNameSchema, type SecretScope, SecretScopeSchema } from "./secret.
 import { type DataProblem, keysAt, type KnownKey } from "./schema_problems.ts";
 import { parseToml, type TomlResult } from "./toml.ts";
 import type { KeyPath } from "./toml_positions.ts";
+import { flag, list, selectorTag, whole } from "./written_values.ts";
 
 /** Deploy a package. */
 export interface AppWish {
@@ -121,16 +122,7 @@ const tables = <S extends v.GenericSchema>(table: S) => {
   );
 };
 
-const selector = v.pipe(
-  v.array(
-    v.pipe(
-      v.string("a tag, or !tag to exclude"),
-      v.regex(/^!?[A-Za-z0-9_.-]{1,63}(=[A-Za-z0-9_.-]{0,63})?$/, "a tag, or !tag to exclude"),
-    ),
-    "a list of tags",
-  ),
-  v.maxLength(64, "at most 64 tags"),
-);
+const selector = list(selectorTag, "a list of tags", 64);
 
 /** Milliseconds of a TOML date or its text; a time without zone is UTC. */
 function timeOf(value: unknown): number | undefined {
@@ -158,28 +150,20 @@ const App = v.strictObject({
 const Node = v.strictObject({
   node: NodeIdSchema,
   tags: v.optional(v.pipe(v.array(TagSchema, "a list of tags"), v.maxLength(64, "at most 64 tags"))),
-  cordon: v.optional(v.boolean("true or false")),
-  drain: v.optional(v.boolean("true or false")),
+  cordon: v.optional(flag),
+  drain: v.optional(flag),
 });
 const Key = v.strictObject({
   key: KeyIdSchema,
   role: v.optional(v.picklist(["viewer", "operator", "admin"], '"viewer", "operator" or "admin"')),
   until: v.optional(v.custom<Date | string>((x) => timeOf(x) !== undefined, DATE)),
   name: v.optional(LabelSchema),
-  revoke: v.optional(v.boolean("true or false"), false),
+  revoke: v.optional(flag, false),
 });
 const Pin = v.strictObject({
   digest: DigestSchema,
   name: v.optional(LabelSchema),
-  copies: v.optional(
-    v.pipe(
-      v.number("a whole number from 1 to 100"),
-      v.integer("a whole number from 1 to 100"),
-      v.minValue(1, "a whole number from 1 to 100"),
-      v.maxValue(100, "a whole number from 1 to 100"),
-    ),
-    2,
-  ),
+  copies: v.optional(whole(1, 100), 2),
   tags: v.optional(selector, []),
 });
 
