@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { exitCodeOf, isDigest, parseInviteToken, shortId } from "../mod.ts";
 import { CliBed, realmCli } from "../tests/cli_bed.ts";
-import { self, testApp } from "../tests/fake_agent.ts";
+import { self } from "../tests/test_keys.ts";
+import { testApp } from "../tests/test_views.ts";
 
 const ok = (ran: { code: number; stderr: string }) => assert.equal(ran.code, 0, ran.stderr);
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type AppView, type DeployWish, exitCodeOf, type NodeView } from "../mod.ts";
 import { CliBed } from "../tests/cli_bed.ts";
-import { testApp } from "../tests/fake_agent.ts";
+import { testApp } from "../tests/test_views.ts";
 
 const MANIFEST = `[component]
 name = "shop"

@@ -18,7 +18,9 @@ import {
   signRelease,
   utf8,
 } from "../agent/protocol/mod.ts";
-import { createFakeAgent, type FakeAgent, owner, realm, self, testSigner, testSpec } from "./fake_agent.ts";
+import { createFakeAgent, type FakeAgent } from "./fake_agent.ts";
+import { owner, realm, self, testSigner } from "./test_keys.ts";
+import { testSpec } from "./test_views.ts";
 import { type Api, type ApiOptions, createApi } from "../agent/api/server.ts";
 
 export const ORIGIN = "http://127.0.0.1:7481";

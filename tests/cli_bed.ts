@@ -2,7 +2,8 @@
 import { formatKeyFile, makeKeyFile } from "../mod.ts";
 import { type ApiServer, serveApi } from "../agent/api/mod.ts";
 import { sealInvite } from "../agent/protocol/mod.ts";
-import { createFakeAgent, type FakeAgent, owner, realm } from "./fake_agent.ts";
+import { createFakeAgent, type FakeAgent } from "./fake_agent.ts";
+import { owner, realm } from "./test_keys.ts";
 
 const MAIN = new URL("../main.ts", import.meta.url).pathname;
 

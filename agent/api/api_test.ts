@@ -8,7 +8,7 @@ import {
   sealCommand,
   type SignedSession,
 } from "../protocol/mod.ts";
-import { nodeKey, owner, realm, self, testSigner } from "../../tests/fake_agent.ts";
+import { nodeKey, owner, realm, self, testSigner } from "../../tests/test_keys.ts";
 import {
   ask,
   assertion,

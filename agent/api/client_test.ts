@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { digestOf, keyIdOf, RealmError, sealGrant, utf8 } from "../protocol/mod.ts";
-import { createFakeAgent, nodeKey, owner, realm, testSigner } from "../../tests/fake_agent.ts";
+import { createFakeAgent } from "../../tests/fake_agent.ts";
+import { nodeKey, owner, realm, testSigner } from "../../tests/test_keys.ts";
 import { type ClientOptions, createClient, type Credentials } from "./client.ts";
 import { makeKeyFile, signerOfKeyFile } from "./key_seal.ts";
 import { formatKeyFile, parseKeyFile } from "../protocol/key_file.ts";

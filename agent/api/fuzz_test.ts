@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { errorTable, queries, sealSession } from "../protocol/mod.ts";
-import { createFakeAgent, owner, realm } from "../../tests/fake_agent.ts";
+import { createFakeAgent } from "../../tests/fake_agent.ts";
+import { owner, realm } from "../../tests/test_keys.ts";
 import { fuzz } from "../../tests/fuzz.ts";
 import { createApi } from "./server.ts";
 

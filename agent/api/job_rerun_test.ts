@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { testRun, testSpec } from "../../tests/fake_agent.ts";
+import { testRun, testSpec } from "../../tests/test_views.ts";
 import type { JobRunSpec } from "../protocol/job_spec.ts";
 import type { RunView } from "../protocol/job_views.ts";
 import type { RealmClient } from "./client.ts";

@@ -3,7 +3,9 @@ import { createClient } from "./client.ts";
 import { manifestSteps } from "./manifest_steps.ts";
 import { serveApi } from "./mod.ts";
 import { parseRealmManifest } from "../protocol/realm_manifest.ts";
-import { createFakeAgent, owner, realm, testSecret } from "../../tests/fake_agent.ts";
+import { createFakeAgent } from "../../tests/fake_agent.ts";
+import { owner, realm } from "../../tests/test_keys.ts";
+import { testSecret } from "../../tests/test_views.ts";
 
 const VALUE = new TextEncoder().encode("a value of a secret");
 

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { digestOf, RealmError, utf8 } from "../protocol/mod.ts";
 import { eventually, noise, sha256, streamOf } from "../../tests/content.ts";
 import { createCuttingProxy } from "../../tests/cutting_proxy.ts";
-import { createFakeAgent, owner, realm } from "../../tests/fake_agent.ts";
+import { createFakeAgent } from "../../tests/fake_agent.ts";
+import { owner, realm } from "../../tests/test_keys.ts";
 import { createClient } from "./client.ts";
 import { serveApi } from "./listen.ts";
 

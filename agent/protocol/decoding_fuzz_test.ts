@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { fuzz } from "../../tests/fuzz.ts";
-import { owner, realm, self, testSigner } from "../../tests/fake_agent.ts";
+import { owner, realm, self, testSigner } from "../../tests/test_keys.ts";
 import { createVerifier } from "../platform/mod.ts";
 import {
   type Envelope,

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type { Locator, Page } from "playwright-core";
 import { Cluster, eventually } from "../cluster.ts";
-import { realm } from "../fake_agent.ts";
+import { realm } from "../test_keys.ts";
 import { nouns } from "../../ui/app/nouns.ts";
 import { canRun } from "../system_packages.ts";
 import {

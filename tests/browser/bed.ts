@@ -16,7 +16,8 @@ import { serveApi } from "../../agent/api/mod.ts";
 import { formatDelegation, keyIdOf, type Role, sealGrant, signerFromSeed } from "../../mod.ts";
 import { createDashboard, sourceAssets } from "../../ui/mod.ts";
 import { type Cluster, eventually } from "../cluster.ts";
-import { createFakeAgent, type FakeAgent, owner, realm } from "../fake_agent.ts";
+import { createFakeAgent, type FakeAgent } from "../fake_agent.ts";
+import { owner, realm } from "../test_keys.ts";
 
 /** Where screenshots go. */
 export const OUT = new URL("./out/", import.meta.url).pathname;

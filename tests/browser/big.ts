@@ -1,7 +1,8 @@
 /** A realm of 500 nodes, 2,000 apps and 10,000 events in one page, and all that a person does with its lists. */
 import type { Page } from "playwright-core";
 import { type AppView, type EventView, nodeIdOf } from "../../mod.ts";
-import { createFakeAgent, type FakeAgent, testApp, testNode } from "../fake_agent.ts";
+import { createFakeAgent, type FakeAgent } from "../fake_agent.ts";
+import { testApp, testNode } from "../test_views.ts";
 import { goTo } from "./bed.ts";
 
 const NODES = 500, APPS = 2_000, EVENTS = 10_000;

@@ -1,17 +1,9 @@
 /** An agent in memory whose every free text wants to be more than a text. */
 import { defaultPolicy } from "../../agent/protocol/mod.ts";
 import { keyIdOf } from "../../mod.ts";
-import {
-  createFakeAgent,
-  type FakeAgent,
-  realm,
-  testApp,
-  testNode,
-  testRun,
-  testSchedule,
-  testSecret,
-  testSigner,
-} from "../fake_agent.ts";
+import { createFakeAgent, type FakeAgent } from "../fake_agent.ts";
+import { realm, testSigner } from "../test_keys.ts";
+import { testApp, testNode, testRun, testSchedule, testSecret } from "../test_views.ts";
 
 /** Markup that would set `pwned`. */
 export const IMG = '<img src=x onerror="pwned=1">';

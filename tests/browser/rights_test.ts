@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { defaultPolicy } from "../../agent/protocol/mod.ts";
 import { Cluster, eventually } from "../cluster.ts";
-import { createFakeAgent, type FakeAgent, self, testNode, testSecret } from "../fake_agent.ts";
+import { createFakeAgent, type FakeAgent } from "../fake_agent.ts";
+import { self } from "../test_keys.ts";
+import { testNode, testSecret } from "../test_views.ts";
 import { canRun } from "../system_packages.ts";
 import {
   accessible,

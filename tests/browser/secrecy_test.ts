@@ -1,7 +1,8 @@
 /** What must not leave the page, what must not run in it, and what a role does not see. */
 import assert from "node:assert/strict";
 import { digestOf } from "../../mod.ts";
-import { createFakeAgent, self } from "../fake_agent.ts";
+import { createFakeAgent } from "../fake_agent.ts";
+import { self } from "../test_keys.ts";
 import { nouns } from "../../ui/app/nouns.ts";
 import { canRun } from "../system_packages.ts";
 import { enter, fabricated, goTo, launch, open } from "./bed.ts";
