@@ -4,16 +4,12 @@
  */
 import {
   admits,
-  type AttemptOrder,
   blobsOfServices,
   type Core,
   createCore,
-  type Effect,
   isMember,
   packagesInUse,
   releaseBlobs,
-  type RunOrder,
-  type Topic,
   usedByJobs,
 } from "../core/mod.ts";
 import { createGateway, type Gateway, urlHost } from "../gateway/mod.ts";
@@ -34,10 +30,8 @@ import {
   systemRandom,
 } from "../platform/mod.ts";
 import {
-  channelOf,
   decodeMessage,
   type Digest,
-  encodeMessage,
   gatewayLimits,
   type NodeId,
   nodeIdOf,
@@ -49,8 +43,9 @@ import { openAccessFile } from "./access_file.ts";
 import { type AuditLog, createAuditLog } from "./audit_log.ts";
 import { type Contents, openContents } from "./contents.ts";
 import { CoreLoop } from "./core_loop.ts";
+import { createEffects, type Started } from "./effects.ts";
 import { Events } from "./event_stream.ts";
-import { type Happenings, watchHappenings } from "./happenings.ts";
+import { watchHappenings } from "./happenings.ts";
 import { createLoopDelay, type LoopDelay } from "./loop_delay.ts";
 import { admissionOf, answerJoin, becomeMember, inviteOf } from "./joining.ts";
 import { nodeInfo } from "./node_info.ts";
@@ -121,85 +116,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const hasher = createHasher();
   const world = { disk, hasher };
 
-  // Filled in while starting; effects that come earlier find nothing to act on, and the whole state is set at the end.
-  const late: {
-    mesh?: Mesh;
-    contents?: Contents;
-    gateway?: Gateway;
-    replicas?: Replicas;
-    keeper?: Keeper;
-    native?: NativeHost;
-    secrets?: NodeSecrets;
-    happenings?: Happenings;
-    jobs?: JobHost;
-    upgrading?: Upgrading;
-  } = {};
+  const late: Started = {};
   /** Peers whose present message holds what no honest member sends. */
   const accused = new Set<NodeId>();
-  let orders: readonly RunOrder[] = [];
-  let attempts: readonly AttemptOrder[] = [];
-  let neighbours: readonly NodeId[] = [];
   let info: Omit<NodeInfo, "incarnation"> | undefined;
 
   const notifier = new Notifier(log);
-  const sinks = {
-    persist: (effect: Extract<Effect, { t: "persist" }>) => table.store(effect.records),
-    forget: (effect: Extract<Effect, { t: "forget" }>) => table.forget(effect.records),
-    send: (effect: Extract<Effect, { t: "send" }>) =>
-      late.mesh?.send(effect.to, encodeMessage(effect.message), channelOf(effect.message)),
-    publish: (effect: Extract<Effect, { t: "publish" }>) => late.mesh?.publish(encodeMessage(effect.message)),
-    connect: (effect: Extract<Effect, { t: "connect" }>) => {
-      neighbours = effect.neighbours;
-      late.mesh?.setNeighbours(neighbours);
-    },
-    run: (effect: Extract<Effect, { t: "run" }>) => {
-      orders = effect.orders;
-      late.replicas?.reconcile(orders);
-      routes.changed();
-    },
-    prefetch: (effect: Extract<Effect, { t: "prefetch" }>) =>
-      effect.packages.forEach((p) => late.contents?.prefetch(p, holdersOf(p))),
-    attempts: (effect: Extract<Effect, { t: "attempts" }>) => {
-      attempts = effect.orders;
-      late.jobs?.reconcile(attempts);
-    },
-    seal: (effect: Extract<Effect, { t: "seal" }>) => late.secrets?.seal(effect),
-    upgrade: (effect: Extract<Effect, { t: "upgrade" }>) => late.upgrading?.reconcile(effect.order),
-    prefetchBlobs: (effect: Extract<Effect, { t: "prefetch_blobs" }>) => late.jobs?.prefetch(effect.blobs),
-    notify: (effect: Extract<Effect, { t: "notify" }>) => notifier.tell(effect.notice),
-    audit: (entry: Parameters<AuditLog["append"]>[0]) => {
-      audit.append(entry, clock.now());
-      const refused = entry.result === "refused";
-      events.emit("audit", `${entry.action} ${entry.result}`, entry.target, refused ? "warning" : undefined);
-    },
-    misbehaved: (effect: Extract<Effect, { t: "misbehaved" }>) => {
-      log.warn("a member misbehaved", { peer: shortId(effect.peer), why: effect.why });
-      accused.add(effect.peer);
-    },
-    changed: (topics: ReadonlySet<Topic>) => {
-      if (topics.has("members") && late.mesh) {
-        late.mesh.membershipChanged();
-        late.contents?.exchange.membersChanged();
-      }
-      if (topics.has("nodes") || topics.has("apps") || topics.has("members")) routes.changed();
-      if (topics.has("apps")) dropVolumes(volumes);
-      if (topics.has("nodes")) late.native?.changed();
-      for (const topic of topics) events.changed(topic);
-      late.happenings?.changed();
-      const keeps = ["apps", "jobs", "pins", "members", "nodes"];
-      if (keeps.some((t) => topics.has(t as Topic))) late.keeper?.changed();
-      if (topics.has("jobs") || topics.has("nodes")) late.jobs?.changed();
-    },
-  };
-  const loop = new CoreLoop(core, sinks, clock, log, options.onCrash);
-  const secrets = late.secrets = new NodeSecrets({
-    core,
-    seed: options.seed,
-    random: systemRandom,
-    audit: sinks.audit,
-    feed: (event) => loop.feed(event),
-  });
-
   const holdersOf = (digest: Digest) => packageHolders(core, digest);
   const routes = createRoutes(core, {
     replica: (id) => late.replicas?.get(id),
@@ -214,6 +136,19 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     log,
     runs: (app) => late.replicas?.list().some((r) => r.order.app === app) ?? false,
   };
+  const { sinks, wanted } = createEffects(
+    { core, table, audit, events, notifier, routes, volumes, clock, log },
+    late,
+    accused,
+  );
+  const loop = new CoreLoop(core, sinks, clock, log, options.onCrash);
+  const secrets = late.secrets = new NodeSecrets({
+    core,
+    seed: options.seed,
+    random: systemRandom,
+    audit: sinks.audit,
+    feed: (event) => loop.feed(event),
+  });
 
   // What this node knew; it is a member already, or becomes one now.
   const inTouchAt = database.meta("in_touch_at"), heads = database.meta("heads");
@@ -380,10 +315,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   await jobs.recover();
   late.jobs = jobs;
   native.changed();
-  jobs.reconcile(attempts);
+  jobs.reconcile(wanted.attempts);
   keeper.changed();
-  mesh.setNeighbours(neighbours);
-  replicas.reconcile(orders);
+  mesh.setNeighbours(wanted.neighbours);
+  replicas.reconcile(wanted.orders);
   routes.changed();
 
   const remembering = startRemembering({ core, loop, database, audit, now: clock.now });
