@@ -74,6 +74,7 @@ export {
   type JobWishes,
   jobWishes,
 } from "./agent/protocol/job_plan.ts";
+export { type Change, changeText, whenText } from "./agent/protocol/job_trigger.ts";
 export {
   type Artifact,
   type AttemptReport,
@@ -100,6 +101,7 @@ export type {
   RunView,
   ScheduleView,
   TickView,
+  TriggerView,
 } from "./agent/protocol/job_views.ts";
 export type * from "./agent/protocol/job_written.ts";
 export { type ImportedWorkflow, importWorkflow } from "./agent/protocol/workflow_import.ts";

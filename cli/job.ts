@@ -2,6 +2,7 @@
 import {
   type AppView,
   type AttemptView,
+  changeText,
   RealmError,
   type RunView,
   type ScheduleView,
@@ -108,7 +109,13 @@ function runText(i: Invocation, run: RunView): string {
       Object.entries(run.commits ?? {}).map(([mount, c]) => `${mount} ${c}`).join(", ") || undefined,
     ],
     ["repeats", run.of],
-    ["schedule", run.schedule && `${run.schedule.name}, for ${moment(run.schedule.at)} UTC`],
+    [
+      "schedule",
+      run.schedule &&
+      `${run.schedule.name}, for ${
+        run.schedule.change ? changeText(run.schedule.change) : `${moment(run.schedule.at)} UTC`
+      }`,
+    ],
     ["needs", run.needs.join(" ") || undefined],
     ["priority", String(run.priority)],
     ["runtime", last?.report && `${last.report.runtime}, ${last.report.level}`],

@@ -1,11 +1,15 @@
 /** `realm job schedules|pause|resume|unschedule`. */
-import { type ScheduleView, shortId } from "../mod.ts";
+import { changeText, type ScheduleView, shortId, type TriggerView, whenText } from "../mod.ts";
 import { connect } from "./connection.ts";
 import { ago, type Cell, moment, plain, print, stateCell, table } from "./display.ts";
 import type { Handler, Invocation } from "./invocation.ts";
 import { show } from "./watching.ts";
 
-const nextText = ({ next }: ScheduleView): string => next === undefined ? "" : `${moment(next)} UTC`;
+function nextText({ next, trigger }: ScheduleView): string {
+  const at = next ?? trigger?.next_look;
+  if (at !== undefined) return `${trigger ? "looks at " : ""}${moment(at)} UTC`;
+  return trigger ? `looks every ${trigger.poll_ms / 1_000} s` : "";
+}
 
 function lastText({ ticks: [last] }: ScheduleView): string {
   if (!last) return "";
@@ -13,17 +17,23 @@ function lastText({ ticks: [last] }: ScheduleView): string {
   return `${ago(last.at)}: ${last.state === "skipped" ? "skipped" : states.join(", ")}`;
 }
 
+/** How the end of a branch is taken. */
+const endText: Readonly<Record<TriggerView["ends"][number]["as"], string>> = {
+  known: "was there before",
+  run: "runs",
+  skipped: "no file that counts changed",
+};
+
 /** Schedules as a table. */
 export const schedulesText = (i: Invocation, schedules: readonly ScheduleView[]): string =>
   table(
     i.terminal,
-    ["SCHEDULE", "STATE", "CRON", "TIME ZONE", "OVERLAP", "NEXT", "LAST", "JOBS"],
+    ["SCHEDULE", "STATE", "RUNS", "OVERLAP", "NEXT", "LAST", "JOBS"],
     schedules.map((s): readonly Cell[] => [
       s.name,
       stateCell(s.state),
-      s.cron,
-      s.timezone,
-      s.overlap,
+      whenText(s),
+      s.overlap ?? "",
       nextText(s),
       lastText(s),
       s.jobs.join(" "),
@@ -33,9 +43,9 @@ export const schedulesText = (i: Invocation, schedules: readonly ScheduleView[])
 /** One line about a schedule. */
 export const scheduledLine = (i: Invocation, s: ScheduleView): string =>
   s.state === "active" || i.args.length === 0
-    ? `${plain(s.name)} is scheduled (${plain(s.cron)} ${plain(s.timezone)}), next at ${
-      nextText(s) || "no time"
-    }\n`
+    ? s.trigger
+      ? `${plain(s.name)} runs ${plain(whenText(s))}; what is there now is not run\n`
+      : `${plain(s.name)} is scheduled (${plain(whenText(s))}), next at ${nextText(s) || "no time"}\n`
     : `${plain(s.name)} is ${s.state}\n`;
 
 /** Schedules, or one of them with its latest ticks. */
@@ -48,17 +58,26 @@ export const schedules: Handler = async (i) => {
       () => client.schedules(),
       (all) =>
         all.length === 0
-          ? "No schedules. Submit a job of type \"recurring\" with 'realm job submit FILE'.\n"
+          ? "No schedules. Submit a job with [trigger], or of type \"recurring\", with 'realm job submit FILE'.\n"
           : schedulesText(i, all),
     );
   }
   await show(i, () => client.schedule(name), (s) =>
     schedulesText(i, [s]) +
+    (s.reason ? `\n${plain(s.reason)}\n` : "") +
+    (s.trigger && s.trigger.ends.length > 0
+      ? "\n" + table(
+        i.terminal,
+        ["BRANCH", "COMMIT", "SEEN (UTC)", ""],
+        s.trigger.ends.map((e): readonly Cell[] => [e.branch, e.commit, moment(e.at), endText[e.as]]),
+      )
+      : "") +
     (s.ticks.length === 0 ? "" : "\n" + table(
       i.terminal,
-      ["TIME (UTC)", "STATE", "RUNS", "WHY"],
+      ["TIME (UTC)", ...(s.trigger ? ["CHANGE"] : []), "STATE", "RUNS", "WHY"],
       s.ticks.map((t): readonly Cell[] => [
         moment(t.at),
+        ...(s.trigger ? [t.change ? changeText(t.change) : ""] : []),
         stateCell(t.state === "skipped" ? "skipped" : t.runs[0]?.state ?? "run"),
         t.runs.map((r) => r.id).join(" "),
         t.reason ?? "",

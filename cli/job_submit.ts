@@ -23,6 +23,7 @@ import {
   type SubmitWish,
   unwrap,
   type UploadOptions,
+  whenText,
 } from "../mod.ts";
 import { FOLLOW_MS } from "./app_change.ts";
 import { connect } from "./connection.ts";
@@ -53,9 +54,7 @@ export interface PreparedJobs {
 /** All runs, those of schedules last, each with when it runs. */
 const runsOf = (wishes: JobWishes): readonly { readonly run: JobRunSpec; readonly when: string }[] => [
   ...(wishes.submit?.runs ?? []).map((run) => ({ run, when: "now" })),
-  ...wishes.schedules.flatMap(({ timing, runs }) =>
-    runs.map((run) => ({ run, when: `${timing.cron} ${timing.timezone}` }))
-  ),
+  ...wishes.schedules.flatMap((wish) => wish.runs.map((run) => ({ run, when: whenText(wish) }))),
 ];
 
 /** Finds the files of jobs and makes the submission. */

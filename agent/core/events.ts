@@ -5,6 +5,7 @@ import type { ErrorCode, Result } from "../protocol/errors.ts";
 import type { Digest, KeyId, NodeId } from "../protocol/identity.ts";
 import type { AttemptStatus, CacheEntry } from "../protocol/job_record.ts";
 import type { GitInput, JobRunSpec } from "../protocol/job_spec.ts";
+import type { Trigger } from "../protocol/job_trigger.ts";
 import type { Heads, Message } from "../protocol/message.ts";
 import type { NodeInfo, RealmRecord, ReplicaStatus, WireRecord } from "../protocol/record.ts";
 import type { SecretBox } from "../protocol/secret.ts";
@@ -12,6 +13,7 @@ import type { UpgradeStatus } from "../protocol/upgrade.ts";
 import type { Revision } from "./apps.ts";
 import type { Topic } from "./projections.ts";
 import type { Notice } from "./jobs/notices.ts";
+import type { Seen } from "./jobs/triggers.ts";
 import type { UpgradeOrder } from "./upgrades/control.ts";
 
 /** Everything that can happen. */
@@ -40,6 +42,8 @@ export type Event =
     readonly version: string;
     readonly boxes: readonly SecretBox[];
   }
+  /** What this node found when it looked at the repository of a schedule, as {@link Effect} `look` wished. */
+  | { readonly t: "looked"; readonly schedule: Digest; readonly seen: Seen }
   /** How far this node is with an upgrade. */
   | { readonly t: "upgrade"; readonly status: UpgradeStatus }
   /** This node keeps content for jobs to come, or used what it keeps. */
@@ -101,6 +105,17 @@ export interface AttemptOrder {
   readonly cancelled?: string;
 }
 
+/** A repository that this node is to look at. */
+export interface LookOrder {
+  /** The schedule that watches it. */
+  readonly schedule: Digest;
+  readonly trigger: Trigger;
+  /** Its jobs: who may use what gives access. */
+  readonly jobs: readonly string[];
+  /** Commits at the ends of branches, as they are known. */
+  readonly known: ReadonlyMap<string, string>;
+}
+
 /** An entry for the audit chain. */
 export interface AuditEntry {
   readonly actor: string;
@@ -130,6 +145,8 @@ export type Effect =
   | { readonly t: "attempts"; readonly orders: readonly AttemptOrder[] }
   /** Seal the key of a secret to these nodes; answered by {@link Event} `sealed`. */
   | { readonly t: "seal"; readonly name: string; readonly version: string; readonly nodes: readonly NodeId[] }
+  /** Look at a repository; answered by {@link Event} `looked`. */
+  | { readonly t: "look"; readonly order: LookOrder }
   /** Install this, or nothing any more (level-triggered). */
   | { readonly t: "upgrade"; readonly order: UpgradeOrder | undefined }
   /** These blobs will likely be needed here soon. */

@@ -21,6 +21,8 @@ export * from "./jobs/runs.ts";
 export * from "./jobs/cancelling.ts";
 export * from "./jobs/schedules.ts";
 export * from "./jobs/ticks.ts";
+export * from "./jobs/trigger_control.ts";
+export * from "./jobs/triggers.ts";
 export * from "./keeping.ts";
 export * from "./liveness.ts";
 export * from "./members.ts";

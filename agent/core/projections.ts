@@ -14,6 +14,7 @@ import { admissionOf, nobodyRevoked, openReplicated } from "./evidence.ts";
 import { claim, endedAt, removeMember, settleMembers } from "./members.ts";
 import { applyAttempts, applyCancel, applyRunDecision, applySubmit, clearJobs } from "./jobs/runs.ts";
 import { applyScheduling, applyTick } from "./jobs/ticks.ts";
+import { noteSight } from "./jobs/triggers.ts";
 import { applyPolicy } from "./policies.ts";
 import { applyUpgrade, applyUpgradeRecord, clearUpgrades } from "./upgrades/rollouts.ts";
 import { allRecords } from "./record_store.ts";
@@ -119,6 +120,14 @@ export function project(core: Core, record: RealmRecord, topics: Set<Topic>): Re
       );
       topics.add("jobs");
       return;
+    case "sight": {
+      const sight = record.body as RecordBody<"sight">;
+      if (record.key !== `sight/${sight.schedule}`) return;
+      noteSight(core.jobs.schedules, sight, record.author, record.at);
+      core.jobs.dirty = true;
+      topics.add("jobs");
+      return;
+    }
     case "upgrade":
     case "upgraded":
       if (applyUpgradeRecord(core.upgrades, record)) topics.add("upgrades").add("nodes");
@@ -334,6 +343,7 @@ export function rebuild(core: Core): ReadonlySet<Topic> {
     "decision",
     "replicas",
     "tick",
+    "sight",
     "run",
     "attempts",
     "caches",

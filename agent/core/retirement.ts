@@ -27,6 +27,7 @@ import {
   ticksToForget,
 } from "./jobs/tick_retirement.ts";
 import { forgetTick } from "./jobs/ticks.ts";
+import { forgetSight } from "./jobs/triggers.ts";
 import { endedAt } from "./members.ts";
 import { forgetPolicy, policyCommand } from "./policies.ts";
 import { drop } from "./record_store.ts";
@@ -214,6 +215,7 @@ function unprojectRecord(core: Core, { author, key, kind }: RealmRecord): void {
   if (kind === "run" || kind === "attempts") forgetSaid(core.jobs, name, kind, author);
   if (kind === "caches") core.jobs.caches.delete(author);
   if (kind === "tick") forgetSaidTick(core.jobs.schedules, name, author);
+  if (kind === "sight") forgetSight(core.jobs.schedules, name, author);
 }
 
 /** Records beside commands that nobody needs: of nodes long removed, about such nodes, of apps and runs that are forgotten. */
@@ -238,6 +240,7 @@ function isSpareRecord(
     const tick = core.jobs.schedules.ticks.get(name);
     return !tick || !core.jobs.schedules.all.has(tick.schedule);
   }
+  if (record.kind === "sight") return !core.jobs.schedules.all.has(name);
   // What was decided about a run, and its end, count for as long as the run is known, whoever said it.
   if (record.kind === "run" || record.kind === "attempts") {
     return !core.jobs.runs.has(name);

@@ -12,6 +12,7 @@ import { control, order } from "./control.ts";
 import { controlJobs, forgetAttempts, orderAttempts, writeAttempt } from "./jobs/control.ts";
 import type { Effect, Event } from "./events.ts";
 import { withCache } from "./jobs/caches.ts";
+import { takeSight } from "./jobs/trigger_control.ts";
 import { hint, livenessWake, tickLiveness } from "./liveness.ts";
 import { isMember } from "./members.ts";
 import { nextRetirement, retire } from "./retirement.ts";
@@ -82,6 +83,9 @@ function handle(turn: Turn, event: Event): void {
       return;
     case "sealed":
       writeBoxes(core, event, turn.write);
+      return;
+    case "looked":
+      takeSight(core, event.schedule, event.seen, turn.now, turn.write);
       return;
     case "upgrade":
       turn.write("upgraded", event.status);

@@ -51,6 +51,7 @@ import { admissionOf, answerJoin, becomeMember, inviteOf } from "./joining.ts";
 import { nodeInfo } from "./node_info.ts";
 import { JobHost, type JobHostOptions } from "./jobs/job_host.ts";
 import { Notifier } from "./jobs/notifier.ts";
+import { RepositoryLooks } from "./jobs/repository_looks.ts";
 import { Keeper } from "./keeper.ts";
 import { serveLogs } from "./log_stream.ts";
 import { type Monitoring, startMonitoring } from "./monitoring.ts";
@@ -314,6 +315,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   await options.native?.recover();
   await jobs.recover();
   late.jobs = jobs;
+  const looks = late.looks = new RepositoryLooks({
+    git: jobs.git,
+    openSecret: (name, names, what) => secrets.openFor(name, names, what),
+    looked: (schedule, seen) => loop.feed({ t: "looked", schedule, seen }),
+  });
   native.changed();
   jobs.reconcile(wanted.attempts);
   keeper.changed();
@@ -359,6 +365,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       loopDelay[Symbol.dispose]();
       keeper[Symbol.dispose]();
       upgrading[Symbol.dispose]();
+      looks[Symbol.dispose]();
       await parts.jobs.stop();
       loop.feed({ t: "leave" });
       loop.feed({ t: "tick" });

@@ -24,6 +24,7 @@ export interface EffectSinks {
   upgrade(effect: Extract<Effect, { t: "upgrade" }>): void;
   prefetchBlobs(effect: Extract<Effect, { t: "prefetch_blobs" }>): void;
   seal(effect: Extract<Effect, { t: "seal" }>): void;
+  look(effect: Extract<Effect, { t: "look" }>): void;
   notify(effect: Extract<Effect, { t: "notify" }>): void;
   audit(entry: AuditEntry): void;
   misbehaved(effect: Extract<Effect, { t: "misbehaved" }>): void;
@@ -111,6 +112,8 @@ export class CoreLoop implements Disposable {
         return this.#sinks.prefetchBlobs(effect);
       case "seal":
         return this.#sinks.seal(effect);
+      case "look":
+        return this.#sinks.look(effect);
       case "notify":
         return this.#sinks.notify(effect);
       case "audit":

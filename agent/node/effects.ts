@@ -15,6 +15,7 @@ import type { Happenings } from "./happenings.ts";
 import { packageHolders } from "./holders.ts";
 import type { JobHost } from "./jobs/job_host.ts";
 import type { Notifier } from "./jobs/notifier.ts";
+import type { RepositoryLooks } from "./jobs/repository_looks.ts";
 import type { Keeper } from "./keeper.ts";
 import type { NativeHost } from "./native_host.ts";
 import type { RecordTable } from "./record_table.ts";
@@ -35,6 +36,7 @@ export interface Started {
   secrets?: NodeSecrets;
   happenings?: Happenings;
   jobs?: JobHost;
+  looks?: RepositoryLooks;
   upgrading?: Upgrading;
 }
 
@@ -89,6 +91,7 @@ export function createEffects(
     seal: (effect) => started.secrets?.seal(effect),
     upgrade: ({ order }) => started.upgrading?.reconcile(order),
     prefetchBlobs: ({ blobs }) => started.jobs?.prefetch(blobs),
+    look: ({ order }) => started.looks?.begin(order),
     notify: ({ notice }) => notifier.tell(notice),
     audit(entry: AuditEntry) {
       audit.append(entry, clock.now());

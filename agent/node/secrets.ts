@@ -13,8 +13,19 @@ import {
   secretNamed,
 } from "../core/mod.ts";
 import type { Random } from "../ports.ts";
-import { branchOf, RealmError, type SecretBox, secretLimits, whyNotUsed } from "../protocol/mod.ts";
+import {
+  branchOf,
+  RealmError,
+  type SecretBox,
+  secretLimits,
+  type SecretScope,
+  whyNotUsed,
+  whyNotUsedFor,
+} from "../protocol/mod.ts";
 import { createOpener, decryptValue, sealKey, type SecretOpener } from "../protocol/secret_box.ts";
+
+/** Why a secret of such a scope must not be used; `undefined`: it may. */
+type Refused = (scope: SecretScope) => string | undefined;
 
 /** What it needs of its agent. */
 export interface SecretsOptions {
@@ -41,14 +52,21 @@ export class NodeSecrets {
    * job, branch or node), `unavailable` (this node was not given it).
    */
   open(name: string, order: AttemptOrder): Uint8Array {
-    const entry = {
-      actor: order.by,
-      action: "secret.use",
-      target: name,
-      detail: `run ${order.run}, attempt ${order.number}`,
-    };
+    const { by, run, number, spec } = order;
+    const use = { job: spec.job, branch: branchOf(spec) };
+    return this.#use(name, by, `run ${run}, attempt ${number}`, (scope) => whyNotUsed(scope, use));
+  }
+
+  /** As {@link open}, for what this node does itself for one of these jobs: `what` says what. */
+  openFor(name: string, jobs: readonly string[], what: string): Uint8Array {
+    const { self } = this.#options.core.config;
+    return this.#use(name, self, what, (scope) => whyNotUsedFor(scope, jobs));
+  }
+
+  #use(name: string, actor: string, detail: string, refused: Refused): Uint8Array {
+    const entry = { actor, action: "secret.use", target: name, detail };
     try {
-      const value = this.#open(name, order);
+      const value = this.#open(name, refused);
       this.#options.audit({ ...entry, result: "accepted" });
       return value;
     } catch (error) {
@@ -58,13 +76,13 @@ export class NodeSecrets {
     }
   }
 
-  #open(name: string, { spec }: AttemptOrder): Uint8Array {
+  #open(name: string, refused: Refused): Uint8Array {
     const { core } = this.#options;
     const secret = secretNamed(core.secrets, name);
     if (!secret) {
       throw new RealmError("not_found", `there is no secret ${name}; set it: 'realm secret set ${name}'`);
     }
-    const why = whyNotUsed(secret.scope, { job: spec.job, branch: branchOf(spec) });
+    const why = refused(secret.scope);
     if (why !== undefined) throw new RealmError("policy_refused", `the secret ${name} ${why}`);
     if (!isEntitled(core, core.config.self, secret.scope)) {
       throw new RealmError(

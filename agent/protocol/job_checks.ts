@@ -5,6 +5,8 @@ import { axesOf, expandMatrix } from "./job_matrix.ts";
 import { timingProblem } from "./job_schedule.ts";
 import { jobPlatforms } from "./job_schema.ts";
 import { timingOf } from "./job_timing.ts";
+import { checkTrigger } from "./job_trigger_checks.ts";
+import { triggerOf } from "./job_trigger.ts";
 import type { WrittenJob } from "./job_written.ts";
 import { parseRoute } from "./routes.ts";
 import { type DataProblem, nearest, showValue } from "./schema_problems.ts";
@@ -32,6 +34,7 @@ export function jobProblems(jobs: readonly WrittenJob[], places: readonly KeyPat
     }
     checkNeeds(job, i, jobs, report);
     checkTimes(job, jobs, report);
+    checkTrigger(job, report);
   });
   checkCycles(jobs, places, problems);
   return problems;
@@ -105,11 +108,12 @@ function checkTimes(job: WrittenJob, jobs: readonly WrittenJob[], report: Report
   const timing = timingOf(job);
   const others = (job.job.needs ?? []).map((need) => jobs.find((j) => j.job.name === need));
   others.forEach((other, i) => {
-    if (!other || JSON.stringify(timingOf(other)) === JSON.stringify(timing)) return;
+    const started = (j: WrittenJob) => JSON.stringify([timingOf(j), triggerOf(j)]);
+    if (!other || started(other) === started(job)) return;
     report(
       ["job", "needs", i],
       `${other.job.name} does not run at the same times`,
-      "give both the same type and the same [schedule]",
+      `give both the same type and the same ${job.trigger || other.trigger ? "[trigger]" : "[schedule]"}`,
     );
   });
   const problem = timing && timingProblem(timing);

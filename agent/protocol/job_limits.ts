@@ -27,6 +27,12 @@ export const jobLimits = {
   scheduledRuns: 8_000,
   /** Ticks of one schedule whose runs wait for those before them; more are passed over. */
   ticksQueued: 100,
+  /** Patterns of branches, and of paths, of one trigger. */
+  triggerPatterns: 64,
+  /** Branches of one repository that are watched by one trigger: all stand in one record. */
+  branchesWatched: 500,
+  /** Repositories that one node looks at at once: each is a process of git. */
+  looks: 4,
   /** Values of all axes of one matrix. */
   matrixAxes: 8,
   /** Values of one axis. */
@@ -130,6 +136,8 @@ export const jobTiming = {
    * decided meanwhile.
    */
   tickSettleMs: 10_000,
+  /** A look at a repository that has not ended by then is begun anew: longer than its calls of git may take. */
+  lookMs: 5 * 60_000,
   /** A node whose core did not move for this long stood still. */
   stillMs: 15_000,
   /** The log of a long attempt is stored and made known this often, so that others can keep it. */

@@ -16,8 +16,9 @@ for (const [type, text] of Object.entries(EVERY_KEY)) {
 }
 
 Deno.test("a key that this version cannot carry out is refused in one sentence each, with its line", () => {
-  assert.deepEqual(problems(job('[notify]\non = ["failure"]\nwebhook = "https://x.org"\n[trigger]\n')), [
-    "job.toml:10: `trigger`: is not supported by this version yet; remove it",
+  assert.deepEqual(problems(job('gpu = 1\n[trigger]\ngit = "x.org/a"\nwebhook_secret = "x"\n')), [
+    "job.toml:7: `runtime.gpu`: is not supported by this version yet; remove it",
+    "job.toml:10: `trigger.webhook_secret`: is not supported by this version yet; remove it",
   ]);
 });
 

@@ -17,6 +17,7 @@ import { nativeLimits } from "./native_limits.ts";
 import { parseRoute, type Route, showRoute } from "./routes.ts";
 import type { ServiceSpec } from "./service_spec.ts";
 import { timingOf } from "./job_timing.ts";
+import { triggerOf } from "./job_trigger.ts";
 import type { WrittenJob } from "./job_written.ts";
 
 /** Something that a manifest names and that must be known by digest before the jobs can be submitted. */
@@ -235,9 +236,9 @@ function runOf(
 
 /** What checked jobs make. */
 export interface JobWishes {
-  /** Runs that are wanted now; absent when all jobs are recurring. */
+  /** Runs that are wanted now; absent when all jobs run by themselves. */
   readonly submit?: SubmitWish;
-  /** Runs that are wanted at times to come. */
+  /** Runs that are wanted at times to come, or on changes. */
   readonly schedules: readonly ScheduleWish[];
   /** What is to be kept running. */
   readonly services: readonly DeployWish[];
@@ -285,10 +286,13 @@ function serviceOf(job: WrittenJob, run: JobRunSpec): DeployWish {
   };
 }
 
-/** Recurring jobs that need each other, directly or not, in the order of the text; each list is one schedule. */
-function recurringGroups(jobs: readonly WrittenJob[]): readonly (readonly WrittenJob[])[] {
+/** Whether a job runs by itself, at times or on changes. */
+const runsByItself = (job: WrittenJob): boolean => timingOf(job) !== undefined || job.trigger !== undefined;
+
+/** Jobs that run by themselves and need each other, directly or not, in the order of the text; each list is one schedule. */
+function scheduleGroups(jobs: readonly WrittenJob[]): readonly (readonly WrittenJob[])[] {
   const groups: WrittenJob[][] = [];
-  for (const job of jobs.filter((j) => timingOf(j))) {
+  for (const job of jobs.filter(runsByItself)) {
     const bound = groups.filter((group) =>
       group.some(({ job: other }) =>
         (job.job.needs ?? []).includes(other.name) || (other.needs ?? []).includes(job.job.name)
@@ -315,14 +319,18 @@ export function jobWishes(jobs: readonly WrittenJob[], found: ReadonlyMap<string
   };
   const runsOf = (some: readonly WrittenJob[]) =>
     some.flatMap((job) => expandMatrix(job.matrix).map((made) => runOf(job, made, names, lookUp)));
-  const now = jobs.filter((j) => j.job.type === "one-shot");
+  const now = jobs.filter((j) => j.job.type === "one-shot" && !runsByItself(j));
   return {
     ...(now.length > 0 && { submit: { runs: runsOf(now) } }),
-    schedules: recurringGroups(jobs).map((group) => ({
-      name: group[0].job.name,
-      timing: timingOf(group[0])!,
-      runs: runsOf(group),
-    })),
+    schedules: scheduleGroups(jobs).map((group) => {
+      const timing = timingOf(group[0]), trigger = triggerOf(group[0]);
+      return {
+        name: group[0].job.name,
+        ...(timing && { timing }),
+        ...(trigger && { trigger }),
+        runs: runsOf(group),
+      };
+    }),
     services: jobs.filter((j) => j.job.type === "service").map((job) => serviceOf(job, runsOf([job])[0])),
   };
 }

@@ -112,7 +112,7 @@ Deno.test("recurring jobs that need each other are one schedule, others are sche
     entry("c", 'type = "recurring", needs = ["a"]', at("0 2 * * *", ', timezone = "UTC", overlap = "skip"'));
   const { submit, schedules } = wishesOf(text);
   assert.deepEqual(submit?.runs.map((r) => r.job), ["now"]);
-  assert.deepEqual(schedules.map((s) => [s.name, s.timing.cron, s.runs.map((r) => r.job)]), [
+  assert.deepEqual(schedules.map((s) => [s.name, s.timing?.cron, s.runs.map((r) => r.job)]), [
     ["a", "0 2 * * *", ["a", "c"]],
     ["b", "@hourly", ["b"]],
   ]);

@@ -1,6 +1,7 @@
 /** What nodes say of runs: the controller's decision about each, and the word of the node that executes an attempt. */
 import * as v from "valibot";
 import { isCommit } from "./git_address.ts";
+import { ChangeSchema } from "./job_trigger.ts";
 import { type Digest, isDigest, isNodeId } from "./identity.ts";
 import { jobLimits } from "./job_limits.ts";
 import { limits } from "./limits.ts";
@@ -65,19 +66,43 @@ export const RunDecisionSchema = v.strictObject({
 /** See {@link RunDecisionSchema}. */
 export type RunDecision = v.InferOutput<typeof RunDecisionSchema>;
 
-/** What the controller of a schedule decided about one of its times. */
+/** What was decided about one time of a schedule, or one change of the repository that it watches. */
 export const TickSchema = v.strictObject({
   /** Id of the command that made the schedule. */
   schedule: digest,
-  /** The time of the schedule, without jitter. */
+  /** The time of the schedule, without jitter; of a change, when it was seen. */
   at: time,
-  /** `run`: its runs are there; their ids follow from schedule and time. */
+  /** The change. */
+  change: v.optional(ChangeSchema),
+  /** `run`: its runs are there; their ids follow from schedule and time, or change. */
   state: v.picklist(["run", "skipped"]),
   /** Why it was passed over, or why it runs late. */
   reason,
 });
 /** See {@link TickSchema}. */
 export type Tick = v.InferOutput<typeof TickSchema>;
+
+/** What the author found when it looked at the repository of a schedule. */
+export const SightSchema = v.strictObject({
+  schedule: digest,
+  /** Branches that count, and how their ends are taken. */
+  ends: v.pipe(
+    v.array(v.strictObject({
+      ...ChangeSchema.entries,
+      /** When it was found there first. */
+      at: time,
+      /** `known`: it was there before anybody watched. `run`: it starts runs. `skipped`: it does not, by its paths. */
+      as: v.picklist(["known", "run", "skipped"]),
+    })),
+    v.maxLength(jobLimits.branchesWatched),
+  ),
+  /** Why it could not look. */
+  problem: v.optional(reason),
+});
+/** See {@link SightSchema}. */
+export type Sight = v.InferOutput<typeof SightSchema>;
+/** The end of one branch. */
+export type BranchEnd = Sight["ends"][number];
 
 /** Something that a run left, stored as a blob. */
 export const ArtifactSchema = v.strictObject({

@@ -72,7 +72,9 @@ Made from the schema by \`deno task reference\`; a test holds the two together. 
 below, or a pipeline as \`[[jobs]]\`, each entry of which has these tables (\`[jobs.job]\`, \`[jobs.runtime]\` …).
 
 In \`command\` and in the values of \`[env]\`, \`{matrix.AXIS}\` stands for the value of an axis; the program also finds it as
-\`MATRIX_AXIS\` in its environment.
+\`MATRIX_AXIS\` in its environment. A job with \`[trigger]\` runs not when it is submitted but when the repository
+changes: each new commit at the end of a branch starts one run, which takes that commit and finds it and its branch as
+\`REALM_COMMIT\` and \`REALM_BRANCH\`; in \`group\` of its \`[concurrency]\`, \`{ref}\` stands for the branch.
 
 ## What this version carries out
 

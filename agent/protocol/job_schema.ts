@@ -277,11 +277,17 @@ const Service = v.strictObject({
   ),
 });
 const Trigger = v.strictObject({
-  git: may(text("the address of a repository", 2_048), "Repository that is watched."),
-  branches: may(list(text("a branch", 256), "a list of branches", 64), "Branches that count; default all."),
+  git: may(
+    text("the address of a repository", 2_048),
+    "Repository that is watched; default that of the first input by git.",
+  ),
+  branches: may(
+    list(text("a branch", 256), "a list of branches", 64),
+    "Patterns of branches that count (`*`, `**`, `!` excludes); default all.",
+  ),
   paths: may(
     list(text("a path pattern", 512), "a list of path patterns", 64),
-    "Changes elsewhere do not count.",
+    "Patterns of files; changes of others alone do not count.",
   ),
   poll_seconds: may(whole(10, 86_400, " (seconds)"), "How often to look; default 60."),
   webhook_secret: may(secretName, "Secret of the forge's webhook."),

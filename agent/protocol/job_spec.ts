@@ -10,6 +10,7 @@ import { jobPlatforms, RETRY_ON } from "./job_schema.ts";
 import { GUEST_PATH } from "./written_values.ts";
 export { runIdsOf } from "./job_ids.ts";
 import { type ScheduleTiming, ScheduleTimingSchema } from "./job_schedule.ts";
+import { type Trigger, TriggerSchema } from "./job_trigger.ts";
 import type { JobPlatform } from "./job_written.ts";
 import { limits } from "./limits.ts";
 import { nativeLimits } from "./native_limits.ts";
@@ -326,17 +327,29 @@ export interface SubmitWish {
 }
 
 /** Body of `job.schedule`. */
-export const ScheduleSchema = v.strictObject({
-  name,
-  timing: ScheduleTimingSchema,
-  runs: v.pipe(v.array(RunSpecSchema), v.minLength(1), v.maxLength(jobLimits.submissionRuns)),
-});
-/** Body of `job.schedule`: runs that are made at each time of a schedule. It replaces its submitter's of the same name. */
+export const ScheduleSchema = v.pipe(
+  v.strictObject({
+    name,
+    timing: v.optional(ScheduleTimingSchema),
+    trigger: v.optional(TriggerSchema),
+    runs: v.pipe(v.array(RunSpecSchema), v.minLength(1), v.maxLength(jobLimits.submissionRuns)),
+  }),
+  v.check(
+    ({ timing, trigger }) => (timing === undefined) !== (trigger === undefined),
+    "it has times or a trigger",
+  ),
+);
+/**
+ * Body of `job.schedule`: runs that are made at each of its times, or at each change that it watches for. It replaces its
+ * submitter's of the same name.
+ */
 export interface ScheduleWish {
   /** Name of the schedule: that of its first job. */
   name: string;
   /** When. */
-  timing: ScheduleTiming;
+  timing?: ScheduleTiming | undefined;
+  /** Or on what change. */
+  trigger?: Trigger | undefined;
   /** The runs of each tick, matrices expanded. */
   runs: JobRunSpec[];
 }

@@ -1,5 +1,6 @@
 /** What queries about jobs answer. Times in ms since 1970. */
 import type { Digest, KeyId, NodeId } from "./identity.ts";
+import type { Change } from "./job_trigger.ts";
 import type { Artifact, AttemptReport, RunPhase } from "./job_record.ts";
 
 /** One attempt of a run. */
@@ -50,8 +51,13 @@ export interface RunView {
   readonly runs: readonly string[];
   /** Run that it repeats. */
   readonly of?: string;
-  /** The schedule that made it, and for which of its times. */
-  readonly schedule?: { readonly id: Digest; readonly name: string; readonly at: number };
+  /** The schedule that made it, and for which of its times or changes. */
+  readonly schedule?: {
+    readonly id: Digest;
+    readonly name: string;
+    readonly at: number;
+    readonly change?: Readonly<Change>;
+  };
   /** Who submitted it. */
   readonly by: KeyId;
   /** 0 to 100. */
@@ -74,10 +80,12 @@ export interface RunView {
   readonly artifacts: readonly Artifact[];
 }
 
-/** One time of a schedule about which was decided. */
+/** One time of a schedule, or one change, about which was decided. */
 export interface TickView {
-  /** The time of the schedule. */
+  /** The time of the schedule; of a change, when it was seen. */
   readonly at: number;
+  /** The change. */
+  readonly change?: Readonly<Change>;
   /** `skipped`: nothing ran. */
   readonly state: "run" | "skipped";
   /** Why it was passed over, or why it ran late. */
@@ -86,26 +94,53 @@ export interface TickView {
   readonly runs: readonly { readonly id: string; readonly state: RunPhase }[];
 }
 
-/** One schedule of recurring jobs. */
+/** What a schedule watches. */
+export interface TriggerView {
+  /** The repository. */
+  readonly url: string;
+  /** Patterns of branches that count; empty: all. */
+  readonly branches: readonly string[];
+  /** Patterns of files that count; empty: all. */
+  readonly paths: readonly string[];
+  /** How often it is looked at. */
+  readonly poll_ms: number;
+  /** When the answering node looked last, if it is the one that looks. */
+  readonly looked_at?: number;
+  /** When it looks next. */
+  readonly next_look?: number;
+  /** Branches as they are known, the newest change first. */
+  readonly ends: readonly {
+    readonly branch: string;
+    readonly commit: string;
+    /** When it was found there first. */
+    readonly at: number;
+    /** `known`: it was there before. `skipped`: no file that counts changed. */
+    readonly as: "known" | "run" | "skipped";
+  }[];
+}
+
+/** One schedule of jobs that run by themselves. */
 export interface ScheduleView {
   /** Id of the command that made it. */
   readonly id: Digest;
   /** Unique among the schedules of whoever submitted it. */
   readonly name: string;
-  /** `invalid`: this node cannot read its times; `reason` says why. */
-  readonly state: "active" | "paused" | "invalid";
+  /** `invalid`: this node cannot read its times; `failing`: its repository cannot be looked at. `reason` says why. */
+  readonly state: "active" | "paused" | "invalid" | "failing";
   /** Why. */
   readonly reason?: string;
-  /** Expression of its times. */
-  readonly cron: string;
+  /** Expression of its times, if it has any. */
+  readonly cron?: string;
   /** Time zone of `cron`. */
-  readonly timezone: string;
+  readonly timezone?: string;
   /** What happens when the runs before have not ended. */
-  readonly overlap: "skip" | "queue" | "replace";
+  readonly overlap?: "skip" | "queue" | "replace";
   /** What happens with times that were missed. */
-  readonly missed: "skip" | "once";
+  readonly missed?: "skip" | "once";
   /** Starts are spread over this time. */
-  readonly jitter_ms: number;
+  readonly jitter_ms?: number;
+  /** What it runs on instead of times. */
+  readonly trigger?: TriggerView;
   /** Its jobs. */
   readonly jobs: readonly string[];
   /** Who submitted it. */

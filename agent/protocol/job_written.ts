@@ -230,11 +230,11 @@ export interface JobService {
 }
 /** Run on change. */
 export interface JobTrigger {
-  /** Repository that is watched. */
+  /** Repository that is watched; default that of the first input by git. */
   git?: string | undefined;
-  /** Branches that count; default all. */
+  /** Patterns of branches that count; default all. */
   branches?: string[] | undefined;
-  /** Changes elsewhere do not count. */
+  /** Patterns of files; changes of others alone do not count. */
   paths?: string[] | undefined;
   /** How often to look; default 60. */
   poll_seconds?: number | undefined;

@@ -11,7 +11,13 @@ import { type Digest, digestOf, type NodeId, publicKeyOf, type Signer, type Veri
 import { DigestSchema, NameSchema, NodeIdSchema, SignedCommandSchema, TagSchema } from "./command.ts";
 import { AdmissionSchema } from "./invite.ts";
 import { jobLimits } from "./job_limits.ts";
-import { AttemptsSchema, CacheEntrySchema, RunDecisionSchema, TickSchema } from "./job_record.ts";
+import {
+  AttemptsSchema,
+  CacheEntrySchema,
+  RunDecisionSchema,
+  SightSchema,
+  TickSchema,
+} from "./job_record.ts";
 import { PolicyFileSchema, type PolicySettings, type SandboxLevel, sandboxLevels } from "./policy.ts";
 import { limits } from "./limits.ts";
 import { SecretBoxesSchema } from "./secret.ts";
@@ -193,8 +199,10 @@ export const recordKinds = {
   attempts: AttemptsSchema,
   /** `secret/<name>`: boxes in which the author, who can open the secret, sealed it to other nodes. */
   secret: SecretBoxesSchema,
-  /** `tick/<id>`: what the controller of a schedule decided about one of its times. */
+  /** `tick/<id>`: what was decided about one time of a schedule, or one change that it watches for. */
   tick: TickSchema,
+  /** `sight/<schedule>`: what the author saw last of the repository that a schedule watches. */
+  sight: SightSchema,
   /** `caches`: build caches that lie on the author's node. */
   caches: v.strictObject({ list: v.pipe(v.array(CacheEntrySchema), v.maxLength(jobLimits.cachesPerNode)) }),
   /** `upgrade/<id>`: what the controller of a rollout of the fleet's executable decided. */

@@ -4,6 +4,7 @@
  * makes boxes, and how, is in `secret_box.ts`; which nodes are to have one follows from the scope.
  */
 import * as v from "valibot";
+import { matchesGlob } from "./glob.ts";
 import { type Digest, isNodeId, type KeyId, type NodeId } from "./identity.ts";
 import { secretLimits } from "./secret_limits.ts";
 
@@ -145,14 +146,6 @@ export interface RunSecret {
   as: "env" | "file";
 }
 
-/** Whether a text is of a pattern: `*` stands for any text without `/`, `**` for any text. */
-export function matchesPattern(pattern: string, text: string): boolean {
-  const source = pattern.split(/(\*+)/).map((part) =>
-    part === "*" ? "[^/]*" : part.startsWith("*") ? ".*" : part.replaceAll(/[.+]/g, "\\$&")
-  );
-  return new RegExp(`^${source.join("")}$`, "s").test(text);
-}
-
 /** Who wants to use a secret. */
 export interface SecretUse {
   /** Name of the job. */
@@ -164,15 +157,24 @@ export interface SecretUse {
 /** Why a secret must not be used so, for a sentence that begins with its name; `undefined`: it may. */
 export function whyNotUsed(scope: SecretScope, { job, branch }: SecretUse): string | undefined {
   const { jobs, branches } = scope;
-  if (jobs.length > 0 && !jobs.some((p) => matchesPattern(p, job))) {
+  if (jobs.length > 0 && !jobs.some((p) => matchesGlob(p, job))) {
     return `is for the jobs ${jobs.join(", ")}, not for ${job}`;
   }
-  if (branches.length === 0 || (branch !== undefined && branches.some((p) => matchesPattern(p, branch)))) {
+  if (branches.length === 0 || (branch !== undefined && branches.some((p) => matchesGlob(p, branch)))) {
     return undefined;
   }
   return `is for the branches ${branches.join(", ")}, and the run is ${
     branch === undefined ? "of no branch: its first git input names none by `ref`" : `of ${branch}`
   }`;
+}
+
+/**
+ * As {@link whyNotUsed}, for what a node does itself for some jobs: one of them must be meant. It is of no branch: jobs
+ * see nothing of it.
+ */
+export function whyNotUsedFor(scope: SecretScope, jobs: readonly string[]): string | undefined {
+  const refused = jobs.map((job) => whyNotUsed({ ...scope, branches: [] }, { job }));
+  return refused.includes(undefined) ? undefined : refused[0];
 }
 
 /** A scope in words. */

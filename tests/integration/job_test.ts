@@ -160,10 +160,10 @@ test("ends are told as they are: exit code, missing output, time-out, memory, an
       /nothing\.wasm, which the manifest names, does not exist/,
     ],
     [
-      "trigger",
-      job("trigger", ["hello"], '[trigger]\ngit = "github.com/user/repo"\n'),
+      "targeted",
+      job("targeted", ["hello"], "[targeting]\nprefer_data = true\n"),
       2,
-      /trigger\.toml:\d+: `trigger`: is not supported by this version yet/,
+      /targeted\.toml:\d+: `targeting.prefer_data`: is not supported by this version yet/,
     ],
   ];
   for (const [name, text, code, expected] of cases) {

@@ -41,6 +41,7 @@ import { reconcileAttempts } from "./attempts.ts";
 import { calm, createRandom, type Weather } from "./chance.ts";
 import { cachingVerifier, createMachine, type SimNode } from "./machine.ts";
 import { deployOf, type DeployOptions, reconcileReplicas } from "./replicas.ts";
+import { lookAt } from "./repositories.ts";
 import { Timers } from "./timers.ts";
 import { type BadRelease, beginStart, reconcileUpgrade, reportStart } from "./upgrades.ts";
 
@@ -68,6 +69,8 @@ export class World {
   /** Every command id that some node accepted from a person. */
   readonly accepted = new Set<Digest>();
   readonly replies = new Map<number, Reply>();
+  /** Repositories: commits at the ends of their branches. */
+  readonly repositories = new Map<string, Map<string, string>>();
   /** Attempts that began to execute, by run. */
   readonly began = new Map<string, string[]>();
   /** How attempts ended where they executed. */
@@ -218,6 +221,7 @@ export class World {
             memory_mb: node.memoryMb,
             disk_mb: 10_000,
             runtimes: ["wasm"],
+            git: "2.39.5",
             started_at: startedAt,
           },
         });
@@ -372,6 +376,9 @@ export class World {
             version: effect.version,
             boxes: sealFor(this, node, effect),
           });
+          break;
+        case "look":
+          lookAt(this, node, effect.order);
           break;
         case "upgrade":
           reconcileUpgrade(this, node, effect.order);

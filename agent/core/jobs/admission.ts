@@ -35,8 +35,9 @@ export function jobMakesSense(
     const tooMany = tooManyRuns(jobs, runs.length);
     if (tooMany !== undefined) return refuse("limit_reached", tooMany);
   } else {
-    const problem = timingProblem(command.body.timing);
-    if (problem) return refuse("bad_request", `the schedule ${command.body.name}: ${problem.message}`);
+    const { name, timing } = command.body;
+    const problem = timing && timingProblem(timing);
+    if (problem) return refuse("bad_request", `the schedule ${name}: ${problem.message}`);
     if (jobs.schedules.all.size >= jobLimits.schedules) {
       return refuse(
         "limit_reached",

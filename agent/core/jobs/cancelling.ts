@@ -1,7 +1,7 @@
 /** Why a run is to end before it ends by itself: a person's wish, or another run that takes its place. Pure. */
 import { newer } from "./groups.ts";
 import { byTime, type Cancel, type Jobs, type RunState } from "./runs.ts";
-import { lineFrom, tickVerdict } from "./schedules.ts";
+import { lineFrom, overlapOf, tickVerdict } from "./schedules.ts";
 
 /** The earliest reason to end a run; `undefined` when it may go on. */
 export function cancelOf(jobs: Jobs, run: RunState): Cancel | undefined {
@@ -18,7 +18,7 @@ function replaced({ schedules }: Jobs, run: RunState): Cancel | undefined {
   if (!schedule) return undefined;
   const later: Cancel[] = [];
   for (const other of lineFrom(schedules, schedule)) {
-    if (other.timing.overlap !== "replace") continue;
+    if (overlapOf(other) !== "replace") continue;
     for (const tick of other.ticks.values()) {
       if (tick.at <= run.tick!.at) continue;
       const { state, at } = tickVerdict(tick);

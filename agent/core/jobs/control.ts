@@ -19,8 +19,9 @@ import { decideRun, type RunFacts, type RunVerdict, withAttempt } from "./decide
 import { noticeOf } from "./notices.ts";
 import { type JobNode, placeRun, planQueue, takenBy } from "./queue.ts";
 import { activeAttempt, artifactsOf, attemptStatus, commitOf, runsOfJob, type RunState } from "./runs.ts";
-import { type Schedule, standingSchedules } from "./schedules.ts";
+import { standingSchedules } from "./schedules.ts";
 import { decideTick } from "./ticks.ts";
+import { controlTrigger, scheduleKey, watcherOf } from "./trigger_control.ts";
 
 type JobOffer = Extract<Message, { t: "job_offer" }>;
 type JobOffered = Extract<Message, { t: "job_offered" }>;
@@ -98,25 +99,29 @@ export function controlJobs(core: Core, now: number, write: Write, effects: Effe
     jobs.dirty = false;
     jobs.lookAgainAt = Infinity;
     const controllerOf = controllers(core);
-    decideTicks(core, now, write, controllerOf);
+    decideTicks(core, now, write, effects, controllerOf);
     if (jobs.open.size > 0) decideAll(core, now, write, effects, controllerOf);
   }
 }
 
-/** The controller of a schedule is chosen by this. */
-export const scheduleKey = (schedule: Schedule): string => `schedule/${schedule.by}/${schedule.name}`;
-
-/** Decides about the times of schedules that have come. */
+/** Decides about the times of schedules that have come, and the changes that were seen. */
 function decideTicks(
   core: Core,
   now: number,
   write: Write,
+  effects: Effect[],
   controllerOf: (key: string) => NodeId | undefined,
 ): void {
   const { jobs } = core;
   if (jobs.schedules.all.size === 0 || core.returning) return;
   if (now < jobs.schedules.decidesFrom) return lookAgain(core, jobs.schedules.decidesFrom);
   for (const schedule of standingSchedules(jobs.schedules)) {
+    if (schedule.trigger) {
+      const mine = watcherOf(core, schedule) === core.config.self;
+      const at = mine ? controlTrigger(core, schedule, now, write, effects) : undefined;
+      if (at !== undefined) lookAgain(core, at);
+      continue;
+    }
     if (controllerOf(scheduleKey(schedule)) !== core.config.self) continue;
     const { id, tick, lookAgainAt } = decideTick(jobs, schedule, now);
     if (tick) write(`tick/${id}`, tick);

@@ -13,6 +13,7 @@ import {
 } from "../../protocol/job_record.ts";
 import { tickRunIdsOf } from "../../protocol/job_schedule.ts";
 import { type GitInput, type JobRunSpec, runIdsOf } from "../../protocol/job_spec.ts";
+import type { Change } from "../../protocol/job_trigger.ts";
 import { limits } from "../../protocol/limits.ts";
 import { clearSchedules, createSchedules, type Schedules } from "./schedules.ts";
 
@@ -27,8 +28,8 @@ export interface RunState {
   /** When it was signed, or the tick decided; and by whom. */
   at: number;
   readonly by: KeyId;
-  /** The time of a schedule that made it. */
-  readonly tick?: { readonly schedule: Digest; readonly at: number };
+  /** The time of a schedule that made it, or the change. */
+  readonly tick?: { readonly schedule: Digest; at: number; readonly change?: Change };
   /** Run that it repeats. */
   readonly of?: string;
   /** The earliest wish to end it. */

@@ -1,18 +1,20 @@
 /**
- * Schedules of recurring jobs and what was decided about their times. A tick's runs have ids that follow from schedule
- * and time: whoever decides about it, and however often, they are the same runs.
+ * Schedules of jobs that run by themselves, at times or on changes, and what was decided about these. A tick's runs have
+ * ids that follow from schedule and time, or change: whoever decides about it, and however often, they are the same runs.
  */
 import type { Command } from "../../protocol/command.ts";
 import type { Digest, KeyId, NodeId } from "../../protocol/identity.ts";
-import type { Tick } from "../../protocol/job_record.ts";
+import type { Sight, Tick } from "../../protocol/job_record.ts";
 import {
   jitterOf,
+  type Overlap,
   type ScheduleTiming,
   tickIdOf,
   type Timetable,
   timetableOf,
 } from "../../protocol/job_schedule.ts";
 import type { JobRunSpec } from "../../protocol/job_spec.ts";
+import { type Change, changeIdOf, type Trigger } from "../../protocol/job_trigger.ts";
 
 /** One schedule as it was submitted. */
 export interface Schedule {
@@ -21,14 +23,17 @@ export interface Schedule {
   readonly name: string;
   readonly by: KeyId;
   readonly at: number;
-  readonly timing: ScheduleTiming;
+  /** When it runs; */
+  readonly timing?: ScheduleTiming;
+  /** or on what change. */
+  readonly trigger?: Trigger;
   readonly runs: readonly JobRunSpec[];
-  /** Its times; absent when this node cannot read them. */
+  /** Its times; absent when it has none, or this node cannot read them. */
   readonly table?: Timetable;
   /** Why it cannot. */
   readonly problem?: string;
-  /** Ticks that are known, by their time. */
-  readonly ticks: Map<number, TickState>;
+  /** Ticks that are known, by their id. */
+  readonly ticks: Map<Digest, TickState>;
   /** The next time after another one, remembered. */
   next?: { readonly after: number; readonly at: number | undefined };
 }
@@ -37,7 +42,9 @@ export interface Schedule {
 export interface TickState {
   readonly id: Digest;
   readonly schedule: Digest;
-  readonly at: number;
+  /** The time; of a change, when it was first seen. */
+  at: number;
+  readonly change?: Change;
   /** What members decided, and when. If one of them let it run, it runs. */
   readonly said: Map<NodeId, { readonly value: Tick; readonly at: number }>;
 }
@@ -60,6 +67,10 @@ export interface Schedules {
   readonly ends: Map<Digest, Wish>;
   /** All ticks by their id, also of schedules that are not known yet. */
   readonly ticks: Map<Digest, TickState>;
+  /** What members saw last of the repositories that schedules watch; by schedule. */
+  readonly sights: Map<Digest, Map<NodeId, { readonly value: Sight; readonly at: number }>>;
+  /** Looks of this node at repositories: when the last one ended, until when one is under way. */
+  readonly looks: Map<Digest, { readonly lookedAt: number; readonly until?: number }>;
   /** Runs that ticks made. */
   runs: number;
   /** When this node looked last, and from when on it decides: it may have been away. */
@@ -74,6 +85,8 @@ export const createSchedules = (): Schedules => ({
   pauses: new Map(),
   ends: new Map(),
   ticks: new Map(),
+  sights: new Map(),
+  looks: new Map(),
   runs: 0,
   lookedAt: -Infinity,
   decidesFrom: Infinity,
@@ -81,9 +94,8 @@ export const createSchedules = (): Schedules => ({
 
 /** Forgets what is derived from records. */
 export function clearSchedules(schedules: Schedules): void {
-  for (const map of [schedules.all, schedules.lines, schedules.pauses, schedules.ends, schedules.ticks]) {
-    map.clear();
-  }
+  const { all, lines, pauses, ends, ticks, sights } = schedules;
+  for (const map of [all, lines, pauses, ends, ticks, sights]) map.clear();
   schedules.runs = 0;
 }
 
@@ -95,15 +107,16 @@ export function addSchedule(
   command: Extract<Command, { kind: "job.schedule" }>,
 ): Schedule {
   const { id, at, by, body } = command;
-  const { name, timing, runs } = body;
-  let times: Pick<Schedule, "table" | "problem">;
+  const { name, timing, trigger, runs } = body;
+  let times: Pick<Schedule, "table" | "problem"> = {};
   try {
-    times = { table: timetableOf(timing) };
+    if (timing) times = { table: timetableOf(timing) };
   } catch (error) {
     // Another node may know a newer data base of time zones.
     times = { problem: (error as Error).message };
   }
-  const schedule: Schedule = { id, name, by, at, timing, runs, ...times, ticks: new Map() };
+  const when = { ...(timing && { timing }), ...(trigger && { trigger }) };
+  const schedule: Schedule = { id, name, by, at, ...when, runs, ...times, ticks: new Map() };
   schedules.all.set(id, schedule);
   const line = lineOf(schedule);
   schedules.lines.set(line, (schedules.lines.get(line) ?? new Set()).add(id));
@@ -139,12 +152,15 @@ export function noteTick(
   author: NodeId,
   at: number,
 ): TickState | undefined {
-  if (tickIdOf(value.schedule, value.at) !== id) return undefined;
+  const { schedule, change } = value;
+  if ((change ? changeIdOf(schedule, change) : tickIdOf(schedule, value.at)) !== id) return undefined;
   let tick = schedules.ticks.get(id);
   if (!tick) {
-    schedules.ticks.set(id, tick = { id, schedule: value.schedule, at: value.at, said: new Map() });
-    schedules.all.get(value.schedule)?.ticks.set(value.at, tick);
+    tick = { id, schedule, at: value.at, ...(change && { change }), said: new Map() };
+    schedules.ticks.set(id, tick);
+    schedules.all.get(schedule)?.ticks.set(id, tick);
   }
+  tick.at = Math.min(tick.at, value.at);
   tick.said.set(author, { value, at });
   return tick;
 }
@@ -186,6 +202,9 @@ export function newestTick(schedule: Schedule): TickState | undefined {
   return newest;
 }
 
+/** What happens when the runs before have not ended; those of changes run beside each other. */
+export const overlapOf = ({ timing }: Schedule): Overlap => timing?.overlap ?? "skip";
+
 /** The instant after which its times are still to be decided about. */
 export function decidedUntil(schedules: Schedules, schedule: Schedule): number {
   const pause = schedules.pauses.get(schedule.id);
@@ -201,13 +220,14 @@ export function nextTick(schedules: Schedules, schedule: Schedule): number | und
 
 /** When a time of a schedule starts its runs. */
 export const startOf = (schedule: Schedule, at: number): number =>
-  at + jitterOf(tickIdOf(schedule.id, at), schedule.timing.jitter_ms);
+  at + jitterOf(tickIdOf(schedule.id, at), schedule.timing?.jitter_ms ?? 0);
 
 /** Forgets a schedule. */
 export function forgetSchedule(schedules: Schedules, id: Digest): void {
   const schedule = schedules.all.get(id);
   if (!schedule) return;
   schedules.all.delete(id);
+  schedules.looks.delete(id);
   const line = schedules.lines.get(lineOf(schedule));
   line?.delete(id);
   if (line?.size === 0) schedules.lines.delete(lineOf(schedule));
@@ -219,5 +239,5 @@ export function forgetSaidTick(schedules: Schedules, id: Digest, author: NodeId)
   tick?.said.delete(author);
   if (!tick || tick.said.size > 0) return;
   schedules.ticks.delete(id);
-  schedules.all.get(tick.schedule)?.ticks.delete(tick.at);
+  schedules.all.get(tick.schedule)?.ticks.delete(id);
 }

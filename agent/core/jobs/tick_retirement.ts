@@ -35,9 +35,9 @@ export function isPastTick(jobs: Jobs, record: RealmRecord, now: number): boolea
   if (record.kind !== "tick" || record.body === null || record.at >= ticksEndBefore(now)) return false;
   const { schedule: id, at } = record.body as RecordBody<"tick">;
   const schedule = jobs.schedules.all.get(id);
-  if (!schedule || schedule.ticks.has(at)) return false;
+  if (!schedule || schedule.ticks.has(record.key.slice("tick/".length))) return false;
   let newer = 0;
-  for (const known of schedule.ticks.keys()) if (known > at) newer++;
+  for (const known of schedule.ticks.values()) if (known.at > at) newer++;
   return newer >= keptOf(jobs);
 }
 

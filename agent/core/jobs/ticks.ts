@@ -1,9 +1,10 @@
-/** What happens at the times of schedules: a pure decision, and what is made of it everywhere. */
+/** What happens at the times and changes of schedules: a pure decision, and what is made of it everywhere. */
 import type { Command } from "../../protocol/command.ts";
 import type { Digest, NodeId } from "../../protocol/identity.ts";
 import { jobLimits, jobTiming } from "../../protocol/job_limits.ts";
 import type { Tick } from "../../protocol/job_record.ts";
 import { tickIdOf } from "../../protocol/job_schedule.ts";
+import { runOfChange } from "../../protocol/job_trigger.ts";
 import { addRuns, forgetSubmission, type Jobs, type RunState } from "./runs.ts";
 import {
   addSchedule,
@@ -14,6 +15,7 @@ import {
   lineFrom,
   nextTick,
   noteTick,
+  overlapOf,
   type Schedule,
   stands,
   startOf,
@@ -33,7 +35,7 @@ export function applyScheduling(
   const schedule = addSchedule(jobs.schedules, command);
   for (const tick of [...jobs.schedules.ticks.values()]) {
     if (tick.schedule !== schedule.id) continue;
-    schedule.ticks.set(tick.at, tick);
+    schedule.ticks.set(tick.id, tick);
     settleTick(jobs, tick);
   }
 }
@@ -51,9 +53,12 @@ export function applyTick(jobs: Jobs, id: string, value: Tick, author: NodeId, a
 function settleTick(jobs: Jobs, tick: TickState): void {
   const schedule = jobs.schedules.all.get(tick.schedule);
   if (!schedule) return;
-  const { table } = schedule;
-  if (table && table.next(tick.at - 1) !== tick.at) {
-    schedule.ticks.delete(tick.at);
+  const { table, trigger } = schedule;
+  const isOne = tick.change
+    ? trigger !== undefined
+    : !trigger && (table?.next(tick.at - 1) ?? tick.at) === tick.at;
+  if (!isOne) {
+    schedule.ticks.delete(tick.id);
     jobs.schedules.ticks.delete(tick.id);
     return;
   }
@@ -62,10 +67,14 @@ function settleTick(jobs: Jobs, tick: TickState): void {
   for (const id of jobs.submissions.get(tick.id) ?? []) {
     const run = jobs.runs.get(id)!;
     run.at = Math.min(run.at, at);
+    run.tick!.at = tick.at;
   }
   if (jobs.submissions.has(tick.id)) return;
-  const { id, by, runs } = schedule;
-  addRuns(jobs, tick.id, runs, { command: id, at, by, tick: { schedule: id, at: tick.at } });
+  const { id, by } = schedule;
+  const { change } = tick;
+  const runs = change && trigger ? schedule.runs.map((r) => runOfChange(r, trigger, change)) : schedule.runs;
+  const of = { schedule: id, at: tick.at, ...(change && { change }) };
+  addRuns(jobs, tick.id, runs, { command: id, at, by, tick: of });
   jobs.schedules.runs += runs.length;
 }
 
@@ -74,7 +83,7 @@ export function forgetTick(jobs: Jobs, tick: TickState): void {
   jobs.schedules.runs -= jobs.submissions.get(tick.id)?.length ?? 0;
   forgetSubmission(jobs, tick.id);
   jobs.schedules.ticks.delete(tick.id);
-  jobs.schedules.all.get(tick.schedule)?.ticks.delete(tick.at);
+  jobs.schedules.all.get(tick.schedule)?.ticks.delete(tick.id);
 }
 
 /** Runs of ticks of the same line before this time that have not ended, the oldest first. */
@@ -90,7 +99,7 @@ export function runsBefore(jobs: Jobs, schedule: Schedule, at: number): readonly
 /** Why a run waits for those of the ticks before it. */
 export function tickWait(jobs: Jobs, run: RunState): string | undefined {
   const schedule = run.tick && jobs.schedules.all.get(run.tick.schedule);
-  if (!schedule || schedule.timing.overlap === "skip") return undefined;
+  if (!schedule || overlapOf(schedule) === "skip") return undefined;
   const [first] = runsBefore(jobs, schedule, run.tick!.at);
   return first && `${first.id}, of an earlier time of the schedule, has not ended`;
 }
@@ -98,7 +107,7 @@ export function tickWait(jobs: Jobs, run: RunState): string | undefined {
 /** When the last run of the ticks before a run's ended; 0 without any. */
 export function tickFreedAt(jobs: Jobs, run: RunState): number {
   const schedule = run.tick && jobs.schedules.all.get(run.tick.schedule);
-  if (!schedule || schedule.timing.overlap === "skip") return 0;
+  if (!schedule || overlapOf(schedule) === "skip") return 0;
   let at = 0;
   for (const tick of lineFrom(jobs.schedules, schedule).flatMap((s) => [...s.ticks.values()])) {
     if (tick.at >= run.tick!.at) continue;
@@ -120,8 +129,8 @@ export interface TickDecision {
 /** Decides about the newest time that has come; those before it that nobody decided about are passed over with it. */
 export function decideTick(jobs: Jobs, schedule: Schedule, now: number): TickDecision {
   const { schedules } = jobs;
-  const { table } = schedule;
-  if (!table || !stands(schedules, schedule) || isPaused(schedules, schedule)) return {};
+  const { table, timing } = schedule;
+  if (!table || !timing || !stands(schedules, schedule) || isPaused(schedules, schedule)) return {};
   const next = nextTick(schedules, schedule);
   if (next === undefined) return {};
   if (startOf(schedule, next) > now) return { lookAgainAt: startOf(schedule, next) };
@@ -134,11 +143,11 @@ export function decideTick(jobs: Jobs, schedule: Schedule, now: number): TickDec
     tick: { schedule: schedule.id, at, state, reason },
   });
   const late = now - startOf(schedule, at) > jobTiming.tickLateMs;
-  if (late && schedule.timing.missed === "skip") {
+  if (late && timing.missed === "skip") {
     return decided("skipped", "no node could decide at its time");
   }
   const open = runsBefore(jobs, schedule, at);
-  if (open.length > 0 && schedule.timing.overlap === "skip") {
+  if (open.length > 0 && timing.overlap === "skip") {
     return decided("skipped", `${open[0].id}, of an earlier time, had not ended`);
   }
   const waiting = new Set(open.map((run) => run.submission)).size;

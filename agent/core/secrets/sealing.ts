@@ -35,28 +35,41 @@ export function whyNoSecrets(
   node: NodeId,
   spec: JobRunSpec,
 ): { readonly reason: string; readonly fix?: string } | undefined {
-  const { job } = spec;
   for (const name of secretsOf(spec)) {
-    const secret = secretNamed(core.secrets, name);
-    if (!secret) return { reason: `there is no secret ${name}`, fix: `realm secret set ${name}` };
-    const { scope } = secret;
-    const refused = whyNotUsed(scope, { job, branch: branchOf(spec) });
-    if (refused !== undefined) {
-      return { reason: `the secret ${name} ${refused}`, fix: `realm secret scope ${name}` };
-    }
-    const member = core.members.admitted.get(node);
-    const tags = member ? grantedTags(core, member) : [];
-    if (!matchesTags(tags, scope.tags)) {
-      const lacking = scope.tags.filter((t) => !t.startsWith("!") && !tags.includes(t));
-      const host = core.infos.get(node)?.name ?? node;
-      return {
-        reason: `the secret ${name} is for nodes with the tags ${scope.tags.join(", ")}`,
-        ...(lacking.length > 0 ? { fix: `realm node tag ${host} ${[...tags, ...lacking].join(",")}` } : {}),
-      };
-    }
-    if (!secret.boxes.has(node)) return { reason: `was not given the secret ${name} yet` };
+    const why = whyNoSecret(
+      core,
+      node,
+      name,
+      (s) => whyNotUsed(s, { job: spec.job, branch: branchOf(spec) }),
+    );
+    if (why) return why;
   }
   return undefined;
+}
+
+/** Why a node has no use of a secret whose scope need not be `refused`; see {@link whyNoSecrets}. */
+export function whyNoSecret(
+  core: Core,
+  node: NodeId,
+  name: string,
+  refused: (scope: SecretScope) => string | undefined,
+): { readonly reason: string; readonly fix?: string } | undefined {
+  const secret = secretNamed(core.secrets, name);
+  if (!secret) return { reason: `there is no secret ${name}`, fix: `realm secret set ${name}` };
+  const { scope } = secret;
+  const why = refused(scope);
+  if (why !== undefined) return { reason: `the secret ${name} ${why}`, fix: `realm secret scope ${name}` };
+  const member = core.members.admitted.get(node);
+  const tags = member ? grantedTags(core, member) : [];
+  if (!matchesTags(tags, scope.tags)) {
+    const lacking = scope.tags.filter((t) => !t.startsWith("!") && !tags.includes(t));
+    const host = core.infos.get(node)?.name ?? node;
+    return {
+      reason: `the secret ${name} is for nodes with the tags ${scope.tags.join(", ")}`,
+      ...(lacking.length > 0 ? { fix: `realm node tag ${host} ${[...tags, ...lacking].join(",")}` } : {}),
+    };
+  }
+  return secret.boxes.has(node) ? undefined : { reason: `was not given the secret ${name} yet` };
 }
 
 /**

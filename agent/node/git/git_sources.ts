@@ -133,11 +133,16 @@ export class GitSources {
     });
   }
 
-  /** Branches and the commits at their ends. */
-  async branches(wish: GitWish, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+  /** Branches and the commits at their ends; `names`: only these, so that the others need not be sent. */
+  async branches(
+    wish: GitWish,
+    signal: AbortSignal,
+    names: readonly string[] = [],
+  ): Promise<ReadonlyMap<string, string>> {
     const address = checked(wish);
     return await this.#with(wish, address, async (base) => {
-      const args = ["ls-remote", "--quiet", "--heads", "--", address.url];
+      const wanted = names.map((name) => `refs/heads/${name}`);
+      const args = ["ls-remote", "--quiet", "--heads", "--", address.url, ...wanted];
       const said = await callGit({ ...base, args, timeoutMs: gitLimits.askMs, signal });
       return new Map(
         said.split("\n").flatMap((line) => {

@@ -35,6 +35,8 @@ export class JobHost {
   readonly attempts: Attempts;
   /** What attempts have of the node. */
   readonly world: AttemptWorld;
+  /** Repositories that jobs take, or watch. */
+  readonly git: GitSources;
   readonly #options: JobHostOptions;
   readonly #secretsRoots: SecretsRoots;
   readonly #wakes = new Set<() => void>();
@@ -44,6 +46,7 @@ export class JobHost {
     this.#options = options;
     const { contents, disk, dataDir, log } = options;
     this.#secretsRoots = chooseSecretsRoots(dataDir);
+    this.git = new GitSources(disk, `${dataDir}/cache/git`);
     this.world = {
       dataDir,
       disk,
@@ -54,7 +57,7 @@ export class JobHost {
           signal,
           onProgress: (p) => onProgress(p.doneBytes),
         }),
-      git: new GitSources(disk, `${dataDir}/cache/git`),
+      git: this.git,
       secretsRoots: this.#secretsRoots,
       openSecret: options.openSecret,
       startProgram: options.startProgram,

@@ -42,7 +42,9 @@ function attemptViews(core: Core, run: RunState): AttemptView[] {
 
 function scheduleOf({ jobs }: Core, { tick }: RunState): Pick<RunView, "schedule"> {
   const schedule = tick && jobs.schedules.all.get(tick.schedule);
-  return schedule ? { schedule: { id: schedule.id, name: schedule.name, at: tick.at } } : {};
+  if (!schedule) return {};
+  const { at, change } = tick;
+  return { schedule: { id: schedule.id, name: schedule.name, at, ...(change && { change }) } };
 }
 
 /** One run. */

@@ -3,15 +3,25 @@ import {
   controllerOf,
   type Core,
   isPaused,
+  knownEnds,
   nextTick,
   runPhase,
   type Schedule,
   scheduleKey,
+  sightsOf,
   standingSchedules,
   startOf,
   tickVerdict,
+  watcherOf,
 } from "../../core/mod.ts";
-import { type ScheduleView, shortId, type TickView, type WhyView } from "../../protocol/mod.ts";
+import {
+  changeText,
+  type ScheduleView,
+  shortId,
+  type TickView,
+  whenText,
+  type WhyView,
+} from "../../protocol/mod.ts";
 
 /** Ticks shown with a schedule. */
 const TICKS = 20;
@@ -24,8 +34,27 @@ function tickViews({ jobs }: Core, schedule: Schedule): TickView[] {
       id,
       state: runPhase(jobs, jobs.runs.get(id)!),
     }));
-    return { at: tick.at, state, runs, ...(reason ? { reason } : {}) };
+    const { at, change } = tick;
+    return { at, ...(change && { change }), state, runs, ...(reason ? { reason } : {}) };
   });
+}
+
+function triggerView({ jobs: { schedules } }: Core, schedule: Schedule): Pick<ScheduleView, "trigger"> {
+  const { trigger } = schedule;
+  if (!trigger) return {};
+  const { url, branches, paths, poll_ms } = trigger;
+  const looked = schedules.looks.get(schedule.id)?.lookedAt;
+  const looks = looked !== undefined && looked > 0 && !isPaused(schedules, schedule);
+  return {
+    trigger: {
+      url,
+      branches,
+      paths,
+      poll_ms,
+      ...(looks ? { looked_at: looked, next_look: looked + poll_ms } : {}),
+      ends: [...knownEnds(schedules, schedule).values()].sort((a, b) => b.at - a.at),
+    },
+  };
 }
 
 /** One schedule. */
@@ -33,13 +62,22 @@ export function scheduleView(core: Core, schedule: Schedule): ScheduleView {
   const { schedules } = core.jobs;
   const paused = isPaused(schedules, schedule);
   const next = paused ? undefined : nextTick(schedules, schedule);
-  const controller = controllerOf(core, scheduleKey(schedule));
+  const controller = schedule.trigger ? watcherOf(core, schedule) : controllerOf(core, scheduleKey(schedule));
+  const failing = schedule.trigger && sightsOf(schedules, schedule)[0]?.value.problem;
+  const reason = schedule.problem ?? failing;
   return {
     id: schedule.id,
     name: schedule.name,
-    state: schedule.table ? (paused ? "paused" : "active") : "invalid",
-    ...(schedule.problem === undefined ? {} : { reason: schedule.problem }),
+    state: schedule.problem !== undefined
+      ? "invalid"
+      : paused
+      ? "paused"
+      : failing === undefined
+      ? "active"
+      : "failing",
+    ...(reason === undefined ? {} : { reason }),
     ...schedule.timing,
+    ...triggerView(core, schedule),
     jobs: [...new Set(schedule.runs.map((r) => r.job))],
     by: schedule.by,
     submitted_at: schedule.at,
@@ -69,12 +107,15 @@ export function whySchedule(core: Core, schedule: Schedule): WhyView {
   const time = (at: number) => new Date(at).toISOString();
   const reasons = [
     view.reason ??
-      `runs at "${view.cron}" ${view.timezone}${view.next ? `, next at ${time(view.next)}` : ""}`,
+      `runs ${view.trigger ? whenText(view) : `at "${view.cron}" ${view.timezone}`}${
+        view.next ? `, next at ${time(view.next)}` : ""
+      }`,
+    ...(view.trigger?.next_look === undefined ? [] : [`looks again at ${time(view.trigger.next_look)}`]),
     ...(view.controller
       ? [`decided by ${core.infos.get(view.controller)?.name ?? shortId(view.controller)}`]
       : []),
-    ...view.ticks.map(({ at, state, reason, runs }) =>
-      `${time(at)}: ${
+    ...view.ticks.map(({ at, change, state, reason, runs }) =>
+      `${time(at)}${change ? `, ${changeText(change)}` : ""}: ${
         state === "run" ? runs.map((r) => `${r.id} ${r.state.replace("_", " ")}`).join(", ") : "skipped"
       }${reason ? `: ${reason}` : ""}`
     ),

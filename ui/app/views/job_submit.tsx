@@ -13,6 +13,7 @@ import {
   jobWishes,
   RealmError,
   runIdsOf,
+  whenText,
 } from "../../../mod.ts";
 import { Block, Command } from "../copy.tsx";
 import type { Local } from "../files/local_files.ts";
@@ -98,9 +99,7 @@ function Files({ of }: { of: readonly JobFile[] }) {
 /** Runs with when they run: all of a submission, in its order. */
 const runsOf = (wishes: JobWishes): readonly { readonly run: JobRunSpec; readonly when: string }[] => [
   ...(wishes.submit?.runs ?? []).map((run) => ({ run, when: "now" })),
-  ...wishes.schedules.flatMap(({ timing, runs }) =>
-    runs.map((run) => ({ run, when: `${timing.cron} ${timing.timezone}` }))
-  ),
+  ...wishes.schedules.flatMap((wish) => wish.runs.map((run) => ({ run, when: whenText(wish) }))),
 ];
 
 /** A pause in typing after which the node is asked, ms. */

@@ -1,5 +1,5 @@
-/** Recurring jobs: when each runs next, how its latest times went. */
-import type { ScheduleView, TickView } from "../../../mod.ts";
+/** Jobs that run by themselves: when each runs next, or what it watches, and how its latest times or changes went. */
+import { type ScheduleView, type TickView, type TriggerView, whenText } from "../../../mod.ts";
 import { scheduleActions } from "../actions/schedule_actions.ts";
 import { Buttons } from "../confirm.tsx";
 import { Command } from "../copy.tsx";
@@ -9,12 +9,21 @@ import { Empty, Name, Panel, Reason, State, Time, useFetched } from "../parts.ts
 import { to } from "../router.ts";
 import { NEW_JOB, Tabs } from "./jobs.tsx";
 
-/** Times of a schedule that are shown, and runs of one. */
-const TICKS = 8, RUNS = 12;
+/** Times of a schedule that are shown, runs of one, and branches. */
+const TICKS = 8, RUNS = 12, BRANCHES = 8;
+/** Digits of a commit that are shown. */
+const COMMIT = 10;
 
 const Tick = ({ t }: { t: TickView }) => (
   <li>
-    <Time at={t.at} /> {t.state === "skipped" && <State is="skipped" />}
+    <Time at={t.at} /> {t.change && (
+      <>
+        <Name text={t.change.branch} />{" "}
+        <code title={t.change.commit}>{t.change.commit.slice(0, COMMIT)}</code>
+        {" "}
+      </>
+    )}
+    {t.state === "skipped" && <State is="skipped" />}
     {t.runs.slice(0, RUNS).map((r) => (
       <span class="tick" key={r.id}>
         <a href={to("jobs", r.id)}>
@@ -32,6 +41,50 @@ const Tick = ({ t }: { t: TickView }) => (
   </li>
 );
 
+const ENDS: Readonly<Record<TriggerView["ends"][number]["as"], string>> = {
+  known: "was there before",
+  run: "ran",
+  skipped: "no file that counts changed",
+};
+
+/** What is watched, and how far it is known. */
+const Watched = ({ t }: { t: TriggerView }) => (
+  <>
+    <p class="foot-line">
+      <small class="muted">
+        {t.paths.length > 0 && `files: ${t.paths.join(" ")}; `}every {span(t.poll_ms)}
+        {t.looked_at !== undefined && (
+          <>
+            ; looked <Time at={t.looked_at} />
+          </>
+        )}
+        {t.next_look !== undefined && (
+          <>
+            , again <Time at={t.next_look} />
+          </>
+        )}
+      </small>
+    </p>
+    {t.ends.length > 0 && (
+      <ul class="plain ticks" aria-label="Branches">
+        {t.ends.slice(0, BRANCHES).map((e) => (
+          <li key={e.branch}>
+            <Name text={e.branch} /> <code title={e.commit}>{e.commit.slice(0, COMMIT)}</code>{" "}
+            <small class="muted">
+              {ENDS[e.as]}, seen <Time at={e.at} />
+            </small>
+          </li>
+        ))}
+        {t.ends.length > BRANCHES && (
+          <li>
+            <small class="muted">and {t.ends.length - BRANCHES} more branches</small>
+          </li>
+        )}
+      </ul>
+    )}
+  </>
+);
+
 const Schedule = ({ s }: { s: ScheduleView }) => (
   <section class="panel schedule" aria-label={`Schedule ${s.name.slice(0, 80)}`}>
     <header>
@@ -46,22 +99,26 @@ const Schedule = ({ s }: { s: ScheduleView }) => (
       </p>
     )}
     <p class="foot-line">
-      <code>{s.cron}</code> <Name text={s.timezone} />
-      <b>
-        {s.next === undefined ? "no next time" : (
-          <>
-            next <Time at={s.next} />
-          </>
-        )}
-      </b>
+      <Name text={whenText(s)} />
+      {!s.trigger && (
+        <b>
+          {s.next === undefined ? "no next time" : (
+            <>
+              next <Time at={s.next} />
+            </>
+          )}
+        </b>
+      )}
       <small class="muted">
-        overlap: {s.overlap}; missed: {s.missed}
-        {s.jitter_ms > 0 && `; spread over ${span(s.jitter_ms)}`}; jobs: <Name text={s.jobs.join(", ")} />
+        {s.overlap && `overlap: ${s.overlap}; missed: ${s.missed}; `}
+        {(s.jitter_ms ?? 0) > 0 && `spread over ${span(s.jitter_ms!)}; `}jobs:{" "}
+        <Name text={s.jobs.join(", ")} />
       </small>
     </p>
+    {s.trigger && <Watched t={s.trigger} />}
     {s.ticks.length > 0 && (
-      <ul class="plain ticks" aria-label="Latest times">
-        {s.ticks.slice(0, TICKS).map((t) => <Tick key={t.at} t={t} />)}
+      <ul class="plain ticks" aria-label={s.trigger ? "Latest changes" : "Latest times"}>
+        {s.ticks.slice(0, TICKS).map((t) => <Tick key={`${t.at} ${t.change?.branch}`} t={t} />)}
       </ul>
     )}
   </section>
@@ -81,7 +138,7 @@ export function Schedules() {
       {value?.length === 0 && (
         <Panel title="Scheduled">
           <Empty
-            text="No job recurs. One of type recurring, with a schedule, does:"
+            text="No job runs by itself. One of type recurring, or with a trigger, does:"
             command="realm job submit nightly.toml"
           />
           <p>

@@ -1,0 +1,96 @@
+/** Schedules that watch a repository, under control of this node: when to look, and what is made of what was seen. */
+import type { Digest, NodeId } from "../../protocol/identity.ts";
+import { jobTiming } from "../../protocol/job_limits.ts";
+import { changeIdOf } from "../../protocol/job_trigger.ts";
+import { whyNotUsedFor } from "../../protocol/secret.ts";
+import type { Write } from "../control.ts";
+import type { Effect } from "../events.ts";
+import { policyFor, whyNotGit } from "../policies.ts";
+import { rendezvousRank } from "../rendezvous.ts";
+import { whyNoSecret } from "../secrets/sealing.ts";
+import { aliveNodes, type Core, schedulingOf } from "../state.ts";
+import { isPaused, type Schedule, stands } from "./schedules.ts";
+import { ticksEndBefore } from "./tick_retirement.ts";
+import { decideChange, knownEnds, type Seen, sightAfter, undecidedEnds } from "./triggers.ts";
+
+/** The controller of a schedule is chosen by this. */
+export const scheduleKey = (schedule: Schedule): string => `schedule/${schedule.by}/${schedule.name}`;
+
+/** Why a node cannot look at the repository of a schedule. */
+export function whyNotLook(core: Core, node: NodeId, { trigger, runs }: Schedule): string | undefined {
+  const info = core.infos.get(node);
+  if (!trigger || !info) return "is still starting";
+  const policy = policyFor(core.policies, node);
+  const input = { from: "git", url: trigger.url, depth: 1, submodules: false, mount: "/" } as const;
+  const refused = whyNotGit({ ...info, policy }, [input]);
+  if (refused || trigger.credential === undefined) return refused?.reason;
+  const jobs = runs.map((r) => r.job);
+  return whyNoSecret(core, node, trigger.credential, (scope) => whyNotUsedFor(scope, jobs))?.reason;
+}
+
+/** The controller of a schedule that watches: of the live nodes one that can look, or the first when none can. */
+export function watcherOf(core: Core, schedule: Schedule): NodeId | undefined {
+  const alive = aliveNodes(core).filter((id) => core.infos.has(id));
+  const open = alive.filter((id) => schedulingOf(core, id) === "open");
+  const ranked = rendezvousRank(scheduleKey(schedule), open.length > 0 ? open : alive);
+  return ranked.find((id) => whyNotLook(core, id, schedule) === undefined) ?? ranked[0];
+}
+
+/** Decides about changes that were seen, and looks when it is time; returns when to come again. */
+export function controlTrigger(
+  core: Core,
+  schedule: Schedule,
+  now: number,
+  write: Write,
+  effects: Effect[],
+): number | undefined {
+  const { schedules } = core.jobs;
+  const { trigger } = schedule;
+  if (!trigger || isPaused(schedules, schedule)) return undefined;
+  decideChanges(core, schedule, now, write);
+  const look = schedules.looks.get(schedule.id);
+  const due = look?.until ?? (look?.lookedAt ?? -Infinity) + trigger.poll_ms;
+  if (now < due) return due;
+  const why = whyNotLook(core, core.config.self, schedule);
+  if (why !== undefined) {
+    takeSight(core, schedule.id, { ends: [], problem: `no node can look: this one ${why}` }, now, write);
+    return now + trigger.poll_ms;
+  }
+  effects.push({ t: "look", order: startLook(core, schedule, now) });
+  return now + jobTiming.lookMs;
+}
+
+/** Notes that a look begins. */
+function startLook({ jobs }: Core, schedule: Schedule, now: number): Extract<Effect, { t: "look" }>["order"] {
+  const { looks } = jobs.schedules;
+  const lookedAt = looks.get(schedule.id)?.lookedAt ?? -Infinity;
+  looks.set(schedule.id, { lookedAt, until: now + jobTiming.lookMs });
+  const known = new Map([...knownEnds(jobs.schedules, schedule)].map(([b, { commit }]) => [b, commit]));
+  return {
+    schedule: schedule.id,
+    trigger: schedule.trigger!,
+    jobs: [...new Set(schedule.runs.map((r) => r.job))],
+    known,
+  };
+}
+
+/** Takes in what a look found. */
+export function takeSight(core: Core, id: Digest, seen: Seen, now: number, write: Write): void {
+  const { schedules } = core.jobs;
+  const schedule = schedules.all.get(id);
+  if (!schedule) return;
+  schedules.looks.set(id, { lookedAt: now });
+  core.jobs.dirty = true;
+  // Who may not know what the others saw before takes nothing for new.
+  if (core.returning || now < schedules.decidesFrom) return;
+  if (!stands(schedules, schedule) || isPaused(schedules, schedule)) return;
+  const sight = sightAfter(schedules, schedule, seen, now);
+  if (sight) write(`sight/${id}`, sight);
+  decideChanges(core, schedule, now, write);
+}
+
+function decideChanges({ jobs }: Core, schedule: Schedule, now: number, write: Write): void {
+  for (const end of undecidedEnds(jobs.schedules, schedule, ticksEndBefore(now))) {
+    write(`tick/${changeIdOf(schedule.id, end)}`, decideChange(jobs, schedule, end, now));
+  }
+}

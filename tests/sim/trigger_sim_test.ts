@@ -1,0 +1,218 @@
+import assert from "node:assert/strict";
+import { rebuild, standingSchedules, watcherOf } from "../../agent/core/mod.ts";
+import { disagreement } from "./checks.ts";
+import { unfinishedRuns } from "./job_checks.ts";
+import { changesText, push, REPOSITORY, watch, wrongChanges } from "./repositories.ts";
+import { gather } from "./scenarios.ts";
+import { successes } from "./schedules.ts";
+import { calm, type SimNode, storm, World } from "./world.ts";
+
+const SEEDS = Number(Deno.env.get("REALM_SIM_SEEDS") ?? 25);
+
+const settled = (world: World) =>
+  assert.notEqual(world.until(() => !unfinishedRuns(world), 60_000), undefined);
+const watcher = (world: World, node: SimNode): SimNode =>
+  world.nodes.get(watcherOf(node.core!, standingSchedules(node.core!.jobs.schedules)[0])!)!;
+
+Deno.test("what is there when a job begins to watch runs not; each commit after it does, once, on every branch", () => {
+  const world = new World(81);
+  const nodes = gather(world, 4);
+  push(world, "main");
+  push(world, "old");
+  const id = watch(world, nodes[2]);
+  world.run(15_000);
+  assert.deepEqual(changesText(nodes[0]), []);
+  const first = push(world, "main");
+  const other = push(world, "feature/x");
+  world.run(15_000);
+  const second = push(world, "main");
+  world.run(30_000);
+  settled(world);
+  assert.equal(wrongChanges(world, id, [["main", first], ["feature/x", other], ["main", second]]), undefined);
+  for (const node of nodes) {
+    assert.deepEqual(changesText(node).map((t) => t.split(" ")[2]), Array(3).fill("succeeded"));
+  }
+  // A branch that goes and comes back where it was, and one that is set back, are nothing new.
+  world.repositories.get(REPOSITORY)!.delete("feature/x");
+  push(world, "main", first);
+  world.run(15_000);
+  push(world, "feature/x", other);
+  world.run(30_000);
+  assert.equal(changesText(nodes[1]).length, 3);
+  const grown = changesText(nodes[1]);
+  rebuild(nodes[1].core!);
+  assert.deepEqual(changesText(nodes[1]), grown);
+});
+
+Deno.test("only branches that the trigger names count; several jobs that watch one repository each run", () => {
+  const world = new World(82);
+  const nodes = gather(world, 3);
+  push(world);
+  const ci = watch(world, nodes[0], "ci", { branches: ["main", "release/*", "!release/old"] });
+  const all = watch(world, nodes[1], "all");
+  world.run(15_000);
+  const commits = ["main", "feature", "release/1", "release/old", "release/1/2"].map((branch) =>
+    [branch, push(world, branch)] as const
+  );
+  world.run(30_000);
+  settled(world);
+  assert.equal(wrongChanges(world, ci, [commits[0], commits[2]]), undefined);
+  assert.equal(wrongChanges(world, all, commits), undefined);
+});
+
+Deno.test(`${SEEDS} times the watching node is killed between seeing a commit and its run: it runs exactly once`, () => {
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const world = new World(300 + seed);
+    const nodes = gather(world, 5);
+    push(world);
+    const id = watch(world, nodes[seed % 5]);
+    world.run(12_000);
+    const controller = watcher(world, nodes[0]);
+    const commit = push(world);
+    // From before it looks, over each message of the run's life, to after its end.
+    const looked = () => controller.core!.jobs.schedules.looks.get(id)?.until !== undefined;
+    assert.notEqual(world.until(looked, 15_000), undefined);
+    world.run((seed % 40) * 20);
+    world.crash(controller, seed % 7 === 0);
+    world.run(40_000);
+    world.start(controller);
+    world.run(25_000);
+    settled(world);
+    assert.equal(wrongChanges(world, id, [["main", commit]]), undefined, `seed ${seed}`);
+    const [[run, times]] = successes(world);
+    const killed = world.began.get(run)!.filter((a) => !world.ended.has(a)).length;
+    assert.ok(times === 1 || killed > 0, `seed ${seed}: ${run} succeeded ${times} times`);
+  }
+});
+
+Deno.test(`${SEEDS} histories with kills, lost disks, partitions and loss: no commit runs under two names, the last of each branch runs`, () => {
+  let seen = 0, pushed = 0;
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const world = new World(400 + seed);
+    const nodes = gather(world, 5);
+    const first = new Map([["main", push(world, "main")], ["next", push(world, "next")]]);
+    const id = watch(world, nodes[0]);
+    // Whoever watches has seen what was there.
+    assert.notEqual(
+      world.until(() => nodes.every((n) => n.core!.jobs.schedules.sights.size > 0), 9_000),
+      undefined,
+    );
+    world.weather = storm;
+    const commits = new Map<string, string[]>();
+    const end = world.now + 3 * 60_000;
+    while (world.now < end) {
+      world.run(500 + world.random() * 3_000);
+      const up = world.alive(), dice = world.random();
+      if (dice < 0.15 && up.length > 3) world.crash(world.pick(up), world.random() < 0.1);
+      else if (dice < 0.4) {
+        const down = nodes.filter((n) => !n.core);
+        if (down.length > 0) world.start(world.pick(down));
+      } else if (dice < 0.5) {
+        const half = new Set(up.filter(() => world.random() < 0.4).map((n) => n.id));
+        world.partition([[...half], nodes.map((n) => n.id).filter((n) => !half.has(n))]);
+      } else if (dice < 0.7) world.heal();
+      else if (dice < 0.95) {
+        const branch = world.pick(["main", "next", "fresh"]);
+        commits.set(branch, [...commits.get(branch) ?? [], push(world, branch)]);
+      }
+    }
+    world.weather = calm;
+    world.heal();
+    for (const node of nodes) if (!node.core) world.start(node);
+    world.run(40_000);
+    const well = () => disagreement(world) === undefined && unfinishedRuns(world) === undefined;
+    assert.notEqual(
+      world.until(well, 240_000),
+      undefined,
+      `seed ${seed}: ${unfinishedRuns(world) ?? disagreement(world)}`,
+    );
+    assert.equal(
+      new Set(nodes.map((n) => [...n.core!.jobs.runs.keys()].sort().join())).size,
+      1,
+      `seed ${seed}`,
+    );
+    const ran = new Set<string>();
+    for (const run of nodes[0].core!.jobs.runs.values()) {
+      const { branch, commit } = run.tick!.change!;
+      assert.ok(!ran.has(`${branch} ${commit}`), `seed ${seed}: ${branch} ${commit} ran twice`);
+      ran.add(`${branch} ${commit}`);
+      assert.ok(commits.get(branch)?.includes(commit), `seed ${seed}: ${branch} ${commit} was there before`);
+      assert.equal(run.tick!.schedule, id);
+    }
+    for (const [branch, list] of commits) {
+      assert.ok(ran.has(`${branch} ${list.at(-1)}`), `seed ${seed}: the last commit of ${branch} never ran`);
+      pushed += list.length;
+    }
+    for (const [branch, commit] of first) assert.ok(!ran.has(`${branch} ${commit}`));
+    seen += ran.size;
+  }
+  console.log(`${seen} of ${pushed} commits ran, the others were overtaken between two looks`);
+  assert.ok(seen > SEEDS * 5);
+});
+
+Deno.test("commits that were pushed while no node lived run when they return, the newest of each branch", () => {
+  const world = new World(84);
+  const nodes = gather(world, 3);
+  push(world);
+  const id = watch(world, nodes[0]);
+  world.run(15_000);
+  for (const node of nodes) world.crash(node);
+  push(world);
+  world.run(6 * 3_600_000);
+  const newest = push(world);
+  for (const node of nodes) world.start(node);
+  world.run(40_000);
+  settled(world);
+  assert.equal(wrongChanges(world, id, [["main", newest]]), undefined);
+});
+
+Deno.test("a trigger rests, goes on from what it finds then, is replaced without a gap, and ends", () => {
+  const world = new World(85);
+  const nodes = gather(world, 3);
+  push(world);
+  const first = watch(world, nodes[0]);
+  world.run(12_000);
+  const pause = (schedule: string, paused: boolean) =>
+    assert.ok(world.submit(nodes[1], world.command("job.pause", { schedule, paused })).ok);
+  pause(first, true);
+  push(world);
+  world.run(30_000);
+  pause(first, false);
+  world.run(15_000);
+  assert.deepEqual(changesText(nodes[2]), []);
+  const one = push(world);
+  world.run(15_000);
+  settled(world);
+  assert.equal(wrongChanges(world, first, [["main", one]]), undefined);
+  // Pushed after the old one looked last and before the new one looks: nothing is lost, nothing runs again.
+  const two = push(world);
+  const second = watch(world, nodes[2], "ci", { poll_ms: 20_000 });
+  world.run(30_000);
+  settled(world);
+  assert.equal(wrongChanges(world, second, [["main", two]]), undefined);
+  assert.equal(wrongChanges(world, first, [["main", one]]), undefined);
+  assert.ok(world.submit(nodes[0], world.command("job.unschedule", { schedule: second })).ok);
+  world.run(2_000);
+  push(world);
+  world.run(40_000);
+  assert.equal([...nodes[0].core!.jobs.runs.keys()].length, 2);
+});
+
+Deno.test("a repository that cannot be reached is told, once, and what it had before is not lost", () => {
+  const world = new World(86);
+  const nodes = gather(world, 3);
+  const id = watch(world, nodes[0]);
+  world.run(35_000);
+  const sights = () => nodes.flatMap((n) => [...n.core!.jobs.schedules.sights.get(id)?.values() ?? []]);
+  assert.ok(sights().every(({ value }) => value.problem === "there is no such repository"));
+  push(world);
+  world.run(15_000);
+  const kept = world.repositories.get(REPOSITORY)!;
+  world.repositories.delete(REPOSITORY);
+  world.run(25_000);
+  world.repositories.set(REPOSITORY, kept);
+  const commit = push(world);
+  world.run(15_000);
+  settled(world);
+  assert.equal(wrongChanges(world, id, [["main", commit]]), undefined);
+});
