@@ -14,6 +14,7 @@ import {
   candidates,
   controllerOf,
   type Core,
+  type Decline,
   freshId,
   nodeState,
   reservedMb,
@@ -75,7 +76,7 @@ function controlApp(core: Core, app: AppState, now: number, write: Write, effect
   // A decision may make the next one possible at once; each round changes something or stops.
   for (let round = 0; round < 10; round++) {
     const verdict = decideApp(factsOf(core, app, now));
-    if (verdict.lookAgainAt !== undefined) core.lookAgain.set(app.name, verdict.lookAgainAt);
+    if (verdict.lookAgainAt !== undefined) lookAgain(core, app.name, verdict.lookAgainAt);
     if (verdict.next) {
       if (!writeDecision(core, verdict.next, now, write)) return;
       continue;
@@ -112,14 +113,23 @@ function offer(
     if (wanted.has(key) && want?.revision === pending.revision && now < pending.expiresAt) continue;
     core.offers.delete(key);
     if (wanted.has(key) && now >= pending.expiresAt) {
-      decline(core, key, pending.node, "did not answer the offer", now);
+      decline(core, key, pending.node, "did not answer the offer", now, timing.declineMostMs);
     }
   }
   for (const want of wants) {
     const key = `${app.name}/${want.slot}`;
-    if (core.offers.has(key)) continue;
-    const node = want.placement.ranked.find((id) => !((core.declines.get(key)?.get(id)?.until ?? 0) > now));
-    if (node === undefined) continue;
+    const open = core.offers.get(key);
+    if (open) {
+      lookAgain(core, app.name, open.expiresAt);
+      continue;
+    }
+    const [node] = want.placement.ranked;
+    if (node === undefined) {
+      for (const { until } of core.declines.get(key)?.values() ?? []) {
+        if (until > now) lookAgain(core, app.name, until);
+      }
+      continue;
+    }
     const id = freshId(core, `${app.name}-${want.slot}`, now);
     const pending = {
       id,
@@ -152,10 +162,21 @@ function lookAgain(core: Core, app: string, at: number): void {
   core.lookAgain.set(app, Math.min(at, core.lookAgain.get(app) ?? at));
 }
 
-function decline(core: Core, key: string, node: NodeId, reason: string, now: number): void {
-  const declined = core.declines.get(key) ?? new Map();
-  // Long enough to try the others, short enough to come back when it was the only one.
-  declined.set(node, { reason, until: now + 2 * timing.offerTimeoutMs });
+/**
+ * Passes a node over for a slot: at first for `leastMs`, as its reason may be only that it has not heard yet what we
+ * have, and twice as long each time it declines again soon.
+ */
+function decline(
+  core: Core,
+  key: string,
+  node: NodeId,
+  reason: string,
+  now: number,
+  leastMs: number,
+): void {
+  const declined = core.declines.get(key) ?? new Map<NodeId, Decline>();
+  const waitMs = Math.min(timing.declineMostMs, Math.max(leastMs, 2 * (declined.get(node)?.waitMs ?? 0)));
+  declined.set(node, { reason, until: now + waitMs, waitMs });
   core.declines.set(key, declined);
 }
 
@@ -174,7 +195,7 @@ export function answerReceived(
   const [key, pending] = found;
   core.offers.delete(key);
   if (!answer.accepted) {
-    decline(core, key, from, answer.reason ?? "declined", now);
+    decline(core, key, from, answer.reason ?? "declined", now, timing.declineMs);
     controlApp(core, app, now, write, effects);
     return;
   }

@@ -137,7 +137,11 @@ export function decideApp(facts: AppFacts): Verdict {
 
   const isHealthy = (r: DecidedReplica) => healthOf(facts, r, byId) === "healthy";
   const seats = desired.replicas === "all" ? seatsOf(draft.replicas, draft.volumes, isHealthy) : undefined;
-  const slots = slotsOf(desired, facts.nodes, seats);
+  const anyNewHealthy = draft.replicas.some((r) => r.revision === target.id && isHealthy(r));
+  // An older revision on a cordoned node serves until the new one does elsewhere.
+  const keeps = (node: NodeId) =>
+    draft.replicas.some((r) => r.node === node && (r.revision === target.id || !anyNewHealthy));
+  const slots = slotsOf(desired, facts.nodes, { seats: seats ?? new Map(), keeps });
   for (const replica of draft.replicas) {
     if (!slots.includes(replica.slot) || (seats?.get(replica.node) ?? replica.slot) !== replica.slot) {
       draft.drop(replica);
@@ -149,7 +153,6 @@ export function decideApp(facts: AppFacts): Verdict {
   const tentative = new Map<number, NodeId>();
   let changing = 0;
   let settled = true;
-  const anyNewHealthy = draft.replicas.some((r) => r.revision === target.id && isHealthy(r));
   const batch = batchOf(desired.strategy, slots.length, proven || anyNewHealthy);
   for (const slot of slots) {
     const here = draft.at(slot);

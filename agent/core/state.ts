@@ -46,6 +46,13 @@ export interface Pin {
   readonly at: number;
 }
 
+/** A node that declined an offer is passed over until then. */
+export interface Decline {
+  readonly reason: string;
+  readonly until: number;
+  /** For how long: the next time twice as long. */
+  readonly waitMs: number;
+}
 /** An offer that waits for its answer. */
 export interface PendingOffer {
   readonly id: string;
@@ -113,8 +120,8 @@ export interface Core {
   readonly offers: Map<string, PendingOffer>;
   /** Accepted offers that the next decision takes in: many at once make one decision. */
   readonly accepted: Map<string, { readonly since: number; readonly replicas: DecidedReplica[] }>;
-  /** `app/slot` → nodes that declined, until when. */
-  readonly declines: Map<string, Map<NodeId, { readonly reason: string; readonly until: number }>>;
+  /** `app/slot` → nodes that declined. */
+  readonly declines: Map<string, Map<NodeId, Decline>>;
   /** Memory promised to offers that are not decided yet. */
   readonly reservations: Map<string, { readonly memoryMb: number; readonly until: number }>;
   readonly dirtyApps: Set<string>;

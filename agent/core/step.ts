@@ -228,7 +228,9 @@ function tick(turn: Turn): void {
   }
   for (const [id, at] of core.lastSync) if (turn.now - at > 60_000) core.lastSync.delete(id);
   for (const [key, declined] of core.declines) {
-    for (const [node, { until }] of declined) if (turn.now >= until) declined.delete(node);
+    for (const [node, { until }] of declined) {
+      if (turn.now >= until + timing.declineMostMs) declined.delete(node);
+    }
     if (declined.size === 0) core.declines.delete(key);
   }
 }

@@ -211,6 +211,10 @@ export const timing = {
   gossipBatchMs: 20,
   /** An offer unanswered for this long goes to the next candidate. */
   offerTimeoutMs: 3_000,
+  /** A node that declines is asked again after this, and after twice as long each time it declines again … */
+  declineMs: 250,
+  /** … up to this, which is also for how long one that does not answer is passed over. */
+  declineMostMs: 6_000,
   /** A replica must be healthy this long after its start was ordered (plus fetch time while bytes move). */
   startDeadlineMs: 60_000,
   /** Time an ended replica's resources stay reserved for requests in flight. */
