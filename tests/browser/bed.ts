@@ -55,6 +55,7 @@ export async function open(browser: Browser, origin: string, size: Size, dark: b
   const context = await browser.newContext({
     viewport: SIZES[size],
     colorScheme: dark ? "dark" : "light",
+    reducedMotion: "reduce",
     permissions: ["clipboard-read", "clipboard-write"],
   });
   const page = await context.newPage();

@@ -186,6 +186,7 @@ Deno.test({
           await page.keyboard.press("End");
           await page.keyboard.type("\nta");
           await page.getByRole("option", { name: /^tags = / }).waitFor();
+          await accessible(page, "proposals");
           await shot("apply-proposals", false);
           await page.keyboard.press("Enter");
           await page.keyboard.type('["front"]\n\n[app]\npackage = "hello-site.realm"\nreplicas = "all"\n');

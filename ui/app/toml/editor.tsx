@@ -10,6 +10,8 @@ import { type Known, type Proposals, proposalsAt } from "./completion.ts";
 
 /** Longer texts are shown without colours: each stroke would draw them anew. */
 const COLOURED = 40_000;
+/** Proposals shown at once: a list that scrolls would need the focus, which stays in the field. */
+const WINDOW = 8;
 
 /** Puts the cursor at a line and column, from 1. */
 export function moveTo(field: HTMLTextAreaElement, line: number, column: number): void {
@@ -56,8 +58,7 @@ export function Editor(
     const top = before.length * line + parseFloat(style.paddingTop) - f.scrollTop;
     list.style.top = `${top}px`;
     list.style.left = `calc(${style.paddingLeft} + ${before.at(-1)!.length}ch - ${f.scrollLeft}px)`;
-    list.children[chosen]?.scrollIntoView({ block: "nearest" });
-  }, [proposals, chosen]);
+  }, [proposals]);
   useEffect(() => setChosen(0), [proposals?.from, proposals?.all.length]);
   const propose = (asked: boolean) => {
     const f = field.current!;
@@ -92,6 +93,8 @@ export function Editor(
     event.preventDefault();
     event.stopPropagation();
   };
+  const total = proposals?.all.length ?? 0;
+  const first = Math.max(0, Math.min(chosen - WINDOW / 2, total - WINDOW));
   const lines = value.split("\n").length;
   const bad = new Set(problems.map((p) => p.line));
   return (
@@ -129,18 +132,25 @@ export function Editor(
         />
         {proposals && (
           <ul class="proposals" role="listbox" id={`${id}-list`} aria-label="Proposals" ref={popup}>
-            {proposals.all.map((p, i) => (
+            {proposals.all.slice(first, first + WINDOW).map((p, i) => (
               <li
                 key={p.text}
-                id={`${id}-${i}`}
+                id={`${id}-${first + i}`}
                 role="option"
-                aria-selected={i === chosen}
-                onMouseDown={(e) => (e.preventDefault(), accept(i))}
+                aria-selected={first + i === chosen}
+                aria-setsize={total}
+                aria-posinset={first + i + 1}
+                onMouseDown={(e) => (e.preventDefault(), accept(first + i))}
               >
                 <code>{p.text.length > 40 ? `${p.text.slice(0, 38)}…` : p.text}</code>
                 <small>{p.hint.slice(0, 80)}</small>
               </li>
             ))}
+            {total > WINDOW && (
+              <li class="more" role="presentation">
+                {chosen + 1} of {total}: arrow keys show more
+              </li>
+            )}
           </ul>
         )}
       </div>

@@ -1,6 +1,6 @@
 /** Apply TOML: write a manifest, see what is wrong and what it would change, then apply it step by step. */
 import { effect, signal } from "@preact/signals";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import {
   isDigest,
   type ManifestStep,
@@ -80,14 +80,21 @@ const EXAMPLES: readonly (readonly [string, () => string])[] = [
   ["pin", () => table("pin", { digest: "…", name: "data", copies: 2 })],
 ];
 
+/** What was planned, of one text and the packages chosen for it: with the next stroke it is none any more. */
+interface Planned {
+  readonly text: string;
+  readonly packages: ReadonlyMap<string, PackageReader>;
+  readonly steps?: readonly ManifestStep[];
+  readonly error?: string;
+}
 type Progress = { readonly at: number; readonly text: string; readonly failed?: boolean };
 
 /** See the module's text. */
 export function Apply() {
   const text = draft.value;
   const field = useRef<HTMLTextAreaElement>(null);
-  const [steps, setSteps] = useState<readonly ManifestStep[]>();
-  const [error, setError] = useState("");
+  const [planned, setPlanned] = useState<Planned>();
+  const [unread, setUnread] = useState("");
   const [busy, setBusy] = useState(false);
   const [progress, setProgress] = useState<Progress>();
   const parsed = parseRealmManifest(text, { file: FILE });
@@ -100,32 +107,29 @@ export function Apply() {
   const paths = parsed.ok ? parsed.value.apps.map((a) => a.package).filter((p) => !isDigest(p)) : [];
   const lacking = paths.filter((p) => !packageAt(p));
   const client = session.value?.client;
-  // A plan is of one text: with the next stroke it is none any more.
-  useEffect(() => {
-    setSteps(undefined);
-    setProgress(undefined);
-    setError("");
-  }, [text, chosen.value]);
+  const packages = chosen.value;
+  const stands = planned?.text === text && planned.packages === packages ? planned : undefined;
+  const steps = stands?.steps, error = stands?.error ?? unread;
 
   const plan = async () => {
     if (!client || !parsed.ok) return;
     setBusy(true);
-    setError("");
+    setUnread("");
+    setPlanned(undefined);
     setProgress(undefined);
     try {
-      setSteps(
-        await manifestSteps(client, { ...parsed.value, jobs: [] }, {
-          open: (path) => {
-            const reader = packageAt(path);
-            return reader
-              ? Promise.resolve(reader)
-              : Promise.reject(new RealmError("not_found", `choose ${path}`));
-          },
-          credentials: () => session.value!.credentials(),
-        }),
-      );
+      const steps = await manifestSteps(client, { ...parsed.value, jobs: [] }, {
+        open: (path) => {
+          const reader = packageAt(path);
+          return reader
+            ? Promise.resolve(reader)
+            : Promise.reject(new RealmError("not_found", `choose ${path}`));
+        },
+        credentials: () => session.value!.credentials(),
+      });
+      setPlanned({ text, packages, steps });
     } catch (failure) {
-      setError(sentence(failure));
+      setPlanned({ text, packages, error: sentence(failure) });
     }
     setBusy(false);
   };
@@ -160,7 +164,8 @@ export function Apply() {
   const open = async (all: readonly Local[]) => {
     if (all[0]?.kind !== "file") return;
     const file = await all[0].open();
-    if (file.size > FILE_BYTES) return setError(`${all[0].name} is larger than ${bytes(FILE_BYTES)}`);
+    if (file.size > FILE_BYTES) return setUnread(`${all[0].name} is larger than ${bytes(FILE_BYTES)}`);
+    setUnread("");
     draft.value = (await file.text()).replaceAll("\r\n", "\n");
   };
   const add = (example: string) => {
