@@ -81,17 +81,21 @@ async function run(suite: Suite): Promise<void> {
   const silent = !status.success && bad === 0;
   if (silent) failed++;
   if (bad > 0 || silent) {
-    failures.push(
-      `${suite.name}: ${
-        bad > 0
-          ? `${bad} failed`
-          : status.signal === "SIGKILL"
-          ? `ran past ${suite.minutes} minutes`
-          : `ended with ${status.code}`
-      }`,
-    );
+    const how = bad > 0
+      ? `${bad} failed`
+      : status.signal === "SIGKILL"
+      ? `ran past ${suite.minutes} minutes`
+      : `ended with ${status.code}`;
+    failures.push(`${suite.name}: ${how}${errorsIn(text)}`);
   }
   console.log(`=== ${suite.name}: ${good} passed, ${bad + (silent ? 1 : 0)} failed in ${seconds} s`);
+}
+
+/** What Deno's test runner says of errors, without stacks: repeated at the end, where a long log is read first. */
+function errorsIn(text: string): string {
+  const lines = (text.split("\n ERRORS \n").at(1) ?? "").split("\n FAILURES \n")[0].split("\n");
+  const said = lines.filter((line) => line.trim() !== "" && !/^\s+at /.test(line)).slice(0, 60);
+  return said.map((line) => `\n    ${line}`).join("");
 }
 
 const wanted = Deno.args.filter((a) => !a.startsWith("-"));
