@@ -65,6 +65,7 @@ export const schedules: Handler = async (i) => {
   await show(i, () => client.schedule(name), (s) =>
     schedulesText(i, [s]) +
     (s.reason ? `\n${plain(s.reason)}\n` : "") +
+    (s.trigger?.webhook ? `\nForges may tell pushes at ${plain(s.trigger.webhook)} of any node.\n` : "") +
     (s.trigger && s.trigger.ends.length > 0
       ? "\n" + table(
         i.terminal,

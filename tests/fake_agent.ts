@@ -177,6 +177,7 @@ export function createFakeAgent(): FakeAgent {
         ? { id, kind: "node", state: "alive", reasons: ["it answers"], nodes: [] }
         : undefined,
     schedules: () => schedules,
+    forge: () => undefined,
     schedule: (name) => schedules.find((s) => s.name === name || s.id === name),
     runs: ({ state, job }) =>
       [...runViews.values()].filter((r) => (!state || r.state === state) && (!job || r.job === job)),

@@ -1,43 +1,7 @@
 /** Reading request bodies within their bounds. */
 import * as v from "valibot";
+import { readBody, tooLarge } from "../gateway/mod.ts";
 import { fromUtf8, RealmError } from "../protocol/mod.ts";
-
-const tooLarge = (max: number) => new RealmError("too_large", `the request's body exceeds ${max} bytes`);
-
-/** All bytes of a body of at most `max` bytes that arrives within `withinMs`. */
-export async function readBody(request: Request, max: number, withinMs: number): Promise<Uint8Array> {
-  if (Number(request.headers.get("content-length") ?? 0) > max) throw tooLarge(max);
-  const reader = request.body?.getReader();
-  if (!reader) return new Uint8Array();
-  const parts: Uint8Array[] = [];
-  let size = 0, late = false;
-  const timer = setTimeout(() => {
-    late = true;
-    reader.cancel().catch(() => {});
-  }, withinMs);
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (late) throw new RealmError("timed_out", "the request's body did not arrive in time; try again");
-      if (done) break;
-      size += value.length;
-      if (size > max) {
-        reader.cancel().catch(() => {});
-        throw tooLarge(max);
-      }
-      parts.push(value);
-    }
-  } finally {
-    clearTimeout(timer);
-  }
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
 
 /** A value that fits the schema, or `bad_request` with the first place where it does not. */
 export function checked<S extends v.GenericSchema>(

@@ -90,9 +90,26 @@ const commandSchemas = () =>
     }]),
   );
 
+/** What is asked without a session, at the gateway too; see `node/forge/`. */
+const openPaths = {
+  "/hooks/{job}": {
+    post: {
+      operationId: "hook.push",
+      summary: "A forge tells a push to a job with `webhook_secret` in [trigger], by its signature or token",
+      security: [],
+      parameters: [{ name: "job", in: "path", required: true, schema: { type: "string" } }],
+      requestBody: {
+        required: true,
+        content: { "application/json": {}, "application/x-www-form-urlencoded": {} },
+      },
+      responses: { "202": { description: "Whether it was taken, and why not" }, default: problemAnswer },
+    },
+  },
+};
+
 /** The document for this version of Realm. */
 export function openApi(version: string): unknown {
-  const paths: Record<string, Record<string, unknown>> = {};
+  const paths: Record<string, Record<string, unknown>> = { ...openPaths };
   for (const [name, query] of Object.entries(queries) as [QueryName, Query][]) {
     (paths[query.path] ??= {})[query.method.toLowerCase()] = operation(name, query);
   }

@@ -5,7 +5,7 @@ import type { ErrorCode, Result } from "../protocol/errors.ts";
 import type { Digest, KeyId, NodeId } from "../protocol/identity.ts";
 import type { AttemptStatus, CacheEntry } from "../protocol/job_record.ts";
 import type { GitInput, JobRunSpec } from "../protocol/job_spec.ts";
-import type { Trigger } from "../protocol/job_trigger.ts";
+import type { Change, Trigger } from "../protocol/job_trigger.ts";
 import type { Heads, Message } from "../protocol/message.ts";
 import type { NodeInfo, RealmRecord, ReplicaStatus, WireRecord } from "../protocol/record.ts";
 import type { SecretBox } from "../protocol/secret.ts";
@@ -13,7 +13,7 @@ import type { UpgradeStatus } from "../protocol/upgrade.ts";
 import type { Revision } from "./apps.ts";
 import type { Topic } from "./projections.ts";
 import type { Notice } from "./jobs/notices.ts";
-import type { Seen } from "./jobs/triggers.ts";
+import type { Push, Seen } from "./jobs/triggers.ts";
 import type { UpgradeOrder } from "./upgrades/control.ts";
 
 /** Everything that can happen. */
@@ -44,6 +44,8 @@ export type Event =
   }
   /** What this node found when it looked at the repository of a schedule, as {@link Effect} `look` wished. */
   | { readonly t: "looked"; readonly schedule: Digest; readonly seen: Seen }
+  /** A forge told this node of a push. */
+  | { readonly t: "pushed"; readonly schedule: Digest; readonly push: Push }
   /** How far this node is with an upgrade. */
   | { readonly t: "upgrade"; readonly status: UpgradeStatus }
   /** This node keeps content for jobs to come, or used what it keeps. */

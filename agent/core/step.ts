@@ -12,7 +12,7 @@ import { control, order } from "./control.ts";
 import { controlJobs, forgetAttempts, orderAttempts, writeAttempt } from "./jobs/control.ts";
 import type { Effect, Event } from "./events.ts";
 import { withCache } from "./jobs/caches.ts";
-import { takeSight } from "./jobs/trigger_control.ts";
+import { takeLooked, takePushed } from "./jobs/trigger_control.ts";
 import { hint, livenessWake, tickLiveness } from "./liveness.ts";
 import { isMember } from "./members.ts";
 import { nextRetirement, retire } from "./retirement.ts";
@@ -85,7 +85,10 @@ function handle(turn: Turn, event: Event): void {
       writeBoxes(core, event, turn.write);
       return;
     case "looked":
-      takeSight(core, event.schedule, event.seen, turn.now, turn.write);
+      takeLooked(core, event.schedule, event.seen, turn.now, turn.write, turn.effects);
+      return;
+    case "pushed":
+      takePushed(core, event.schedule, event.push, turn.now, turn.write, turn.effects);
       return;
     case "upgrade":
       turn.write("upgraded", event.status);

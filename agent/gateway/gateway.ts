@@ -44,6 +44,8 @@ export interface GatewayOptions {
    */
   readonly trustedProxies?: readonly string[];
   readonly accessLog?: AccessLogOptions;
+  /** Answers requests that no app answers, if they are its; `undefined`: they are not. Never rejects. */
+  readonly elsewhere?: (request: Request, client: string) => Promise<Response> | undefined;
 }
 
 /** A static answer that can be given without looking anything up again. */
@@ -282,6 +284,8 @@ export class Gateway implements AsyncDisposable {
     }
     const route = this.#index.match(target.host, target.path);
     if (!route) {
+      const other = this.#options.elsewhere?.(request, plainAddress(info.remoteAddr.hostname));
+      if (other) return other;
       this.#unmatched++;
       return problem(404, this.#nothingAt(target.host));
     }

@@ -26,6 +26,8 @@ export async function createMesh(options: MeshOptions): Promise<Mesh> {
   return await startMesh(options);
 }
 
+export { createRateLimit, type RateLimit } from "./rate.ts";
+
 /**
  * Asks members, one after the other, to be admitted; gives the first answer (its content is the core's business).
  * Throws `RealmError("unreachable")` when none answered.

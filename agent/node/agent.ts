@@ -49,6 +49,7 @@ import { watchHappenings } from "./happenings.ts";
 import { createLoopDelay, type LoopDelay } from "./loop_delay.ts";
 import { admissionOf, answerJoin, becomeMember, inviteOf } from "./joining.ts";
 import { nodeInfo } from "./node_info.ts";
+import { ForgeDoor, plainProblem } from "./forge/forge_door.ts";
 import { JobHost, type JobHostOptions } from "./jobs/job_host.ts";
 import { Notifier } from "./jobs/notifier.ts";
 import { RepositoryLooks } from "./jobs/repository_looks.ts";
@@ -79,6 +80,7 @@ export interface Agent extends AsyncDisposable {
   readonly jobs: JobHost;
   readonly logs: ReplicaLogs;
   readonly native: NativeHost;
+  readonly forge: ForgeDoor;
   readonly upgrading: Upgrading;
   readonly audit: AuditLog;
   readonly events: Events;
@@ -226,7 +228,16 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   });
   serveLogs(mesh.streams, logs);
   const accessFile = options.accessLog === undefined ? undefined : openAccessFile(options.accessLog, log);
+  const forge = new ForgeDoor({
+    core,
+    clock,
+    log,
+    openSecret: (name, names, what) => secrets.openFor(name, names, what),
+    pushed: (schedule, push) => loop.feed({ t: "pushed", schedule, push }),
+    audit: sinks.audit,
+  });
   const gateway = late.gateway = await createGateway({
+    elsewhere: (request, client) => forge.answer(request, client)?.catch((error) => plainProblem(error, log)),
     // What this node knew before its start: a request that comes at once goes to the others.
     table: routes.table(),
     listen: [
@@ -335,7 +346,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     addresses: mesh.addresses(),
   });
 
-  const parts = { mesh, contents, gateway, replicas, jobs, native, upgrading };
+  const parts = { mesh, contents, gateway, replicas, jobs, native, forge, upgrading };
   const watched = {
     self,
     options,

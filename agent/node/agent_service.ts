@@ -174,6 +174,7 @@ export function serviceOf(agent: Agent): AgentService {
         ...(after === undefined ? {} : { after: parsePlace(after) }),
         ...(attempt === undefined ? {} : { attempt }),
       }, signal),
+    forge: (request, client) => agent.forge.answer(request, client),
     why: whyOf,
     upgrades: () => upgradeViews(core, Date.now()),
     upgrade(name) {

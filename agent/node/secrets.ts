@@ -37,10 +37,14 @@ export interface SecretsOptions {
   feed(event: Event): void;
 }
 
+/** Uses that are remembered as told. */
+const TOLD = 10_000;
+
 /** See the module's text. */
 export class NodeSecrets {
   readonly #options: SecretsOptions;
   readonly #opener: SecretOpener;
+  readonly #told = new Set<string>();
 
   constructor(options: SecretsOptions) {
     this.#options = options;
@@ -57,10 +61,18 @@ export class NodeSecrets {
     return this.#use(name, by, `run ${run}, attempt ${number}`, (scope) => whyNotUsed(scope, use));
   }
 
-  /** As {@link open}, for what this node does itself for one of these jobs: `what` says what. */
+  /**
+   * As {@link open}, for what this node does itself for one of these jobs: `what` says what. Since it does so again and
+   * again, the audit is told once of each value.
+   */
   openFor(name: string, jobs: readonly string[], what: string): Uint8Array {
-    const { self } = this.#options.core.config;
-    return this.#use(name, self, what, (scope) => whyNotUsedFor(scope, jobs));
+    const { core } = this.#options;
+    const refused: Refused = (scope) => whyNotUsedFor(scope, jobs);
+    const told = `${what} ${name} ${secretNamed(core.secrets, name)?.version}`;
+    if (this.#told.has(told)) return this.#open(name, refused);
+    if (this.#told.size >= TOLD) this.#told.clear();
+    this.#told.add(told);
+    return this.#use(name, core.config.self, what, refused);
   }
 
   #use(name: string, actor: string, detail: string, refused: Refused): Uint8Array {

@@ -92,6 +92,8 @@ export interface AgentService {
     options: { follow: boolean; after?: string; attempt?: number },
     signal: AbortSignal,
   ): AsyncIterable<RunLogView>;
+  /** Answers what forges and readers of their pages ask without a session; `undefined`: it is something else. */
+  forge(request: Request, client: string): Promise<Response> | undefined;
   why(id: string): WhyView | undefined;
   /** Upgrades of the fleet, newest first. */
   upgrades(): readonly UpgradeView[];

@@ -16,9 +16,9 @@ for (const [type, text] of Object.entries(EVERY_KEY)) {
 }
 
 Deno.test("a key that this version cannot carry out is refused in one sentence each, with its line", () => {
-  assert.deepEqual(problems(job('gpu = 1\n[trigger]\ngit = "x.org/a"\nwebhook_secret = "x"\n')), [
+  assert.deepEqual(problems(job("gpu = 1\n[targeting]\nprefer_data = true\n")), [
     "job.toml:7: `runtime.gpu`: is not supported by this version yet; remove it",
-    "job.toml:10: `trigger.webhook_secret`: is not supported by this version yet; remove it",
+    "job.toml:9: `targeting.prefer_data`: is not supported by this version yet; remove it",
   ]);
 });
 

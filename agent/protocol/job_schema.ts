@@ -290,7 +290,10 @@ const Trigger = v.strictObject({
     "Patterns of files; changes of others alone do not count.",
   ),
   poll_seconds: may(whole(10, 86_400, " (seconds)"), "How often to look; default 60."),
-  webhook_secret: may(secretName, "Secret of the forge's webhook."),
+  webhook_secret: may(
+    secretName,
+    "Secret by which a forge proves the pushes that it tells at `/hooks/<job>` of any node.",
+  ),
 });
 const Notify = v.strictObject({
   on: must(list(choice("failure", "recovered", "success"), "a list of ends", 3), "Which ends are told."),

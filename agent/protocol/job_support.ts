@@ -50,7 +50,6 @@ const GAPS: readonly Gap[] = [
     when: (policy) => policy !== "always",
     hint: "a service is always started again",
   },
-  { path: ["trigger", "webhook_secret"] },
 ];
 /** What services do not have yet. */
 const SERVICE_GAPS: readonly (readonly [path: readonly string[], hint: string])[] = [

@@ -20,17 +20,21 @@ export interface Trigger {
   poll_ms: number;
   /** Name of the secret that gives access. */
   credential?: string | undefined;
+  /** Name of the secret that a forge proves its webhooks by. */
+  webhook?: string | undefined;
 }
 
 const text = (max: number) => v.pipe(v.string(), v.minLength(1), v.maxLength(max));
 const patterns = (max: number) => v.pipe(v.array(text(max)), v.maxLength(jobLimits.triggerPatterns));
+const secretName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{1,128}$/));
 /** See {@link Trigger}. */
 export const TriggerSchema = v.strictObject({
   url: v.pipe(text(2_048), v.check((url) => parseGitAddress(url).ok, "the address of a repository")),
   branches: patterns(256),
   paths: patterns(512),
   poll_ms: v.pipe(v.number(), v.integer(), v.minValue(10_000), v.maxValue(86_400_000)),
-  credential: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{1,128}$/))),
+  credential: v.optional(secretName),
+  webhook: v.optional(secretName),
 });
 
 /** A commit that a branch came to. */
@@ -103,6 +107,7 @@ export function triggerOf(job: WrittenJob): Trigger | undefined {
     paths: [...trigger.paths ?? []],
     poll_ms: Math.round((trigger.poll_seconds ?? DEFAULT_POLL_SECONDS) * 1_000),
     ...(credential === undefined ? {} : { credential }),
+    ...(trigger.webhook_secret === undefined ? {} : { webhook: trigger.webhook_secret }),
   };
 }
 

@@ -104,6 +104,8 @@ export interface TriggerView {
   readonly paths: readonly string[];
   /** How often it is looked at. */
   readonly poll_ms: number;
+  /** Where forges tell pushes, at API and gateway of any node; absent when they may not. */
+  readonly webhook?: string;
   /** When the answering node looked last, if it is the one that looks. */
   readonly looked_at?: number;
   /** When it looks next. */

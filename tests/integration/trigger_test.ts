@@ -1,5 +1,6 @@
 /** Jobs that run on changes of a repository, on real nodes: each commit once, whoever dies meanwhile. */
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import type { RunView, ScheduleView } from "../../mod.ts";
 import { Cluster, type ClusterNode, eventually } from "../cluster.ts";
 import { commit, git, hasGit, repository, serveGit } from "../git_bed.ts";
@@ -16,7 +17,7 @@ async function manifest(cluster: Cluster, url: string, trigger = ""): Promise<st
 name = "ci"
 type = "one-shot"
 [trigger]
-poll_seconds = 10
+${trigger.includes("poll_seconds") ? "" : "poll_seconds = 10"}
 ${trigger}
 [runtime]
 type = "native"
@@ -146,4 +147,67 @@ test("branches and files that do not count start nothing, which is told; a trigg
     assert.match(ran.stderr, said);
   }
   assert.deepEqual(await cluster.client(node).schedules(), []);
+});
+
+test("any node takes the pushes that a forge tells, at its API and its gateway; nobody else starts a run", async () => {
+  await using cluster = await Cluster.start({ nodes: 3 });
+  const [reader] = cluster.nodes;
+  await cluster.realm("policy", "set", "allow_native_execution=true");
+  const secret = `hook-${crypto.randomUUID()}`;
+  await Deno.writeTextFile(`${cluster.root}/hook`, secret);
+  await cluster.realm("secret", "set", "hook", "--file", `${cluster.root}/hook`, "--job", "ci");
+  const app = `${cluster.root}/repos/app`;
+  let before = await repository(app, { "VERSION": "zero\n" });
+  await using server = serveGit(`${cluster.root}/repos`);
+  const url = `${server.url}/app`;
+  await cluster.realm(
+    "job",
+    "submit",
+    await manifest(cluster, url, 'poll_seconds = 3600\nwebhook_secret = "hook"'),
+  );
+  await eventually("it has looked", async () => {
+    const { trigger } = await cluster.client(reader).schedule("ci");
+    return trigger!.ends.length === 1;
+  }, 30_000);
+  const tell = async (base: string, headers: Record<string, string>, body: string, path = "/hooks/ci") => {
+    const response = await fetch(`${base}${path}`, { method: "POST", headers, body });
+    return { status: response.status, text: await response.text() };
+  };
+  const signed = (body: string, key = secret) => createHmac("sha256", key).update(body).digest("hex");
+  const forms: ((body: string, key?: string) => Record<string, string>)[] = [
+    (body, key) => ({ "x-github-event": "push", "x-hub-signature-256": `sha256=${signed(body, key)}` }),
+    (body, key) => ({ "x-forgejo-event": "push", "x-forgejo-signature": signed(body, key) }),
+    (_, key) => ({ "x-gitlab-event": "Push Hook", "x-gitlab-token": key ?? secret }),
+  ];
+  const doors = cluster.nodes.flatMap((n) => [n.api, n.gateway]);
+  const commits: string[] = [];
+  for (const [i, door] of doors.entries()) {
+    const after = await commit(app, { "VERSION": `${i}\n` });
+    const body = JSON.stringify({ ref: "refs/heads/main", before, after, repository: { clone_url: url } });
+    const headers = forms[i % 3](body);
+    const wrong = await tell(door, forms[i % 3](body, "guessed-secret"), body);
+    assert.equal(wrong.status, 403);
+    assert.match(wrong.text, /this node takes no such delivery/);
+    const unknown = await tell(door, headers, body, "/hooks/other");
+    assert.deepEqual(unknown, wrong);
+    const taken = await tell(door, headers, body);
+    assert.equal(taken.status, 202, taken.text);
+    assert.deepEqual(JSON.parse(taken.text), {
+      job: "ci",
+      event: "push",
+      taken: true,
+      branch: "main",
+      commit: after,
+    });
+    commits.push(after);
+    before = after;
+  }
+  for (const node of cluster.nodes) for (const one of commits) await runOf(cluster, node, one);
+  const runs = await cluster.client(reader).runs();
+  assert.deepEqual(runs.map((r) => r.schedule!.change!.commit).sort(), commits.toSorted());
+  assert.match(await cluster.realm("job", "schedules", "ci"), /Forges may tell pushes at \/hooks\/ci/);
+  const audit = await cluster.realm("audit", "list", "--json");
+  assert.match(audit, /hook\.push/);
+  for (const node of cluster.nodes) assert.ok(!node.output.includes(secret));
+  assert.ok(!audit.includes(secret));
 });

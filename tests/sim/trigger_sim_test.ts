@@ -216,3 +216,87 @@ Deno.test("a repository that cannot be reached is told, once, and what it had be
   settled(world);
   assert.equal(wrongChanges(world, id, [["main", commit]]), undefined);
 });
+
+Deno.test("pushes that a forge tells any node run at once, each of them, also when they follow each other faster than anybody looks", () => {
+  const world = new World(87);
+  const nodes = gather(world, 4);
+  let before = push(world);
+  const id = watch(world, nodes[0], "ci", { poll_ms: 60_000 });
+  world.run(15_000);
+  const commits: (readonly [string, string])[] = [];
+  for (let i = 0; i < 6; i++) {
+    const commit = push(world);
+    commits.push(["main", commit]);
+    world.event(nodes[i % 4], { t: "pushed", schedule: id, push: { branch: "main", commit, before } });
+    before = commit;
+    world.run(100);
+  }
+  const fresh = push(world, "fresh");
+  commits.push(["fresh", fresh]);
+  world.event(nodes[3], { t: "pushed", schedule: id, push: { branch: "fresh", commit: fresh } });
+  world.run(10_000);
+  settled(world);
+  assert.equal(wrongChanges(world, id, commits), undefined);
+  // What comes late, twice, or is an old one sent again by somebody, is a reason to look and nothing more.
+  for (const [branch, commit] of [...commits, ["main", "e".repeat(40)]]) {
+    world.event(nodes[1], { t: "pushed", schedule: id, push: { branch, commit, before: "d".repeat(40) } });
+    world.run(500);
+  }
+  world.run(70_000);
+  assert.equal(wrongChanges(world, id, commits), undefined);
+});
+
+Deno.test(`${SEEDS} histories in which forges tell pushes late, twice or never, while nodes are killed: no commit runs twice, the last of each branch runs`, () => {
+  let ran = 0;
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const world = new World(500 + seed);
+    const nodes = gather(world, 4);
+    const ends = new Map([["main", push(world, "main")], ["next", push(world, "next")]]);
+    const id = watch(world, nodes[0], "ci", { poll_ms: 20_000 });
+    const seen = () => nodes.every((n) => n.core!.jobs.schedules.sights.size > 0);
+    assert.notEqual(world.until(seen, 30_000), undefined);
+    const pushed = new Set<string>();
+    const end = world.now + 2 * 60_000;
+    while (world.now < end) {
+      world.run(world.random() * 3_000);
+      const up = world.alive(), dice = world.random();
+      if (dice < 0.1 && up.length > 2) world.crash(world.pick(up), world.random() < 0.1);
+      else if (dice < 0.3) {
+        const down = nodes.filter((n) => !n.core);
+        if (down.length > 0) world.start(world.pick(down));
+      } else {
+        const branch = world.pick(["main", "next"]), before = ends.get(branch)!;
+        const commit = push(world, branch);
+        ends.set(branch, commit);
+        pushed.add(`${branch} ${commit}`);
+        const tellers = world.random() < 0.2 ? 0 : world.random() < 0.3 ? 2 : 1;
+        for (let i = 0; i < tellers; i++) {
+          const node = world.pick(nodes);
+          const late = world.random() < 0.5 ? 0 : world.random() * 8_000;
+          world.at(
+            world.now + late,
+            () => world.event(node, { t: "pushed", schedule: id, push: { branch, commit, before } }),
+          );
+        }
+      }
+    }
+    for (const node of nodes) if (!node.core) world.start(node);
+    world.run(60_000);
+    const well = () => disagreement(world) === undefined && unfinishedRuns(world) === undefined;
+    assert.notEqual(world.until(well, 240_000), undefined, `seed ${seed}`);
+    const runs = [...nodes[0].core!.jobs.runs.values()].map((r) => r.tick!.change!);
+    const names = runs.map((c) => `${c.branch} ${c.commit}`);
+    assert.equal(new Set(names).size, names.length, `seed ${seed}: a commit ran twice`);
+    for (const name of names) assert.ok(pushed.has(name), `seed ${seed}: ${name} was there before`);
+    for (const [branch, commit] of ends) {
+      const moved = [...pushed].some((name) => name.startsWith(branch));
+      assert.ok(
+        !moved || names.includes(`${branch} ${commit}`),
+        `seed ${seed}: the last of ${branch} never ran`,
+      );
+    }
+    ran += names.length;
+  }
+  console.log(`${ran} commits ran`);
+  assert.ok(ran > SEEDS * 10);
+});

@@ -70,7 +70,14 @@ export interface Schedules {
   /** What members saw last of the repositories that schedules watch; by schedule. */
   readonly sights: Map<Digest, Map<NodeId, { readonly value: Sight; readonly at: number }>>;
   /** Looks of this node at repositories: when the last one ended, until when one is under way. */
-  readonly looks: Map<Digest, { readonly lookedAt: number; readonly until?: number }>;
+  readonly looks: Map<
+    Digest,
+    {
+      readonly lookedAt: number;
+      readonly until?: number; /** It is to look once more. */
+      readonly again?: true;
+    }
+  >;
   /** Runs that ticks made. */
   runs: number;
   /** When this node looked last, and from when on it decides: it may have been away. */

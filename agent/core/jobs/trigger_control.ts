@@ -1,7 +1,7 @@
 /** Schedules that watch a repository, under control of this node: when to look, and what is made of what was seen. */
 import type { Digest, NodeId } from "../../protocol/identity.ts";
 import { jobTiming } from "../../protocol/job_limits.ts";
-import { changeIdOf } from "../../protocol/job_trigger.ts";
+import { changeIdOf, countsBranch } from "../../protocol/job_trigger.ts";
 import { whyNotUsedFor } from "../../protocol/secret.ts";
 import type { Write } from "../control.ts";
 import type { Effect } from "../events.ts";
@@ -11,7 +11,15 @@ import { whyNoSecret } from "../secrets/sealing.ts";
 import { aliveNodes, type Core, schedulingOf } from "../state.ts";
 import { isPaused, type Schedule, stands } from "./schedules.ts";
 import { ticksEndBefore } from "./tick_retirement.ts";
-import { decideChange, knownEnds, type Seen, sightAfter, undecidedEnds } from "./triggers.ts";
+import {
+  decideChange,
+  knownEnds,
+  type Push,
+  type Seen,
+  sightAfter,
+  takePush,
+  undecidedEnds,
+} from "./triggers.ts";
 
 /** The controller of a schedule is chosen by this. */
 export const scheduleKey = (schedule: Schedule): string => `schedule/${schedule.by}/${schedule.name}`;
@@ -74,16 +82,60 @@ function startLook({ jobs }: Core, schedule: Schedule, now: number): Extract<Eff
   };
 }
 
-/** Takes in what a look found. */
-export function takeSight(core: Core, id: Digest, seen: Seen, now: number, write: Write): void {
+/** A schedule that this node may take changes in for now: who may not know what others saw takes nothing for new. */
+function watching(core: Core, id: Digest, now: number): Schedule | undefined {
   const { schedules } = core.jobs;
   const schedule = schedules.all.get(id);
-  if (!schedule) return;
+  if (!schedule?.trigger || core.returning || now < schedules.decidesFrom) return undefined;
+  return stands(schedules, schedule) && !isPaused(schedules, schedule) ? schedule : undefined;
+}
+
+/** Takes in what a look found. */
+export function takeLooked(
+  core: Core,
+  id: Digest,
+  seen: Seen,
+  now: number,
+  write: Write,
+  effects: Effect[],
+): void {
+  const again = core.jobs.schedules.looks.get(id)?.again;
+  takeSight(core, id, seen, now, write);
+  const schedule = again && watching(core, id, now);
+  if (schedule) effects.push({ t: "look", order: startLook(core, schedule, now) });
+}
+
+/** Takes in a push that a forge told this node of, whichever node watches. */
+export function takePushed(
+  core: Core,
+  id: Digest,
+  push: Push,
+  now: number,
+  write: Write,
+  effects: Effect[],
+): void {
+  const { schedules } = core.jobs;
+  const schedule = watching(core, id, now);
+  if (!schedule || !countsBranch(schedule.trigger!, push.branch)) return;
+  const taken = takePush(schedules, schedule, push);
+  if (taken === "change") {
+    const change = { branch: push.branch, commit: push.commit, as: "run" } as const;
+    write(`tick/${changeIdOf(id, change)}`, decideChange(core.jobs, schedule, change, now));
+  }
+  // A node that cannot look leaves it to the one that looks from time to time.
+  if (taken !== "look" || whyNotLook(core, core.config.self, schedule) !== undefined) return;
+  const look = schedules.looks.get(id);
+  if (look?.until !== undefined && now < look.until) schedules.looks.set(id, { ...look, again: true });
+  else effects.push({ t: "look", order: startLook(core, schedule, now) });
+}
+
+function takeSight(core: Core, id: Digest, seen: Seen, now: number, write: Write): void {
+  const { schedules } = core.jobs;
+  if (!schedules.all.has(id)) return;
   schedules.looks.set(id, { lookedAt: now });
   core.jobs.dirty = true;
-  // Who may not know what the others saw before takes nothing for new.
-  if (core.returning || now < schedules.decidesFrom) return;
-  if (!stands(schedules, schedule) || isPaused(schedules, schedule)) return;
+  const schedule = watching(core, id, now);
+  if (!schedule) return;
   const sight = sightAfter(schedules, schedule, seen, now);
   if (sight) write(`sight/${id}`, sight);
   decideChanges(core, schedule, now, write);

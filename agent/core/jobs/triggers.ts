@@ -22,6 +22,14 @@ export interface Seen {
   readonly problem?: string;
 }
 
+/** A push that a forge told. */
+export interface Push extends Change {
+  /** Where the branch ended before. */
+  readonly before?: string;
+  /** The repository goes by another name there: it is only a reason to look. */
+  readonly elsewhere?: true;
+}
+
 /** Takes in what a node saw. */
 export function noteSight(schedules: Schedules, value: Sight, author: NodeId, at: number): void {
   const said = schedules.sights.get(value.schedule) ?? new Map();
@@ -95,8 +103,11 @@ export function sightAfter(
   // A problem hid what was there: only a look that succeeded says what was known.
   const first = !last || (last.problem !== undefined && last.ends.length === 0);
   const known = knownEnds(schedules, schedule);
+  const looked = new Map(last?.ends.map((end) => [end.branch, end]));
   const found = ends.slice(0, jobLimits.branchesWatched).map(({ branch, commit, counts }): BranchEnd => {
-    const end = known.get(branch);
+    const end = known.get(branch), before = looked.get(branch);
+    // What a push was told of need not be seen at once: a look may have begun before, and forges answer late.
+    if (before?.commit === commit) return before;
     if (end?.commit === commit) return end;
     const as = first && !end ? "known" : counts ? "run" : "skipped";
     return { branch, commit, at: now, as };
@@ -122,6 +133,22 @@ export function undecidedEnds(
     end.at >= since && !schedules.ticks.has(changeIdOf(schedule.id, end)) &&
     (end.as !== "known" || moved(end))
   );
+}
+
+/**
+ * What a push that a forge told is taken for: a change that can be decided about at once, since it goes on from what is
+ * known; nothing new; or a reason to look, as when pushes came in another order, or files count.
+ */
+export function takePush(
+  schedules: Schedules,
+  schedule: Schedule,
+  { branch, commit, before, elsewhere }: Push,
+): "change" | "known" | "look" {
+  if (schedules.ticks.has(changeIdOf(schedule.id, { branch, commit }))) return "known";
+  if (elsewhere || schedule.trigger!.paths.length > 0 || sightsOf(schedules, schedule).length === 0) {
+    return "look";
+  }
+  return knownEnds(schedules, schedule).get(branch)?.commit === before ? "change" : "look";
 }
 
 /** What becomes of a change. */

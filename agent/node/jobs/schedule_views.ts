@@ -42,7 +42,7 @@ function tickViews({ jobs }: Core, schedule: Schedule): TickView[] {
 function triggerView({ jobs: { schedules } }: Core, schedule: Schedule): Pick<ScheduleView, "trigger"> {
   const { trigger } = schedule;
   if (!trigger) return {};
-  const { url, branches, paths, poll_ms } = trigger;
+  const { url, branches, paths, poll_ms, webhook } = trigger;
   const looked = schedules.looks.get(schedule.id)?.lookedAt;
   const looks = looked !== undefined && looked > 0 && !isPaused(schedules, schedule);
   return {
@@ -51,6 +51,7 @@ function triggerView({ jobs: { schedules } }: Core, schedule: Schedule): Pick<Sc
       branches,
       paths,
       poll_ms,
+      ...(webhook === undefined ? {} : { webhook: `/hooks/${schedule.runs[0].job}` }),
       ...(looks ? { looked_at: looked, next_look: looked + poll_ms } : {}),
       ends: [...knownEnds(schedules, schedule).values()].sort((a, b) => b.at - a.at),
     },

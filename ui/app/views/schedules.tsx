@@ -53,6 +53,7 @@ const Watched = ({ t }: { t: TriggerView }) => (
     <p class="foot-line">
       <small class="muted">
         {t.paths.length > 0 && `files: ${t.paths.join(" ")}; `}every {span(t.poll_ms)}
+        {t.webhook && `; webhooks at ${t.webhook}`}
         {t.looked_at !== undefined && (
           <>
             ; looked <Time at={t.looked_at} />
