@@ -5,7 +5,7 @@ import type { ErrorCode, Result } from "../protocol/errors.ts";
 import type { Digest, KeyId, NodeId } from "../protocol/identity.ts";
 import type { AttemptStatus, CacheEntry } from "../protocol/job_record.ts";
 import type { GitInput, JobRunSpec } from "../protocol/job_spec.ts";
-import type { Change, Trigger } from "../protocol/job_trigger.ts";
+import type { Trigger } from "../protocol/job_trigger.ts";
 import type { Heads, Message } from "../protocol/message.ts";
 import type { NodeInfo, RealmRecord, ReplicaStatus, WireRecord } from "../protocol/record.ts";
 import type { SecretBox } from "../protocol/secret.ts";
