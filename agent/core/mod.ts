@@ -27,6 +27,7 @@ export * from "./keeping.ts";
 export * from "./liveness.ts";
 export * from "./members.ts";
 export { neighboursOf } from "./neighbours.ts";
+export * from "./own_replicas.ts";
 export * from "./placement.ts";
 export * from "./policies.ts";
 export { rebuild, type Topic } from "./projections.ts";
