@@ -23,3 +23,21 @@ export interface Weather {
 export const calm: Weather = { loss: 0, duplicate: 0, minDelayMs: 1, maxDelayMs: 5 };
 /** 10 % loss, duplicates, reordering by delays of up to 200 ms. */
 export const storm: Weather = { loss: 0.1, duplicate: 0.05, minDelayMs: 1, maxDelayMs: 200 };
+
+/** A span of time, ms. */
+export type Span = readonly [least: number, most: number];
+/** A time within a span: short ones are far more frequent. */
+export const between = (random: () => number, [least, most]: Span): number =>
+  least + random() ** 3 * (most - least);
+
+/** How long machines take for their replicas. */
+export interface Pace {
+  readonly prepareMs: Span;
+  readonly startMs: Span;
+  /** Until what is in flight at a replica has ended. */
+  readonly endMs: Span;
+}
+/** Machines with nothing else to do, replicas without long requests. */
+export const brisk: Pace = { prepareMs: [20, 100], startMs: [80, 400], endMs: [1, 20] };
+/** Much to fetch, long requests: orders change while replicas begin and while they end. */
+export const sluggish: Pace = { prepareMs: [20, 4_000], startMs: [80, 4_000], endMs: [1, 20_000] };

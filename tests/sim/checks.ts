@@ -1,8 +1,8 @@
 /** What must be true of a simulated realm: safety at any moment, agreement once it had time to heal. */
-import { aliveNodes, nodeState, storeDigest } from "../../agent/core/mod.ts";
+import { aliveNodes, nodeState, ordersFor, storeDigest } from "../../agent/core/mod.ts";
 import type { SimNode, World } from "./world.ts";
 
-/** Safety: no node ever applied a command that nobody with the right to it handed in; quotas hold. */
+/** Safety: no node ever applied a command that nobody with the right to it handed in; quotas hold; a volume has one writer. */
 export function checkSafety(world: World): string[] {
   const wrong: string[] = [];
   for (const node of world.alive()) {
@@ -12,9 +12,23 @@ export function checkSafety(world: World): string[] {
         wrong.push(`${node.name} applied a command that was never accepted: ${id}`);
       }
     }
-    const used = [...node.running.values()].reduce((mb, f) => mb + f.order.revision.spec.memory_mb, 0);
-    // Replicas that were withdrawn a moment ago may still be stopping; decided ones must fit.
-    if (used > 2 * node.memoryMb) wrong.push(`${node.name} runs ${used} MiB on ${node.memoryMb} MiB`);
+    const decided = [...node.running.values()].filter((f) => f.state !== "stopping");
+    const used = decided.reduce((mb, f) => mb + f.order.revision.spec.memory_mb, 0);
+    if (used > node.memoryMb) wrong.push(`${node.name} runs ${used} MiB on ${node.memoryMb} MiB`);
+    for (const { replica } of ordersFor(core)) {
+      if (!node.running.has(replica)) {
+        wrong.push(`${replica} was ordered of ${node.name} and does not live there`);
+      }
+    }
+    const writers = new Map<string, string>();
+    for (const { order, opened } of node.running.values()) {
+      for (const volume of opened ? order.revision.spec.volumes : []) {
+        const name = `${order.app}/${volume}`;
+        const other = writers.get(name);
+        if (other) wrong.push(`${other} and ${order.replica} write to ${name} on ${node.name} at once`);
+        writers.set(name, order.replica);
+      }
+    }
   }
   return wrong;
 }

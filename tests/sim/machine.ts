@@ -1,5 +1,5 @@
 /** A simulated machine: what it is, what its disk holds, what runs on it. */
-import type { Core, Event } from "../../agent/core/mod.ts";
+import { type Core, createOwnReplicas, type Event, type OwnReplicas } from "../../agent/core/mod.ts";
 import { createSigner, createVerifier } from "../../agent/platform/crypto.ts";
 import {
   type Heads,
@@ -26,6 +26,9 @@ export interface SimNode {
   core: Core | undefined;
   /** What survives a crash. */
   disk: Map<string, RealmRecord>;
+  /** What was ordered of it, and which replicas began. */
+  own: OwnReplicas;
+  /** Replicas that run, and those that still end. */
   running: Map<string, FakeReplica>;
   /** Attempts of runs that execute here. */
   attempts: Map<string, FakeAttempt>;
@@ -66,6 +69,7 @@ export function createMachine(
     opener: createOpener(seed),
     core: undefined,
     disk: new Map(),
+    own: createOwnReplicas(),
     running: new Map(),
     attempts: new Map(),
     volumes: new Map(),

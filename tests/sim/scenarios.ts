@@ -1,6 +1,7 @@
 /** A random history: machines join, die, come back, lose disks, the network breaks; people deploy, scale, roll back. */
 import { checkSafety, disagreement, unfulfilled } from "./checks.ts";
-import { calm, type SimNode, storm, World } from "./world.ts";
+import { brisk, calm, sluggish, storm } from "./chance.ts";
+import { type SimNode, World } from "./world.ts";
 
 /** Outcome of one history. */
 export interface Outcome {
@@ -42,6 +43,7 @@ export function runHistory(seed: number, count: number, troubleMs = 60_000): Out
     digest: "",
   });
   world.weather = storm;
+  world.pace = sluggish;
   const end = world.now + troubleMs;
   while (world.now < end) {
     world.run(200 + world.random() * 2_000);
@@ -81,6 +83,7 @@ export function runHistory(seed: number, count: number, troubleMs = 60_000): Out
     if (wrong.length > 0) return fail(wrong[0]);
   }
   world.weather = calm;
+  world.pace = brisk;
   world.heal();
   // Later than any command before: of two commands in one millisecond the ids decide.
   world.run(10);

@@ -27,7 +27,7 @@ import {
 import {
   type Core,
   createCore,
-  type Effect,
+  createOwnReplicas,
   type Event,
   headsOf,
   isInTouch,
@@ -36,14 +36,12 @@ import {
   wakeAt,
 } from "../../agent/core/mod.ts";
 import { createSigner } from "../../agent/platform/crypto.ts";
-import { sealFor } from "./secrets.ts";
-import { reconcileAttempts } from "./attempts.ts";
-import { calm, createRandom, type Weather } from "./chance.ts";
+import { brisk, calm, createRandom, type Pace, type Weather } from "./chance.ts";
 import { cachingVerifier, createMachine, type SimNode } from "./machine.ts";
-import { deployOf, type DeployOptions, reconcileReplicas } from "./replicas.ts";
-import { lookAt } from "./repositories.ts";
+import { performEffects } from "./effects.ts";
+import { deployOf, type DeployOptions } from "./replicas.ts";
 import { Timers } from "./timers.ts";
-import { type BadRelease, beginStart, reconcileUpgrade, reportStart } from "./upgrades.ts";
+import { type BadRelease, beginStart, reportStart } from "./upgrades.ts";
 
 export { calm, createRandom, storm, type Weather } from "./chance.ts";
 export type { SimNode } from "./machine.ts";
@@ -55,6 +53,7 @@ const EPOCH = Date.UTC(2026, 0, 1);
 export class World {
   now = EPOCH;
   weather: Weather = calm;
+  pace: Pace = brisk;
   readonly nodes = new Map<NodeId, SimNode>();
   readonly owner: Signer;
   readonly realm: string;
@@ -77,6 +76,8 @@ export class World {
   readonly ended = new Map<string, string>();
   /** Whether gossip arrives at all. */
   gossip = true;
+  /** How often a replica was wanted again while it was ending. */
+  wantedAgain = 0;
   messages = 0;
   bytes = 0;
   /** Side of a partition by node; messages cross only within a side. */
@@ -258,7 +259,8 @@ export class World {
       node.saved = { inTouchAt: this.now, heads: headsOf(node.core.store) };
     }
     node.core = undefined;
-    node.running.clear();
+    node.own = createOwnReplicas();
+    node.running = new Map();
     node.attempts.clear();
     node.installation.fetching = undefined;
     node.timerAt = Infinity;
@@ -322,7 +324,7 @@ export class World {
       if (event.t !== "tick") node.waiting.push(event);
       return;
     }
-    this.#perform(node, step(node.core, event, this.now + node.fastMs));
+    performEffects(this, node, step(node.core, event, this.now + node.fastMs));
     this.#arm(node);
   }
 
@@ -339,62 +341,8 @@ export class World {
     });
   }
 
-  #perform(node: SimNode, effects: readonly Effect[]): void {
-    for (const effect of effects) {
-      switch (effect.t) {
-        case "persist":
-          for (const r of effect.records) node.disk.set(`${r.author} ${r.key}`, r);
-          break;
-        case "forget":
-          for (const r of effect.records) {
-            const name = `${r.author} ${r.key}`;
-            if (node.disk.get(name)?.hash === r.hash) node.disk.delete(name);
-          }
-          break;
-        case "send":
-          this.#send(node.id, effect.to, effect.message);
-          break;
-        case "publish":
-          if (!this.gossip) break;
-          for (const other of this.nodes.keys()) {
-            if (other !== node.id) this.#send(node.id, other, effect.message, 2);
-          }
-          break;
-        case "reply":
-          this.replies.set(effect.ref, effect.reply);
-          break;
-        case "run":
-          reconcileReplicas(this, node, effect.orders);
-          break;
-        case "attempts":
-          reconcileAttempts(this, node, effect.orders);
-          break;
-        case "seal":
-          this.event(node, {
-            t: "sealed",
-            name: effect.name,
-            version: effect.version,
-            boxes: sealFor(this, node, effect),
-          });
-          break;
-        case "look":
-          lookAt(this, node, effect.order);
-          break;
-        case "upgrade":
-          reconcileUpgrade(this, node, effect.order);
-          break;
-        case "connect":
-          for (const id of effect.neighbours) {
-            if (this.reaches(node.id, id)) {
-              this.at(this.now + 2, () => this.event(node, { t: "peer", id, connected: true }));
-            }
-          }
-          break;
-      }
-    }
-  }
-
-  #send(from: NodeId, to: NodeId, message: Message, hops = 1): void {
+  /** Puts a message on its way; it may get lost, or arrive twice and late. */
+  send(from: NodeId, to: NodeId, message: Message, hops = 1): void {
     this.messages++;
     const { loss, duplicate, minDelayMs, maxDelayMs } = this.weather;
     const copies = this.random() < duplicate ? 2 : 1;
