@@ -120,6 +120,19 @@ function launchers(
   });
 }
 
+/** How the process starts that keeps native programs while agents come and go. */
+const wardens = (dataDir: string) => (directory: string) => ({
+  ...selfCommand(here, ["internal", "warden", dataDir, directory], [...ALL_PERMISSIONS, ...AGENT_FLAGS]),
+  env: { ...Deno.env.toObject(), ...AGENT_ENVIRONMENT },
+});
+
+/** That process. */
+async function warden(dataDir: string, directory: string): Promise<number> {
+  const native = await import("./agent/runtimes/native/mod.ts");
+  await native.runWarden({ dataDir, directory, version, spawnLauncher: launchers(native) });
+  return 0;
+}
+
 /** The agent's process. */
 async function agent(): Promise<number> {
   const [{ LAUNCH_VARIABLE }, { runAgent }, { createLog }, wasmMod, nativeMod] = await Promise.all([
@@ -136,7 +149,12 @@ async function agent(): Promise<number> {
   }
   await using wasm = wasmMod.createWasmRuntime({ spawnChild: wasmChildren(wasmMod) });
   await using native = Deno.build.os === "linux"
-    ? nativeMod.createNativeRuntime({ spawnLauncher: launchers(nativeMod), dataDir: launch.dataDir })
+    ? nativeMod.createKeptRuntime({
+      spawnLauncher: launchers(nativeMod),
+      spawnWarden: wardens(launch.dataDir),
+      dataDir: launch.dataDir,
+      version,
+    })
     : nativeMod.createUntriedRuntime();
   return await runAgent(launch, {
     version,
@@ -244,6 +262,7 @@ async function run(argv: readonly string[]): Promise<number> {
   if (argv[0] === "internal" && argv[1] === "launcher") {
     return (await import("./agent/runtimes/native/launcher/launch.ts")).launch(argv[2]);
   }
+  if (argv[0] === "internal" && argv[1] === "warden") return await warden(argv[2], argv[3]);
   if (argv[0] === "internal" && argv[1] === "self-test") return await selfTest(argv[2]);
   if (argv[0] === "internal" && argv[1] === "licences") return await licences();
   const { runCli } = await import("./cli/mod.ts");

@@ -183,6 +183,8 @@ export interface LogChunk {
   readonly at: number;
   /** UTF-8 as far as the workload wrote UTF-8. `system` chunks are by Realm: what happened to the workload and why. */
   readonly bytes: Uint8Array;
+  /** Where in its stream it ends, in bytes since the start, when it can be told again from a place. */
+  readonly end?: number;
 }
 
 /** One structured diagnostic line of the agent itself. */

@@ -59,8 +59,9 @@ Environment=${unitWord(`REALM_CACHE_DIR=${dataDir}/cache`)}
 ${user === undefined ? "" : `User=${user}\n`}UMask=0077
 Restart=always
 RestartSec=2
-# The supervisor passes the signal on, and the agent ends what is in flight.
-KillMode=mixed
+# The supervisor passes the signal on, and the agent ends what is in flight. After a crash native jobs go on until the
+# next agent takes them over.
+KillMode=process
 KillSignal=SIGTERM
 TimeoutStopSec=60
 LimitNOFILE=65536

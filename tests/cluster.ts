@@ -1,6 +1,8 @@
 /** Real nodes as real processes on loopback, started by the command line a user would type; for tests and the demo. */
 import { createClient, type NodeView, parseKeyFile, type RealmClient, signerFromSeed } from "../mod.ts";
 import { parseAgentFile } from "../agent/protocol/data_dir.ts";
+import { isOver } from "../agent/runtimes/native/processes.ts";
+import { wardenFiles, wardensDirectory } from "../agent/runtimes/native/warden/words.ts";
 
 const MAIN = new URL("../main.ts", import.meta.url).pathname;
 
@@ -60,6 +62,21 @@ function waitedMs(pid: number): number {
     return Number(Deno.readTextFileSync(`/proc/${pid}/schedstat`).split(" ")[1]) / 1e6 || 0;
   } catch {
     return 0;
+  }
+}
+
+/** Ends what keeps the native programs of a node that was killed, and with it the programs. */
+async function endWardens(dataDir: string): Promise<void> {
+  const wardens = wardensDirectory(dataDir);
+  const names = await Array.fromAsync(Deno.readDir(wardens)).catch(() => []);
+  for (const { name } of names) {
+    const path = `${wardens}/${name}/${wardenFiles.file}`;
+    try {
+      const { pid } = JSON.parse(await Deno.readTextFile(path));
+      // Without it nobody could find it any more: it ends all.
+      await Deno.remove(path);
+      await eventually("the warden ends", () => isOver(pid));
+    } catch { /* it has gone */ }
   }
 }
 
@@ -300,6 +317,7 @@ export class Cluster implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.nodes.map((n) => this.kill(n)));
+    await Promise.all(this.nodes.map((n) => endWardens(n.dataDir)));
     await Deno.remove(this.root, { recursive: true }).catch(() => {});
   }
 }

@@ -90,11 +90,17 @@ export async function runAgentProcess(options: AgentProcessOptions): Promise<"en
   await new Promise<void>((resolve) => {
     void process.agent.upgrading.left.then(() => {
       switching = true;
+      process.agent.handOver();
       resolve();
     });
     if (supervised) {
       const parent = Deno.ppid;
-      parentTimer = setInterval(() => Deno.ppid === parent || resolve(), PARENT_MS);
+      parentTimer = setInterval(() => {
+        if (Deno.ppid === parent) return;
+        // It was not stopped: it is to be started again.
+        process.agent.handOver();
+        resolve();
+      }, PARENT_MS);
     }
     for (
       const signal of Deno.build.os === "windows"

@@ -27,8 +27,12 @@ export type Event =
   | { readonly t: "submit"; readonly ref: number; readonly command: SignedCommand }
   /** A machine wants to join by way of this node; answered by `reply` with the records it starts from. */
   | { readonly t: "join"; readonly ref: number; readonly admission: Admission }
-  /** The shell tells what this node is. */
-  | { readonly t: "info"; readonly info: Omit<NodeInfo, "incarnation"> }
+  /** The shell tells what this node is; `goOn`: attempts that run on from before its start. */
+  | {
+    readonly t: "info";
+    readonly info: Omit<NodeInfo, "incarnation">;
+    readonly goOn?: readonly string[];
+  }
   /** State of a replica on this node. */
   | { readonly t: "replica"; readonly status: ReplicaStatus }
   /** A replica on this node has ended and left nothing behind. */

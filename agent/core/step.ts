@@ -69,7 +69,7 @@ function handle(turn: Turn, event: Event): void {
         | undefined;
       if (!core.info) {
         forgetStatuses(core, turn.write);
-        forgetAttempts(core, turn.now, turn.write);
+        forgetAttempts(core, event.goOn ?? [], turn.now, turn.write);
       }
       core.info = { ...event.info, incarnation: core.info?.incarnation ?? (known?.incarnation ?? 0) + 1 };
       turn.write("node", core.info);

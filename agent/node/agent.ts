@@ -61,6 +61,7 @@ import { createRecordTable } from "./record_table.ts";
 import { startRemembering } from "./remembering.ts";
 import { NodeSecrets } from "./secrets.ts";
 import { ReplicaLogs } from "./replica_log.ts";
+import { ServiceAdoptions } from "./service_adoption.ts";
 import { replicaWorld } from "./replica_world.ts";
 import { Replicas } from "./replicas.ts";
 import { openUpgrading, type Upgrading } from "./upgrading.ts";
@@ -89,6 +90,8 @@ export interface Agent extends AsyncDisposable {
   readonly monitoring: Monitoring;
   /** `http://host:port`. */
   readonly gatewayUrl: string;
+  /** At its end programs that can go on do so, until the next agent takes them over; else they are ended. */
+  handOver(): void;
   /** The API's address, once it listens: published to the others; and `host:port` of its sockets. */
   announceApi(address: string, sockets: readonly string[]): void;
   /** `host:port` of each socket of API and gateway. */
@@ -264,6 +267,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     if (!runtime) throw new RealmError("unavailable", "this node has no wasm runtime");
     return runtime.start(spec, onLog, signal);
   };
+  // What else runs of a process before this one left is ended: it holds files that are removed below.
+  const survivors = await options.native?.recover() ?? [];
+  const adoptions = new ServiceAdoptions(survivors);
+  let leave = false;
   const replicas = late.replicas = new Replicas(
     replicaWorld({
       dataDir,
@@ -276,6 +283,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       holdersOf,
       startRun,
       attempts: () => jobs.world,
+      adoptions,
       viaOf: (revision) => core.commands.get(revision)?.via ?? self,
     }),
     (app) => !core.apps.get(app)?.desired,
@@ -304,6 +312,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     contents,
     streams: mesh.streams,
     log,
+    survivors,
     openSecret: (name, order) => secrets.open(name, order),
     startProgram: (order, spec, onLog, signal) => native.start(order.run, spec, onLog, signal),
     startRun,
@@ -321,10 +330,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   late.upgrading = upgrading;
   // How the last upgrade ended here is said before the next order can come.
   upgrading.begin();
-  loop.feed({ t: "info", info });
-  // What runs of a process before this one left holds files that are removed next.
-  await options.native?.recover();
-  await jobs.recover();
+  loop.feed({ t: "info", info, goOn: jobs.survivors });
+  await jobs.recover(wanted.attempts);
+  await adoptions.recover(wanted.orders, disk, dataDir);
   late.jobs = jobs;
   const looks = late.looks = new RepositoryLooks({
     git: jobs.git,
@@ -360,6 +368,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     loopDelay,
     gatewayUrl,
     sockets,
+    handOver: () => leave = true,
   };
   const monitoring = startMonitoring(watched, world);
   const watch = late.happenings = watchHappenings(core, events);
@@ -373,11 +382,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       loop.feed({ t: "info", info });
     },
     async [Symbol.asyncDispose]() {
+      // One whose API never answered is started again.
+      leave ||= sockets.api.length === 0;
       loopDelay[Symbol.dispose]();
       keeper[Symbol.dispose]();
       upgrading[Symbol.dispose]();
       looks[Symbol.dispose]();
-      await parts.jobs.stop();
+      await parts.jobs.stop(leave);
       loop.feed({ t: "leave" });
       loop.feed({ t: "tick" });
       notifier[Symbol.dispose]();
@@ -385,7 +396,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       // Others hear that this node leaves, and what reaches it meanwhile goes to them.
       routes.leave();
       await Promise.all([
-        parts.replicas.stopAll(gatewayLimits.stopMs),
+        parts.replicas.stopAll(gatewayLimits.stopMs, leave),
         parts.gateway.close(gatewayLimits.stopMs),
         ...parts.mesh.peers().length > 0
           ? [new Promise((resolve) => setTimeout(resolve, gatewayLimits.leaveMs))]

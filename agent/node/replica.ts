@@ -31,6 +31,8 @@ export interface ReadyPackage {
 
 /** What runs for a replica. */
 export interface ReplicaHandle extends Pick<RunHandle, "exit" | "stop" | "stats"> {
+  /** It goes on when this process ends, for the next one to take it over; absent where it cannot. */
+  readonly leave?: () => void;
   /** Answers requests itself. */
   readonly serve?: RunHandle["serve"];
   /** Takes requests at a port of this machine. */
@@ -139,6 +141,14 @@ export class Replica {
     await this.#done;
     await this.#world.clearWork(this.order);
     this.#report("stopped");
+  }
+
+  /** As {@link stop}; but a program that can go on without this process does. */
+  async leave(graceMs: number): Promise<void> {
+    const { leave } = this.#handle ?? {};
+    if (!leave || this.#abort.signal.aborted) return await this.stop(graceMs);
+    await this.#world.drained(this.order, graceMs);
+    leave();
   }
 
   #report(state: ReplicaState, reason?: string, progress?: { done: number; total: number }): void {

@@ -9,7 +9,8 @@ import { type PackageHost, packageWorkload } from "./package_workload.ts";
 import type { ReplicaWorld } from "./replica.ts";
 import type { ReplicaLogs } from "./replica_log.ts";
 import type { Routes } from "./routes.ts";
-import { serviceDirectory, serviceWorkload } from "./service_workload.ts";
+import { type ServiceAdoptions, serviceDirectory } from "./service_adoption.ts";
+import { serviceWorkload } from "./service_workload.ts";
 
 /** Parts of the node. */
 export interface WorldParts {
@@ -24,14 +25,28 @@ export interface WorldParts {
   readonly startRun: PackageHost["startRun"];
   /** What runs of jobs have of the node; a service is started as they are. */
   readonly attempts: () => AttemptWorld;
+  /** Programs of services that go on from before this start. */
+  readonly adoptions: ServiceAdoptions;
   /** The member that took a deploy, and with it the uploads. */
   readonly viaOf: (revision: Digest) => NodeId;
 }
 
 /** See the module's text. */
 export function replicaWorld(parts: WorldParts): Omit<ReplicaWorld, "volumesFree"> {
-  const { dataDir, world, contents, gateway, loop, logs, routes, holdersOf, startRun, attempts, viaOf } =
-    parts;
+  const {
+    dataDir,
+    world,
+    contents,
+    gateway,
+    loop,
+    logs,
+    routes,
+    holdersOf,
+    startRun,
+    attempts,
+    adoptions,
+    viaOf,
+  } = parts;
   const preparing = new Map<string, Promise<unknown>>();
   const packages: PackageHost = {
     cacheDir: `${dataDir}/cache/wasm`,
@@ -50,7 +65,16 @@ export function replicaWorld(parts: WorldParts): Omit<ReplicaWorld, "volumesFree
     async prepare(order, onProgress, signal) {
       const { id, spec } = order.revision;
       if (spec.service) {
-        return await serviceWorkload(attempts(), order, spec.service, viaOf(id), onProgress, signal);
+        const adoption = adoptions.take(order.replica);
+        return await serviceWorkload(
+          attempts(),
+          order,
+          spec.service,
+          viaOf(id),
+          adoption,
+          onProgress,
+          signal,
+        );
       }
       const ready = await contents.ensurePackage(order, holdersOf(spec.package), onProgress, signal);
       return packageWorkload(packages, order, ready);

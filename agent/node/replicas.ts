@@ -80,11 +80,16 @@ export class Replicas {
     }
   }
 
-  /** Ends everything on this node, as it goes down; statuses of others' interest were sent before. */
-  async stopAll(graceMs: number): Promise<void> {
+  /**
+   * Ends everything on this node, as it goes down; statuses of others' interest were sent before. `leave`: but for what
+   * can go on until the next process takes it over.
+   */
+  async stopAll(graceMs: number, leave: boolean): Promise<void> {
     this.#own.orders = [];
     await Promise.allSettled(
-      [...this.#alive].map(([id, replica]) => this.#ends.get(id) ?? replica.stop(graceMs)),
+      [...this.#alive].map(([id, replica]) =>
+        this.#ends.get(id) ?? (leave ? replica.leave(graceMs) : replica.stop(graceMs))
+      ),
     );
   }
 }

@@ -7,22 +7,21 @@ import { type NativeWork, RealmError, type ServiceSpec } from "../protocol/mod.t
 import type { AttemptWorld } from "./jobs/attempt_world.ts";
 import { bringInputs, programFile } from "./jobs/inputs.ts";
 import { layOut, programSpec } from "./jobs/native_steps.ts";
+import type { ProgramHandle } from "../runtimes/mod.ts";
 import { probe } from "./package_workload.ts";
 import { describe, type ReplicaHandle, type Workload } from "./replica.ts";
-
-/** Directory of a replica's files; its program sees it as `/`. */
-export const serviceDirectory = (dataDir: string, replica: string): string =>
-  `${dataDir}/work/services/${replica}/files`;
+import { type ReplicaMemo, type ServiceAdoption, serviceDirectory } from "./service_adoption.ts";
 
 /** Requests that a wasm service works on at once, and the longest that one may take. */
 const WASM = { concurrency: 64, timeoutMs: 60_000 } as const;
 
-/** Fetches what a service needs and lays out its directory. */
+/** Fetches what a service needs and lays out its directory; `adoption`: its program runs already, in what is there. */
 export async function serviceWorkload(
   world: AttemptWorld,
   order: RunOrder,
   service: ServiceSpec,
   via: string,
+  adoption: ServiceAdoption | undefined,
   onProgress: (done: number, total: number, verifying: boolean) => void,
   signal: AbortSignal,
 ): Promise<Workload> {
@@ -42,18 +41,25 @@ export async function serviceWorkload(
       return [{ digest, bytes, form, mount, readOnly: read_only }];
     }),
   };
-  await world.disk.remove(root);
-  await world.disk.makeDirectory(`${root}/tmp`);
-  await bringInputs(world, attempt, root, signal, (done, total) => onProgress(done, total, false));
-  if (run.native) await layOut(world, attempt, root);
+  if (!adoption) {
+    await world.disk.remove(root);
+    await world.disk.makeDirectory(`${root}/tmp`);
+    await bringInputs(world, attempt, root, signal, (done, total) => onProgress(done, total, false));
+    if (run.native) await layOut(world, attempt, root);
+  }
+  let adopted = adoption;
   return {
     health: { intervalMs: health.interval_ms, failures: health.failures, startMs: health.start_ms },
     backoffMs: { first: restart.backoff_ms, last: restart.max_backoff_ms },
     graceMs: stop.grace_ms,
-    start: (onLog, stopped) =>
-      run.native
-        ? startNative(world, attempt, service, run.native, root, onLog, stopped)
-        : startWasm(world, attempt, service, root, onLog, stopped),
+    start(onLog, stopped) {
+      if (!run.native) return startWasm(world, attempt, service, root, onLog, stopped);
+      const taken = adopted;
+      adopted = undefined;
+      if (taken) return Promise.resolve(adoptNative(taken, service, onLog));
+      const revision = order.revision.id;
+      return startNative(world, attempt, revision, service, run.native, root, onLog, stopped);
+    },
   };
 }
 
@@ -69,33 +75,85 @@ const environment = ({ spec, run, attempt }: AttemptOrder) => ({
 async function startNative(
   world: AttemptWorld,
   order: AttemptOrder,
-  { ports, health, stop }: ServiceSpec,
+  revision: string,
+  service: ServiceSpec,
   native: NativeWork,
   root: string,
   ...[onLog, signal]: Start
 ): Promise<ReplicaHandle> {
-  const given = ports.map(({ name, port }) => ({ name, port: freePort(port) }));
+  const ports = service.ports.map(({ name, port }) => ({ name, port: freePort(port) }));
   const env: Record<string, string> = environment(order);
-  for (const { name, port } of given) env[`PORT_${name.toUpperCase().replaceAll("-", "_")}`] = String(port);
-  if (given.length > 0) env.PORT = String(given[0].port);
-  const at = { order, root, env, signal, note: () => {}, onLog, started: () => {} };
+  for (const { name, port } of ports) env[`PORT_${name.toUpperCase().replaceAll("-", "_")}`] = String(port);
+  if (ports.length > 0) env.PORT = String(ports[0].port);
+  const memo: ReplicaMemo = { kind: "replica", replica: order.attempt, revision, ports };
+  const output = outputTo(onLog);
   const handle = await world.startProgram(
     order,
     {
-      ...programSpec(native, at, native.steps[0].argv, Infinity),
-      bind: given.map((p) => p.port),
-      stopSignal: stop.signal,
+      ...programSpec(native, { order, root, env, signal }, native.steps[0].argv, Infinity),
+      bind: ports.map((p) => p.port),
+      stopSignal: service.stop.signal,
+      memo: JSON.stringify(memo),
     },
-    onLog,
+    output.onLog,
     signal,
   );
-  const [first] = given;
+  output.keep(handle);
+  return nativeReplica(handle, service, ports);
+}
+
+/** A program that an agent before this one started. */
+function adoptNative(
+  { memo, survivor }: ServiceAdoption,
+  service: ServiceSpec,
+  onLog: Start[0],
+): ReplicaHandle {
+  const output = outputTo(onLog);
+  // From the last line on that is known to be in the log.
+  const handle = survivor.adopt({ stdout: 0, stderr: 0 }, output.onLog);
+  output.keep(handle);
+  return nativeReplica(handle, service, memo.ports);
+}
+
+function nativeReplica(
+  handle: ProgramHandle,
+  { health }: ServiceSpec,
+  [first]: ReplicaMemo["ports"],
+): ReplicaHandle {
+  const { lasting } = handle;
+  void handle.exit.then(() => lasting?.release());
   return {
     exit: handle.exit,
     stop: (graceMs) => handle.stop(graceMs),
     stats: () => handle.stats(),
+    ...(lasting ? { leave: () => lasting.leave() } : {}),
     ...(first ? { connect: { hostname: "127.0.0.1", port: first.port } } : {}),
     probe: async (ended) => first && await askPort(first.port, health, ended),
+  };
+}
+
+const LINE_END = 10;
+/** A line this long is as good as kept. */
+const LONG_LINE = 64 * 1024;
+
+/** The way of a program's output into the log: whole lines are kept, the last unfinished one is told again. */
+function outputTo(onLog: Start[0]): { readonly onLog: Start[0]; keep(handle: ProgramHandle): void } {
+  const kept = { stdout: 0, stderr: 0 };
+  let lasting: ProgramHandle["lasting"];
+  return {
+    onLog(chunk) {
+      onLog(chunk);
+      const { stream, end, bytes } = chunk;
+      if (stream === "system" || end === undefined) return;
+      const last = bytes.lastIndexOf(LINE_END);
+      if (last >= 0) kept[stream] = end - (bytes.length - last - 1);
+      else if (end - kept[stream] > LONG_LINE) kept[stream] = end;
+      lasting?.kept(kept);
+    },
+    keep(handle) {
+      lasting = handle.lasting;
+      lasting?.kept(kept);
+    },
   };
 }
 

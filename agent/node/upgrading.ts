@@ -74,7 +74,7 @@ export async function openUpgrading(parts: UpgradingParts): Promise<Upgrading> {
     selfTest: (path, version, platform) => selfTest(path, options.dataDir, version, platform),
     async drained(withinMs, signal) {
       const end = clock.monotonic() + withinMs;
-      while (jobs.attempts.list().length > 0 && clock.monotonic() < end && !signal.aborted) {
+      while (!jobs.attempts.canBeLeft && clock.monotonic() < end && !signal.aborted) {
         await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
       }
     },

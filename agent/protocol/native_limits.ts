@@ -36,6 +36,22 @@ export const nativeLimits = {
   outputBytesPerSecond: 16 * 1024 * 1024,
   /** Output may run ahead of its pace by this much. */
   paceMs: 50,
+  /** Output that the agent has not kept yet: more than the log takes at a time. */
+  outputHeldBytes: 1024 * 1024,
+  /** Output while there is no agent: what a build writes in the time of an upgrade. A program that writes more waits. */
+  outputAloneBytes: 4 * 1024 * 1024,
+  /** A frame between agent and warden: an order, or output. */
+  wardenFrameBytes: 8 * 1024 * 1024,
+  /** Programs whose agent is gone go on for so long: over an upgrade that fails and returns, and a person's `realm up`. */
+  wardenAloneMs: 5 * 60_000,
+  /** A warden to which no agent came after its start. */
+  wardenFirstMs: 30_000,
+  /** A warden tells figures, and looks whether it is still wanted, this often. */
+  wardenLookMs: 1_000,
+  /** A warden must have answered by then. */
+  wardenAnswerMs: 20_000,
+  /** A warden without programs goes after so long. */
+  wardenIdleMs: 120_000,
   /** Trees of a node beside the system's that its policy opens. */
   readTrees: 32,
   /** Ports that a run may connect to by name: each is a rule of the kernel. */

@@ -54,12 +54,43 @@ export interface ProgramSpec {
   /** How it is asked to end; default SIGTERM. */
   readonly stopSignal?: "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT";
   readonly stdin?: ReadableStream<Uint8Array>;
+  /** What whoever takes it over after a restart of this process must know of it. Absent: it ends with this process. */
+  readonly memo?: string;
+}
+
+/** Where in the output of a program something is: bytes of each stream since its start. */
+export interface OutputPositions {
+  readonly stdout: number;
+  readonly stderr: number;
 }
 
 /** A started program. */
 export interface ProgramHandle extends Omit<RunHandle, "serve" | "fetch"> {
   /** The sandbox that it runs in. */
   readonly level: SandboxLevel;
+  /** Where the program can outlive this process. */
+  readonly lasting?: Lasting;
+}
+
+/** A program that whoever comes after this process may take over. */
+export interface Lasting {
+  /** Output up to there is kept: it is not told again. The program waits when too much is not. */
+  kept(positions: OutputPositions): void;
+  /** Its end is known for good. */
+  release(): void;
+  /** It goes on when this process ends, for the next one to take over. */
+  leave(): void;
+}
+
+/** A program that a process before this one started and left. */
+export interface Survivor {
+  /** See {@link ProgramSpec}. */
+  readonly id: string;
+  readonly memo: string;
+  /** Takes it over, with its output from there on; it may have ended meanwhile. */
+  adopt(from: OutputPositions, onLog: (chunk: LogChunk) => void): ProgramHandle;
+  /** Ends and forgets it. */
+  end(): Promise<void>;
 }
 
 /** What a machine can do, level by level. */
@@ -80,6 +111,9 @@ export interface ProgramRuntime extends AsyncDisposable {
    * asked for), `failed` (cannot be started, and why).
    */
   start(spec: ProgramSpec, onLog: (chunk: LogChunk) => void, signal?: AbortSignal): Promise<ProgramHandle>;
-  /** Ends and removes whatever runs of a process before this one left. Call once, before the first start. */
-  recover(): Promise<void>;
+  /**
+   * Ends and removes whatever runs of a process before this one left; returns those that may be taken over, each of which
+   * is to be adopted or ended. Call once, before the first start.
+   */
+  recover(): Promise<readonly Survivor[]>;
 }

@@ -18,6 +18,7 @@ import { cancelOf, cancelText } from "./cancelling.ts";
 import { decideRun, type RunFacts, type RunVerdict, withAttempt } from "./decide.ts";
 import { noticeOf } from "./notices.ts";
 import { type JobNode, placeRun, planQueue, takenBy } from "./queue.ts";
+import { upgradedBy } from "../upgrades/control.ts";
 import { activeAttempt, artifactsOf, attemptStatus, commitOf, runsOfJob, type RunState } from "./runs.ts";
 import { standingSchedules } from "./schedules.ts";
 import { decideTick } from "./ticks.ts";
@@ -57,6 +58,7 @@ const factsOf = (core: Core, run: RunState, now: number): RunFacts => ({
     const state = nodeState(core, node);
     return state === "alive" || state === "suspect";
   },
+  returnsBy: (node) => upgradedBy(core, node),
   nameOf: (node) => core.infos.get(node)?.name ?? node,
 });
 
@@ -375,16 +377,17 @@ export function writeAttempt(core: Core, run: string, status: AttemptStatus, wri
   write(`attempts/${run}`, { run, list: [...others, status].slice(-jobLimits.attemptsPerNode) });
 }
 
-/** What ran here before this start does not run any more. */
-export function forgetAttempts(core: Core, now: number, write: Write): void {
+/** What ran here before this start does not run any more, but for those that go on. */
+export function forgetAttempts(core: Core, goOn: readonly string[], now: number, write: Write): void {
+  const isOver = (s: AttemptStatus) => isEnd(s.state) || goOn.includes(s.attempt);
   for (const record of [...core.store.authors.get(core.config.self)?.live.values() ?? []]) {
     if (record.kind !== "attempts" || record.body === null) continue;
     const { run, list } = record.body as RecordBody<"attempts">;
-    if (list.every((s) => isEnd(s.state))) continue;
+    if (list.every(isOver)) continue;
     write(record.key, {
       run,
       list: list.map((s) =>
-        isEnd(s.state) ? s : { ...s, state: "lost", reason: "the node ended while it ran", since: now }
+        isOver(s) ? s : { ...s, state: "lost", reason: "the node ended while it ran", since: now }
       ),
     });
   }

@@ -19,6 +19,8 @@ export interface RunFacts {
   readonly now: number;
   /** Whether work on a node goes on. */
   readonly lives: (node: NodeId) => boolean;
+  /** Until when a node that is away is waited for, since what runs there goes on; `undefined`: it is not. */
+  readonly returnsBy: (node: NodeId) => number | undefined;
   /** A node's name for people. */
   readonly nameOf: (node: NodeId) => string;
 }
@@ -155,8 +157,13 @@ function endOf(
       },
     };
   }
-  if (!facts.lives(attempt.node)) return { ending: { state: "lost", reason: `the node ${node} is gone` } };
   const deadlines: [number, Ending][] = [];
+  if (!facts.lives(attempt.node)) {
+    deadlines.push([
+      facts.returnsBy(attempt.node) ?? now,
+      { state: "lost", reason: `the node ${node} is gone` },
+    ]);
+  }
   const cancel = cancelOf(facts.jobs, run);
   if (cancel) {
     deadlines.push([

@@ -4,6 +4,7 @@ import type { Digest, NodeId } from "../../protocol/identity.ts";
 import { timing } from "../../protocol/limits.ts";
 import { artifactFor, type ReleaseArtifact } from "../../protocol/release.ts";
 import type { UpgradeWish } from "../../protocol/upgrade.ts";
+import { upgradeTiming } from "../../protocol/upgrade_limits.ts";
 import { statusOf } from "../apps.ts";
 import type { Write } from "../control.ts";
 import { isPlausible } from "../decisions.ts";
@@ -83,6 +84,14 @@ export function upgradeFacts(core: Core, rollout: Rollout, now: number): Upgrade
       word?.kind === "resume" && word.retry ? word.at : undefined,
     ),
   };
+}
+
+/** When a node that restarts for an upgrade is back at the latest, on its new version or the old one. */
+export function upgradedBy(core: Core, node: NodeId): number | undefined {
+  const status = core.upgrades.statuses.get(node);
+  if (status?.state !== "switching") return undefined;
+  const deadlineMs = core.upgrades.rollouts.get(status.upgrade)?.wish.deadline_ms;
+  return deadlineMs === undefined ? undefined : status.since + deadlineMs + upgradeTiming.absenceMs;
 }
 
 /** Looks at the current rollout, when something changed or a deadline passed. */

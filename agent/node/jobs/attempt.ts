@@ -12,10 +12,11 @@ import {
   type RunEnd,
   type SandboxLevel,
 } from "../../protocol/mod.ts";
-import type { ExitReport, ProgramHandle, RunHandle, SecretFiles } from "../../runtimes/mod.ts";
+import type { ExitReport, ProgramHandle, RunHandle } from "../../runtimes/mod.ts";
+import type { Adoption } from "./attempt_memo.ts";
 import { AttemptNews } from "./attempt_news.ts";
 import { attemptDirectory, type AttemptWorld, lotDirectory } from "./attempt_world.ts";
-import { type AttemptCache, openCache } from "./build_cache.ts";
+import { type AttemptCache, cacheOf, openCache } from "./build_cache.ts";
 import { checkOutAll } from "./git_inputs.ts";
 import { bringInputs, programFile } from "./inputs.ts";
 import { JobLog } from "./job_log.ts";
@@ -39,6 +40,8 @@ interface Outcome {
   readonly exit?: ExitReport;
   /** Sandbox level of a native run. */
   readonly level?: SandboxLevel;
+  /** To be called when the end was told. */
+  readonly release?: () => void;
 }
 
 /** See the module's text. */
@@ -60,7 +63,8 @@ export class Attempt {
   #cache: AttemptCache | undefined;
   readonly #news: AttemptNews;
 
-  constructor(order: AttemptOrder, world: AttemptWorld) {
+  /** `adoption`: its program runs already. */
+  constructor(order: AttemptOrder, world: AttemptWorld, adoption?: Adoption) {
     this.order = order;
     this.#world = world;
     this.#directory = attemptDirectory(world.dataDir, order.run, order.attempt);
@@ -68,9 +72,13 @@ export class Attempt {
     this.#root = order.spec.native
       ? `${this.#directory}/${FILES}`
       : `${lotDirectory(world.dataDir, order.by)}/${order.attempt}`;
-    this.log = new JobLog(`${this.#directory}/log`, order.spec.log.max_bytes);
+    this.log = new JobLog(
+      `${this.#directory}/log`,
+      order.spec.log.max_bytes,
+      order.spec.native !== undefined,
+    );
     this.#news = new AttemptNews(order, world, this.log);
-    this.reported = this.#live();
+    this.reported = this.#live(adoption);
     this.ended = this.reported.then(() => this.#clear());
   }
 
@@ -87,19 +95,31 @@ export class Attempt {
     return this.order.spec.runtime === "native" ? jobTiming.graceMs : 0;
   }
 
-  async #live(): Promise<void> {
+  /** Whether its program can go on without this process. */
+  get canBeLeft(): boolean {
+    return this.#handle !== undefined && "lasting" in this.#handle && !this.#stop;
+  }
+
+  /** Its program goes on, and this process says no more about it. */
+  leave(): void {
+    const { lasting } = this.#handle as ProgramHandle;
+    lasting!.leave();
+  }
+
+  async #live(adoption?: Adoption): Promise<void> {
     const publish = setInterval(
       () => void this.#news.publishLog().catch(() => {}),
       jobTiming.logPublishMs,
     );
     try {
-      this.#news.tell("preparing");
-      const outcome = await this.#execute().catch((error): Outcome => ({
+      const executed = adoption ? this.#takeOver(adoption) : this.#execute();
+      const outcome = await executed.catch((error): Outcome => ({
         state: "failed",
         reason: describe(error),
       }));
       clearInterval(publish);
       await this.#finish(outcome);
+      outcome.release?.();
     } catch (error) {
       // Not even the log could be stored; the disk is full or broken.
       this.log.end();
@@ -124,6 +144,7 @@ export class Attempt {
     const { spec } = order;
     const { signal } = this.#abort;
     const world = this.#world;
+    this.#news.tell("preparing");
     await world.disk.makeDirectory(`${this.#root}/tmp`);
     // Who comes after a crash must know whose log this is; the disk takes its time meanwhile.
     const noted = world.disk.writeAtomic(
@@ -156,15 +177,8 @@ export class Attempt {
       throw error;
     }
     if (this.#stop) return this.#stopped();
-    const env = {
-      ...spec.env,
-      ...given.env,
-      REALM_JOB: spec.job,
-      REALM_RUN: order.run,
-      REALM_ATTEMPT: String(order.number),
-    };
-    if (spec.native) return await this.#runSteps(spec.native, env, given.files);
-    const run = wasmRun(world, order, this.#root, wasm, env, given.files);
+    if (spec.native) return await this.#runSteps(spec.native, given);
+    const run = wasmRun(world, order, this.#root, wasm, this.#environment(given), given.files);
     let handle: RunHandle;
     try {
       handle = await world.startRun(run, (chunk) => this.log.write(chunk), signal);
@@ -182,28 +196,57 @@ export class Attempt {
     return { ...outcomeOf(exit), exit };
   }
 
-  async #runSteps(
-    native: NativeWork,
-    env: Readonly<Record<string, string>>,
-    secrets: SecretFiles | undefined,
-  ): Promise<Outcome> {
+  #environment(given: GivenSecrets): Record<string, string> {
+    const { spec, run, number } = this.order;
+    return {
+      ...spec.env,
+      ...given.env,
+      REALM_JOB: spec.job,
+      REALM_RUN: run,
+      REALM_ATTEMPT: String(number),
+    };
+  }
+
+  /** Goes on with what an agent before this one began. */
+  async #takeOver(adoption: Adoption): Promise<Outcome> {
+    const { order } = this;
+    const { memo, survivor } = adoption;
+    this.#fetched = memo.fetched;
+    this.#news.commits = memo.commits;
+    this.#news.startedAt = memo.startedAt;
+    this.#cache = memo.cache && cacheOf(this.#world, order, this.#root, memo.cache);
     try {
-      const { exit, level } = await runSteps(this.#world, native, {
+      const given = await giveSecrets(this.#world, order, this.log, true);
+      return await this.#runSteps(order.spec.native!, given, adoption);
+    } catch (error) {
+      await survivor.end();
+      throw error;
+    }
+  }
+
+  async #runSteps(native: NativeWork, given: GivenSecrets, adoption?: Adoption): Promise<Outcome> {
+    try {
+      const { exit, level, release } = await runSteps(this.#world, native, {
         order: this.order,
         root: this.#root,
-        env,
-        ...(secrets ? { secrets } : {}),
+        env: this.#environment(given),
+        ...(given.files ? { secrets: given.files } : {}),
         signal: this.#abort.signal,
-        note: (text) => this.log.note(text),
-        onLog: (chunk) => this.log.write(chunk),
+        log: this.log,
+        ...(adoption ? { adoption } : {}),
+        memo: () => ({
+          fetched: this.#fetched,
+          ...(this.#news.commits ? { commits: this.#news.commits } : {}),
+          ...(this.#cache ? { cache: this.#cache.state } : {}),
+        }),
         started: (handle) => {
           this.#handle = handle;
           this.#news.startedAt ??= this.#world.now();
-          if (this.#stop) void handle.stop(0);
+          if (this.#stop) void handle.stop(adoption ? this.#graceMs : 0);
           if (this.#news.state !== "running") this.#news.tell("running");
         },
       });
-      return { ...(this.#stop ? this.#stopped() : outcomeOf(exit)), exit, level };
+      return { ...(this.#stop ? this.#stopped() : outcomeOf(exit)), exit, level, release };
     } catch (error) {
       if (this.#stop) return this.#stopped();
       throw error;

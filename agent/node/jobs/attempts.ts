@@ -3,6 +3,7 @@ import type { AttemptOrder } from "../../core/mod.ts";
 import type { Log } from "../../ports.ts";
 import { RealmError } from "../../protocol/mod.ts";
 import { Attempt } from "./attempt.ts";
+import type { Adoption } from "./attempt_memo.ts";
 import { attemptDirectory, type AttemptWorld } from "./attempt_world.ts";
 import { JobLog } from "./job_log.ts";
 
@@ -11,6 +12,7 @@ export class Attempts {
   readonly #world: AttemptWorld;
   readonly #log: Log;
   readonly #attempts = new Map<string, Attempt>();
+  #adoptions: ReadonlyMap<string, Adoption> = new Map();
   readonly #wakes = new Set<() => void>();
   #stopped = false;
 
@@ -25,13 +27,29 @@ export class Attempts {
   }
 
   /**
-   * Attempts that a process before this one left behind have ended with it: their logs are stored and told, their
-   * directories go. Call once, before {@link reconcile}.
+   * Attempts that a process before this one left behind: those that `orders` still want and whose program goes on are
+   * taken over when they are reconciled. All others have ended: their programs are ended, their logs stored and told,
+   * their directories go. Call once, before {@link reconcile}.
    */
-  async recover(): Promise<void> {
+  async recover(adoptions: ReadonlyMap<string, Adoption>, orders: readonly AttemptOrder[]): Promise<void> {
     const { disk, dataDir } = this.#world;
-    for (const run of await disk.list(`${dataDir}/jobs`)) {
+    const wanted = new Set(orders.map((o) => o.attempt));
+    const there = await disk.list(`${dataDir}/jobs`);
+    const isThere = async ({ memo }: Adoption) =>
+      there.includes(memo.run) && (await disk.list(`${dataDir}/jobs/${memo.run}`)).includes(memo.attempt);
+    const kept = new Map<string, Adoption>();
+    for (const [id, adoption] of adoptions) {
+      if (wanted.has(id) && await isThere(adoption)) kept.set(id, adoption);
+      else await adoption.survivor.end();
+    }
+    this.#adoptions = kept;
+    for (const run of there) {
+      let empty = true;
       for (const attempt of await disk.list(`${dataDir}/jobs/${run}`)) {
+        if (kept.has(attempt)) {
+          empty = false;
+          continue;
+        }
         try {
           await this.#bury(run, attempt);
         } catch (error) {
@@ -39,10 +57,9 @@ export class Attempts {
         }
         await disk.remove(attemptDirectory(dataDir, run, attempt));
       }
-      await disk.remove(`${dataDir}/jobs/${run}`);
+      if (empty) await disk.remove(`${dataDir}/jobs/${run}`);
     }
     await disk.remove(`${dataDir}/work/jobs`);
-    await disk.remove(`${dataDir}/work/services`);
   }
 
   async #bury(run: string, attempt: string): Promise<void> {
@@ -78,7 +95,10 @@ export class Attempts {
     for (const order of orders) {
       let attempt = this.#attempts.get(order.attempt);
       if (!attempt) {
-        this.#attempts.set(order.attempt, attempt = new Attempt(order, this.#world));
+        this.#attempts.set(
+          order.attempt,
+          attempt = new Attempt(order, this.#world, this.#adoptions.get(order.attempt)),
+        );
         void attempt.ended.then(() => this.#attempts.delete(order.attempt));
         for (const wake of this.#wakes) wake();
       }
@@ -104,10 +124,28 @@ export class Attempts {
     });
   }
 
-  /** Ends everything, as the node goes down: what runs here is lost, and said to be. */
-  async stopAll(): Promise<void> {
+  /** Whether nothing runs here that a restart would end. */
+  get canBeLeft(): boolean {
+    return this.list().every((a) => a.canBeLeft);
+  }
+
+  /**
+   * Ends everything, as the node goes down: what runs here is lost, and said to be. `leave`: but for what can go on, until
+   * the next process takes it over. Returns what was left.
+   */
+  async stopAll(leave: boolean): Promise<ReadonlySet<string>> {
     this.#stopped = true;
-    for (const attempt of this.#attempts.values()) attempt.stop("lost", "the node was stopped");
-    await Promise.allSettled([...this.#attempts.values()].map((a) => a.reported));
+    const left = new Set<string>();
+    const ended = this.list().flatMap((attempt) => {
+      if (leave && attempt.canBeLeft) {
+        attempt.leave();
+        left.add(attempt.order.attempt);
+        return [];
+      }
+      attempt.stop("lost", "the node was stopped");
+      return [attempt.reported];
+    });
+    await Promise.allSettled(ended);
+    return left;
   }
 }

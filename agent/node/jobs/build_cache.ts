@@ -18,8 +18,17 @@ export interface Caches {
 
 /** The cache of one attempt. */
 export interface AttemptCache {
+  /** For who takes the attempt over. */
+  readonly state: CacheState;
   /** Keeps what the run left under its key; `undefined` when that is there already. Lines for the log. */
   keep(): Promise<readonly string[]>;
+}
+
+/** What must be known of a cache to keep it. */
+export interface CacheState {
+  readonly key: string;
+  /** It was found under its own key. */
+  readonly hit: boolean;
 }
 
 /** A use is told when the last one was so long ago. */
@@ -57,9 +66,15 @@ async function keyOf(template: string, root: string, workingDir: string, notes: 
 
 const why = (error: unknown): string => error instanceof Error ? error.message : String(error);
 
+/** What caches need of an attempt's world. */
+type CacheWorld = Pick<AttemptWorld, "store" | "fetch"> & { readonly caches: Caches };
+
+/** Only what the same key submitted is trusted, and only for the same kind of machine. */
+const scopeOf = (order: AttemptOrder): string => `${order.by}/${Deno.build.os}/${Deno.build.arch}`;
+
 /** Restores the cache that the attempt asks for; `undefined` when it asks for none. */
 export async function openCache(
-  world: Pick<AttemptWorld, "store" | "fetch"> & { readonly caches: Caches },
+  world: CacheWorld,
   order: AttemptOrder,
   root: string,
   staging: string,
@@ -68,8 +83,7 @@ export async function openCache(
 ): Promise<AttemptCache | undefined> {
   const { cache, working_dir: workingDir, disk_mb: diskMb } = order.spec;
   if (!cache) return undefined;
-  // Only what the same key submitted is trusted, and only for the same kind of machine.
-  const scope = `${order.by}/${Deno.build.os}/${Deno.build.arch}`;
+  const scope = scopeOf(order);
   const notes: string[] = [];
   let key = "", hit = false;
   try {
@@ -100,14 +114,28 @@ export async function openCache(
     await Deno.remove(staging, { recursive: true }).catch(() => {});
     for (const line of notes) note(line);
   }
+  return cacheOf(world, order, root, { key, hit });
+}
+
+/** The cache of an attempt that is laid out already. */
+export function cacheOf(
+  world: CacheWorld,
+  order: AttemptOrder,
+  root: string,
+  state: CacheState,
+): AttemptCache | undefined {
+  const { cache } = order.spec;
+  if (!cache) return undefined;
+  const { key, hit } = state;
   return {
+    state,
     async keep() {
       if (hit || key === "") return [];
       try {
         const content = await packCache(root, cache.paths, jobLimits.cacheBytes);
         if (!content) return [`cache ${key}: none of ${cache.paths.join(", ")} is there, nothing was kept`];
         const { digest, size }: { digest: Digest; size: number } = await world.store.write(content);
-        world.caches.stored({ scope, key, digest, bytes: size, at: Date.now() });
+        world.caches.stored({ scope: scopeOf(order), key, digest, bytes: size, at: Date.now() });
         return [`cache ${key} is kept, ${Math.ceil(size / 1024)} KiB`];
       } catch (error) {
         return [`cache ${key} could not be kept: ${why(error)}`];

@@ -2,13 +2,14 @@
 import { type AttemptOrder, type Core, findCache } from "../../core/mod.ts";
 import type { Disk, Log, LogChunk, PeerStreams } from "../../ports.ts";
 import type { AttemptStatus, CacheEntry, Digest, RunLogView } from "../../protocol/mod.ts";
-import type { RunHandle, RunSpec } from "../../runtimes/mod.ts";
+import type { RunHandle, RunSpec, Survivor } from "../../runtimes/mod.ts";
 import type { Contents } from "../contents.ts";
 import { GitSources } from "../git/git_sources.ts";
+import { type Adoption, adoptions } from "./attempt_memo.ts";
 import type { AttemptWorld } from "./attempt_world.ts";
 import { Attempts } from "./attempts.ts";
 import { serveJobLogs } from "./log_protocol.ts";
-import { chooseSecretsRoots, type SecretsRoots } from "./run_secrets.ts";
+import { chooseSecretsRoots, removeAllBut, type SecretsRoots } from "./run_secrets.ts";
 import { readRunLog, type RunLogQuery } from "./run_log.ts";
 
 /** What jobs need of the agent. */
@@ -19,6 +20,8 @@ export interface JobHostOptions {
   readonly contents: Contents;
   readonly streams: PeerStreams;
   readonly log: Log;
+  /** Programs that go on from before this start. */
+  readonly survivors: readonly Survivor[];
   openSecret: AttemptWorld["openSecret"];
   startProgram: AttemptWorld["startProgram"];
   startRun(spec: RunSpec, onLog: (chunk: LogChunk) => void, signal: AbortSignal): Promise<RunHandle>;
@@ -38,6 +41,7 @@ export class JobHost {
   /** Repositories that jobs take, or watch. */
   readonly git: GitSources;
   readonly #options: JobHostOptions;
+  readonly #adoptions: ReadonlyMap<string, Adoption>;
   readonly #secretsRoots: SecretsRoots;
   readonly #wakes = new Set<() => void>();
   readonly #prefetching = new Set<Digest>();
@@ -45,8 +49,9 @@ export class JobHost {
   constructor(options: JobHostOptions) {
     this.#options = options;
     const { contents, disk, dataDir, log } = options;
-    this.#secretsRoots = chooseSecretsRoots(dataDir);
     this.git = new GitSources(disk, `${dataDir}/cache/git`);
+    this.#adoptions = adoptions(options.survivors);
+    this.#secretsRoots = chooseSecretsRoots(dataDir, new Set(this.#adoptions.keys()));
     this.world = {
       dataDir,
       disk,
@@ -73,9 +78,14 @@ export class JobHost {
     serveJobLogs(options.streams, this.attempts);
   }
 
-  /** Mends what a crash left; then {@link reconcile} may be called. */
-  async recover(): Promise<void> {
-    await this.attempts.recover();
+  /** Attempts whose programs go on from before this start. */
+  get survivors(): readonly string[] {
+    return [...this.#adoptions.keys()];
+  }
+
+  /** Mends what a crash left, and takes over what `orders` still want; then {@link reconcile} may be called. */
+  async recover(orders: readonly AttemptOrder[]): Promise<void> {
+    await this.attempts.recover(this.#adoptions, orders);
   }
 
   /** Level-triggered: the whole list each time. */
@@ -135,11 +145,9 @@ export class JobHost {
     });
   }
 
-  /** Ends everything, as the node goes down. */
-  async stop(): Promise<void> {
-    await this.attempts.stopAll();
-    for (const root of Object.values(this.#secretsRoots)) {
-      await this.#options.disk.remove(root).catch(() => {});
-    }
+  /** Ends everything, as the node goes down; `leave`: but for what can go on until the next process takes it over. */
+  async stop(leave: boolean): Promise<void> {
+    const left = await this.attempts.stopAll(leave);
+    for (const root of Object.values(this.#secretsRoots)) removeAllBut(root, left);
   }
 }

@@ -5,6 +5,7 @@
  */
 import type { LogChunk } from "../../ports.ts";
 import { jobLimits, jobTiming, RealmError } from "../../protocol/mod.ts";
+import { LogPositions } from "./log_positions.ts";
 import { Masker } from "./masking.ts";
 
 /** One entry as it is stored: a line of JSON. */
@@ -17,6 +18,8 @@ export interface LogEntry {
   readonly t: string;
   /** The line goes on in the next entry of this stream. */
   readonly m?: 1;
+  /** Bytes of this stream that all entries up to this one stand for; with the last of those written together. */
+  readonly b?: number;
 }
 
 /** The log has been stored and its files here go: a reader that is not through goes on with what is stored. */
@@ -54,9 +57,17 @@ export class JobLog {
   readonly #wakes = new Set<() => void>();
   #partialTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #encoder = new TextEncoder();
+  /** How far it holds what programs wrote, where that is said with the entries. */
+  readonly positions: LogPositions | undefined;
+  /** Called when {@link positions} moved on. */
+  onKept: (() => void) | undefined;
 
-  /** `directory` is made when it is not there; what an earlier process left in it is taken over. */
-  constructor(directory: string, maxBytes: number) {
+  /**
+   * `directory` is made when it is not there; what an earlier process left in it is taken over. `tracked`: entries say
+   * how far they go, so that whoever takes it over asks for the rest.
+   */
+  constructor(directory: string, maxBytes: number, tracked = false) {
+    if (tracked) this.positions = new LogPositions();
     this.#directory = directory;
     this.#maxBytes = Math.max(maxBytes, 4 * jobLimits.logSegmentBytes);
     Deno.mkdirSync(directory, { recursive: true });
@@ -82,10 +93,20 @@ export class JobLog {
       const text = Deno.readTextFileSync(`${this.#directory}/${name}`);
       // A line that the end of the process cut is no entry.
       const whole = text.slice(0, text.lastIndexOf("\n") + 1);
-      if (whole.length < text.length) Deno.writeTextFileSync(`${this.#directory}/${name}`, whole);
       const entries = parseEntries(whole);
+      // Of entries that were written together the last one says how far they go: without it they come again.
+      if (this.positions && name === names.at(-1)) {
+        while (entries.length > 0 && entries.at(-1)!.s !== "s" && entries.at(-1)!.b === undefined) {
+          entries.pop();
+        }
+      }
+      const kept = entries.map((e) => JSON.stringify(e) + "\n").join("");
+      if (kept.length < text.length) Deno.writeTextFileSync(`${this.#directory}/${name}`, kept);
       if (entries.length === 0) continue;
-      const bytes = this.#encoder.encode(whole).length;
+      for (const { s, b } of entries) {
+        if (b !== undefined) this.positions?.resume(s === "o" ? "stdout" : "stderr", b);
+      }
+      const bytes = this.#encoder.encode(kept).length;
       this.#segments.push({ name, first: entries[0].n, last: entries.at(-1)!.n, bytes });
       this.#bytes += bytes;
       this.#seq = entries.at(-1)!.n;
@@ -94,6 +115,7 @@ export class JobLog {
 
   /** Takes in what the program wrote. */
   write(chunk: LogChunk): void {
+    this.positions?.receive(chunk.stream, chunk.bytes);
     let decoder = this.#decoders.get(chunk.stream);
     if (!decoder) this.#decoders.set(chunk.stream, decoder = new TextDecoder());
     let mask = this.#masks.get(chunk.stream);
@@ -109,7 +131,33 @@ export class JobLog {
     }
     this.#partial.set(chunk.stream, rest);
     if (rest !== "") this.#partialTimer ??= setTimeout(() => this.#showPartial(), PARTIAL_MS);
-    this.#append(fresh);
+    this.#appendOf(chunk.stream, fresh);
+  }
+
+  /** Appends entries of one stream that were made together. */
+  #appendOf(stream: StreamName, fresh: readonly LogEntry[]): void {
+    const last = fresh.at(-1);
+    if (!last) return;
+    const waiting = (this.#masks.get(stream)?.held() ?? "") + (this.#partial.get(stream) ?? "");
+    const b = this.positions?.after(stream, waiting);
+    this.#append(b === undefined ? fresh : [...fresh.slice(0, -1), { ...last, b }]);
+    this.positions?.keep(stream, b);
+    this.onKept?.();
+  }
+
+  /** A program has ended: what it left unfinished is shown as it is, before the next one writes. */
+  settle(): void {
+    for (const stream of Object.keys(STREAMS) as StreamName[]) {
+      const mask = this.#masks.get(stream);
+      if (!mask) continue;
+      const rest = (this.#partial.get(stream) ?? "") + mask.push(this.#decoders.get(stream)!.decode()) +
+        mask.end();
+      this.#partial.delete(stream);
+      this.#masks.delete(stream);
+      this.#decoders.delete(stream);
+      this.positions?.settle(stream);
+      if (rest !== "") this.#appendOf(stream, [this.#entry(stream, Date.now(), rest, false)]);
+    }
   }
 
   /** A line by Realm itself. */
@@ -132,13 +180,11 @@ export class JobLog {
 
   #showPartial(): void {
     this.#partialTimer = undefined;
-    const fresh: LogEntry[] = [];
     for (const [stream, text] of this.#partial) {
       if (text === "") continue;
       this.#partial.set(stream, "");
-      fresh.push(this.#entry(stream, Date.now(), text, true));
+      this.#appendOf(stream, [this.#entry(stream, Date.now(), text, true)]);
     }
-    this.#append(fresh);
   }
 
   #append(fresh: readonly LogEntry[]): void {
@@ -196,14 +242,7 @@ export class JobLog {
   end(): void {
     if (this.#ended) return;
     clearTimeout(this.#partialTimer);
-    const fresh: LogEntry[] = [];
-    for (const [stream, text] of this.#partial) {
-      const mask = this.#masks.get(stream)!;
-      const rest = text + mask.push(this.#decoders.get(stream)!.decode()) + mask.end();
-      if (rest !== "") fresh.push(this.#entry(stream, Date.now(), rest, false));
-    }
-    this.#partial.clear();
-    this.#append(fresh);
+    this.settle();
     this.#ended = true;
     this.#file?.close();
     this.#file = undefined;

@@ -87,8 +87,8 @@ export class Masker {
     return this.#sought ? text.replaceAll(this.#sought, MASK) : text;
   }
 
-  /** A stream of text: `push` gives what is safe to show, `end` the rest. */
-  stream(): { push(text: string): string; end(): string } {
+  /** A stream of text: `push` gives what is safe to show, `end` the rest; `held` is what may become a value. */
+  stream(): { push(text: string): string; end(): string; held(): string } {
     let held = "";
     return {
       push: (text) => {
@@ -106,6 +106,7 @@ export class Masker {
         held = all.slice(hold);
         return shown + all.slice(at, hold);
       },
+      held: () => held,
       end: () => {
         const rest = held;
         held = "";

@@ -35,11 +35,12 @@ export interface GivenSecrets {
   readonly files?: SecretFiles;
 }
 
-/** Opens everything that the spec's [secrets] name, and writes what is wanted as files. */
+/** Opens everything that the spec's [secrets] name, and writes what is wanted as files; `again`: these are there. */
 export async function giveSecrets(
   world: SecretWorld,
   order: AttemptOrder,
   log: JobLog,
+  again = false,
 ): Promise<GivenSecrets> {
   const env: Record<string, string> = {}, variables: Record<string, string> = {};
   const directory = secretsOfAttempt(world, order);
@@ -47,10 +48,12 @@ export async function giveSecrets(
     const value = useSecret(world, order, log, name);
     if (as === "env") env[variable] = textOf(name, value);
     else {
-      await makeOwn(world.secretsRoots[order.spec.runtime]);
-      await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
-      await Deno.writeFile(`${directory}/${variable}`, value, { createNew: true, mode: 0o400 });
       variables[variable] = variable;
+      if (!again) {
+        await makeOwn(world.secretsRoots[order.spec.runtime]);
+        await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
+        await Deno.writeFile(`${directory}/${variable}`, value, { createNew: true, mode: 0o400 });
+      }
     }
     value.fill(0);
   }
@@ -104,30 +107,51 @@ async function makeOwn(path: string): Promise<void> {
 
 /**
  * Chooses the directories of all files of secrets: in memory where the machine has a file system there, else in the data
- * directory. What a process before this one left in them is removed.
+ * directory. What a process before this one left in them is removed, but for the files of attempts that go on.
  */
-export function chooseSecretsRoots(dataDir: string): SecretsRoots {
+export function chooseSecretsRoots(dataDir: string, goOn: ReadonlySet<string> = new Set()): SecretsRoots {
   const onDisk = `${dataDir}/work/secrets`;
-  remove(onDisk);
+  removeAllBut(onDisk, goOn);
   // Runs of a root agent have users of their own, who must be able to pass; a user's own directory is closed to them.
   const own = Deno.uid() === 0 ? "/run" : Deno.env.get("XDG_RUNTIME_DIR");
-  const root = own === undefined ? undefined : inMemory(own, dataDir);
+  const root = own === undefined ? undefined : inMemory(own, dataDir, goOn);
   // No Deno process with permissions by path, which every wasm program runs in, may read anything below /dev.
-  return { wasm: root ?? onDisk, native: root ?? inMemory("/dev/shm", dataDir) ?? onDisk };
+  return { wasm: root ?? onDisk, native: root ?? inMemory("/dev/shm", dataDir, goOn) ?? onDisk };
 }
 
-function inMemory(place: string, dataDir: string): string | undefined {
+function inMemory(place: string, dataDir: string, goOn: ReadonlySet<string>): string | undefined {
   if (Deno.build.os !== "linux") return undefined;
   try {
     if (Number(statfsSync(place).type) !== TMPFS) return undefined;
     const root = `${place}/realm-${digestOf(utf8(dataDir)).slice(0, 24)}`;
     // Fails for what somebody else has put there.
-    remove(root);
+    if (removeAllBut(root, goOn)) return root;
     Deno.mkdirSync(root, { mode: 0o700 });
     Deno.removeSync(root);
     return root;
   } catch {
     return undefined;
+  }
+}
+
+/** Removes a root of secrets with the files of all attempts but some; whether something is left. */
+export function removeAllBut(root: string, goOn: ReadonlySet<string>): boolean {
+  for (const submitter of goOn.size > 0 ? namesIn(root) : []) {
+    for (const attempt of namesIn(`${root}/${submitter}`)) {
+      if (!goOn.has(attempt)) remove(`${root}/${submitter}/${attempt}`);
+    }
+    if (namesIn(`${root}/${submitter}`).length === 0) remove(`${root}/${submitter}`);
+  }
+  if (goOn.size > 0 && namesIn(root).length > 0) return true;
+  remove(root);
+  return false;
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return [...Deno.readDirSync(directory)].map(({ name }) => name);
+  } catch {
+    return [];
   }
 }
 

@@ -13,3 +13,5 @@ export {
 } from "./launch_command.ts";
 export { createUntriedRuntime } from "./untried_runtime.ts";
 export { createNativeRuntime, type NativeRuntimeOptions } from "./native_runtime.ts";
+export { createKeptRuntime, type KeptRuntimeOptions } from "./warden/kept_runtime.ts";
+export { runWarden, type WardenOptions } from "./warden/warden.ts";

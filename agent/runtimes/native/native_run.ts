@@ -29,6 +29,8 @@ export interface Prepared {
   readonly started: (belonging: Belonging) => void;
   /** Ends what let go of its run, where that can be. */
   readonly endStrays: () => Promise<void>;
+  /** When there is room for more output; `undefined`: now. */
+  readonly room?: () => Promise<void> | undefined;
   /** Frees what the run had, its control groups among it. */
   readonly clear: (belonging: Belonging) => Promise<void>;
 }
@@ -81,9 +83,15 @@ class NativeRun implements ProgramHandle {
     };
     prepared.started(this.#belonging);
     this.#voice = new LauncherVoice(prepared.order.nonce, logTo("stderr", onLog));
+    // What has ended may leave no more than the pipes hold: there is always room for that.
+    const over = this.#process.status.then(() => {});
+    const room = () => {
+      const later = this.#isOver ? undefined : prepared.room?.();
+      return later && Promise.race([later, over]);
+    };
     this.#readers = Promise.all([
-      readPaced(this.#process.stdout, logTo("stdout", onLog)),
-      readPaced(this.#process.stderr, (bytes) => this.#voice.push(bytes)).then(() => this.#voice.end()),
+      readPaced(this.#process.stdout, logTo("stdout", onLog), room),
+      readPaced(this.#process.stderr, (bytes) => this.#voice.push(bytes), room).then(() => this.#voice.end()),
     ]);
     this.#watch = new Watch({
       group,

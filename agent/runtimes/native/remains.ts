@@ -48,18 +48,23 @@ async function removeGroup(group: string): Promise<void> {
   }
 }
 
-/** Entries of a process before this one, by name. A file that is no entry is one that was never finished. */
-export function listRemains(directory: string): readonly (readonly [string, Remains])[] {
+/** Names in a directory, which may not be there. */
+export function namesIn(directory: string): readonly string[] {
   try {
-    return [...Deno.readDirSync(directory)].flatMap(({ name }) => {
-      if (!name.endsWith(".json")) return [];
-      try {
-        return [[name.slice(0, -5), JSON.parse(Deno.readTextFileSync(`${directory}/${name}`))] as const];
-      } catch {
-        return [];
-      }
-    });
+    return [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
   } catch {
     return [];
   }
+}
+
+/** Entries of a process before this one, by name. A file that is no entry is one that was never finished. */
+export function listRemains(directory: string): readonly (readonly [string, Remains])[] {
+  return namesIn(directory).flatMap((name) => {
+    if (!name.endsWith(".json")) return [];
+    try {
+      return [[name.slice(0, -5), JSON.parse(Deno.readTextFileSync(`${directory}/${name}`))] as const];
+    } catch {
+      return [];
+    }
+  });
 }

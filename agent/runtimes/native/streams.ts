@@ -3,10 +3,11 @@ import type { LogChunk } from "../../ports.ts";
 import { nativeLimits } from "../../protocol/native_limits.ts";
 import { failedMark, readyLength, readyMark } from "./order.ts";
 
-/** Reads a stream to its end at most at the log's pace: whoever writes faster waits. Never rejects. */
+/** Reads a stream to its end at most at the log's pace, and while there is `room`: else who writes waits. Never rejects. */
 export async function readPaced(
   stream: ReadableStream<Uint8Array>,
   take: (bytes: Uint8Array) => void,
+  room: () => Promise<void> | undefined = () => undefined,
 ): Promise<void> {
   const { outputBytesPerSecond, paceMs } = nativeLimits;
   const started = performance.now();
@@ -14,6 +15,7 @@ export async function readPaced(
   try {
     for await (const chunk of stream) {
       take(chunk);
+      await room();
       const passed = performance.now() - started;
       ahead = Math.max(ahead, passed) + chunk.length * 1000 / outputBytesPerSecond;
       if (ahead - passed > paceMs) await new Promise((resolve) => setTimeout(resolve, ahead - passed));

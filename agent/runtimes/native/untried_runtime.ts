@@ -25,7 +25,7 @@ export function createUntriedRuntime(os: typeof Deno.build.os = Deno.build.os): 
       Promise.resolve({ levels: { floor: why, namespaced: why }, limits: "none: nothing is started" }),
     start: () =>
       Promise.reject(new RealmError("policy_refused", `This node starts no native program: ${why}.`)),
-    recover: () => Promise.resolve(),
+    recover: () => Promise.resolve([]),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }

@@ -1,0 +1,58 @@
+/** Replicas of services whose programs go on from before this start, until their orders come to take them over. */
+import type { RunOrder } from "../core/mod.ts";
+import type { Disk } from "../ports.ts";
+import type { Survivor } from "../runtimes/mod.ts";
+
+/** What the next agent must know of a replica's program; it travels with the program. */
+export interface ReplicaMemo {
+  readonly kind: "replica";
+  readonly replica: string;
+  readonly revision: string;
+  /** Ports that it was given, by their names. */
+  readonly ports: readonly { readonly name: string; readonly port: number }[];
+}
+
+/** One that can be taken over. */
+export interface ServiceAdoption {
+  readonly memo: ReplicaMemo;
+  readonly survivor: Survivor;
+}
+
+/** Directory below which the files of all replicas of services lie. */
+const servicesDirectory = (dataDir: string): string => `${dataDir}/work/services`;
+
+/** Directory of a replica's files; its program sees it as `/`. */
+export const serviceDirectory = (dataDir: string, replica: string): string =>
+  `${servicesDirectory(dataDir)}/${replica}/files`;
+
+/** See the module's text. */
+export class ServiceAdoptions {
+  readonly #found = new Map<string, ServiceAdoption>();
+
+  /** Those among survivors. */
+  constructor(survivors: readonly Survivor[]) {
+    for (const survivor of survivors) {
+      const memo = JSON.parse(survivor.memo) as ReplicaMemo | { readonly kind: "attempt" };
+      if (memo.kind === "replica") this.#found.set(memo.replica, { memo, survivor });
+    }
+  }
+
+  /** Ends what `orders` do not want, and removes its files. Call once, before replicas are reconciled. */
+  async recover(orders: readonly RunOrder[], disk: Disk, dataDir: string): Promise<void> {
+    for (const [replica, { memo, survivor }] of this.#found) {
+      if (orders.some((o) => o.replica === replica && o.revision.id === memo.revision)) continue;
+      this.#found.delete(replica);
+      await survivor.end();
+    }
+    for (const name of await disk.list(servicesDirectory(dataDir))) {
+      if (!this.#found.has(name)) await disk.remove(`${servicesDirectory(dataDir)}/${name}`);
+    }
+  }
+
+  /** The one of a replica; it is there once. */
+  take(replica: string): ServiceAdoption | undefined {
+    const found = this.#found.get(replica);
+    this.#found.delete(replica);
+    return found;
+  }
+}

@@ -1,0 +1,264 @@
+/**
+ * Native programs outlive their agent: killed, replaced or stopped for an upgrade, the next one takes them over with every
+ * line of their logs, their deadlines and their ends; and ends those that nobody wants any more.
+ */
+import assert from "node:assert/strict";
+import type { RunView } from "../../mod.ts";
+import { parseAgentFile } from "../../agent/protocol/data_dir.ts";
+import { Cluster, type ClusterNode, eventually } from "../cluster.ts";
+import { makeExecutable, refreshAll } from "../upgrade_bed.ts";
+
+const test = (name: string, fn: () => Promise<void>) =>
+  Deno.test({ name, fn, ignore: Deno.build.os !== "linux", sanitizeOps: false, sanitizeResources: false });
+
+async function submit(cluster: Cluster, name: string, body: string): Promise<string> {
+  const path = `${cluster.root}/${name}.toml`;
+  await Deno.writeTextFile(
+    path,
+    `[job]\nname = "${name}"\ntype = "one-shot"\n[runtime]\ntype = "native"\n${body}`,
+  );
+  const { runs } = JSON.parse(await cluster.realm("job", "submit", path, "--detach", "--json"));
+  return runs[0];
+}
+
+const step = (name: string, run: string) => `[[step]]\nname = "${name}"\nrun = ${JSON.stringify(run)}\n`;
+
+/** Writes numbered lines for a while: `mark` is in the command line of a process of it. */
+const count = (lines: number, mark: string) =>
+  `sleep ${mark} & i=0; while [ $i -lt ${lines} ]; do echo "line $i"; i=$((i+1)); sleep 0.02; done`;
+const newMark = () => `41.${Math.floor(Math.random() * 1e9)}`;
+
+/** Process ids of what has a mark. */
+const processesWith = (mark: string): string[] =>
+  [...Deno.readDirSync("/proc")].map((e) => e.name).filter((name) => {
+    try {
+      return Deno.readTextFileSync(`/proc/${name}/cmdline`).includes(`sleep\0${mark}`);
+    } catch {
+      return false;
+    }
+  });
+
+const ended = (cluster: Cluster, node: ClusterNode, run: string): Promise<RunView> =>
+  eventually(`${run} ends`, async () => {
+    const view = await cluster.client(node).run(run);
+    return view.ended_at !== undefined && view;
+  }, 60_000);
+
+/** The program's lines; their numbers must have no gap. */
+async function linesOf(cluster: Cluster, node: ClusterNode, run: string): Promise<string[]> {
+  const lines: string[] = [];
+  let last = 0;
+  for await (const entry of cluster.client(node).runLogs(run)) {
+    assert.equal(entry.gap, undefined, entry.text);
+    assert.equal(entry.seq, ++last);
+    if (entry.stream !== "system") lines.push(entry.text);
+  }
+  return lines;
+}
+
+const numbered = (lines: number) => Array.from({ length: lines }, (_, i) => `line ${i}`);
+
+/** Waits until a run has written some lines. */
+const writes = (cluster: Cluster, node: ClusterNode, run: string) =>
+  eventually(`${run} writes`, async () => {
+    for await (const entry of cluster.client(node).runLogs(run, { follow: true })) {
+      if (entry.text === "line 5") return true;
+    }
+  }, 40_000);
+
+/** Kills the agent alone; its supervisor starts the next one. */
+async function killAgent(node: ClusterNode): Promise<void> {
+  const before = node.pid;
+  Deno.kill(before, "SIGKILL");
+  await eventually("the next agent is up", async () => {
+    const file = parseAgentFile(await Deno.readTextFile(`${node.dataDir}/agent.json`));
+    if (!file.ok || file.value.pid === before) return false;
+    node.pid = file.value.pid;
+    node.api = file.value.api;
+    return true;
+  }, 30_000);
+}
+
+/** Neither directories of runs nor what wardens note of them. */
+const nothingKept = (node: ClusterNode) =>
+  eventually("nothing of the runs is left", () => {
+    const wardens = `${node.dataDir}/native/wardens`;
+    const left = [...Deno.readDirSync(wardens)].flatMap(({ name }) =>
+      [...Deno.readDirSync(`${wardens}/${name}`)].map((e) => e.name)
+    ).filter((name) => name !== "warden.json" && name !== "socket");
+    left.push(...[...Deno.readDirSync(`${node.dataDir}/jobs`)].map((e) => e.name));
+    if (left.length > 0) throw new Error(left.join());
+    return true;
+  });
+
+test("a job goes on when its agent is killed: same processes, no line lost or doubled, secrets hidden, the artifact right", async () => {
+  await using cluster = await Cluster.start({ nodes: 3 });
+  await cluster.realm("policy", "set", "allow_native_execution=true");
+  await Deno.writeTextFile(`${cluster.root}/value`, "hush-hush-value");
+  await cluster.realm("secret", "set", "token", "--file", `${cluster.root}/value`);
+  const mark = newMark();
+  const run = await submit(
+    cluster,
+    "counts",
+    `[secrets]\nTOKEN = { name = "token", as = "file" }\n[execution]\nworking_dir = "/w"\n` +
+      `${step("first", "echo made > made; echo begun")}${step("counts", count(400, mark))}` +
+      `${step("last", 'cat "$TOKEN" >> made; cat "$TOKEN"; echo; wc -c < made')}` +
+      `[data]\noutputs = [{ path = "/w/made", name = "made" }]\n`,
+  );
+  await writes(cluster, cluster.nodes[0], run);
+  const { node_name } = (await cluster.client(cluster.nodes[0]).run(run)).attempts[0];
+  const node = cluster.nodes.find((n) => n.name === node_name)!;
+  const before = processesWith(mark);
+  assert.equal(before.length, 1);
+  for (let kills = 0; kills < 2; kills++) {
+    await killAgent(node);
+    assert.deepEqual(processesWith(mark), before, "it was started anew");
+    assert.equal((await cluster.client(node).run(run)).state, "running");
+  }
+  const view = await ended(cluster, node, run);
+  assert.equal(view.state, "succeeded", view.reason);
+  assert.equal(view.attempts.length, 1);
+  assert.deepEqual(await linesOf(cluster, node, run), ["begun", ...numbered(400), "***", "20"]);
+  await cluster.realm("job", "artifacts", run, "made", "-o", `${cluster.root}/made`);
+  assert.equal(await Deno.readTextFile(`${cluster.root}/made`), "made\nhush-hush-value");
+  assert.ok(view.attempts[0].report!.wall_ms > 8_000, "the time before the restart counts");
+  await eventually("its processes are gone", () => processesWith(mark).length === 0);
+  await nothingKept(node);
+});
+
+test("a job that ends while its node is off is told with its true end and all of its log", async () => {
+  await using cluster = await Cluster.start({ nodes: 1 });
+  const [node] = cluster.nodes;
+  await cluster.realm("policy", "set", "allow_native_execution=true");
+  const mark = newMark();
+  const run = await submit(cluster, "fails", step("counts", `${count(40, mark)}; exit 7`));
+  await writes(cluster, node, run);
+  await cluster.kill(node);
+  await eventually("it ends", () => processesWith(mark).length === 0, 30_000);
+  await cluster.restart(node);
+  const view = await ended(cluster, node, run);
+  assert.equal(view.state, "failed");
+  assert.equal(view.reason, "exited with code 7");
+  assert.deepEqual(await linesOf(cluster, node, run), numbered(40));
+  await nothingKept(node);
+});
+
+test("a job that was taken over is cancelled, and another one keeps to its time, as if nothing had been", async () => {
+  await using cluster = await Cluster.start({ nodes: 1 });
+  const [node] = cluster.nodes;
+  await cluster.realm("policy", "set", "allow_native_execution=true");
+  const marks = [newMark(), newMark()];
+  const cancelled = await submit(cluster, "cancelled", step("counts", count(100_000, marks[0])));
+  const late = await submit(
+    cluster,
+    "late",
+    `${step("counts", count(100_000, marks[1]))}[execution]\ntimeout_minutes = 0.15\n`,
+  );
+  await writes(cluster, node, cancelled);
+  await writes(cluster, node, late);
+  await cluster.kill(node);
+  await cluster.restart(node);
+  await cluster.realm("job", "cancel", cancelled);
+  assert.equal((await ended(cluster, node, cancelled)).state, "cancelled");
+  const view = await ended(cluster, node, late);
+  assert.equal(view.state, "timed_out");
+  assert.ok(
+    Math.abs(view.attempts[0].report!.wall_ms - 9_000) < 5_000,
+    `${view.attempts[0].report!.wall_ms}`,
+  );
+  await eventually("no process is left", () => marks.flatMap(processesWith).length === 0);
+  await nothingKept(node);
+});
+
+test("a node that comes back ends a job that was given to another one meanwhile", async () => {
+  await using cluster = await Cluster.start({ nodes: 3 });
+  await cluster.realm("policy", "set", "allow_native_execution=true");
+  const mark = newMark();
+  const run = await submit(
+    cluster,
+    "moves",
+    `${step("counts", count(100_000, mark))}[retry]\nmax = 3\non = ["node_lost"]\nbackoff_seconds = 0.1\n`,
+  );
+  await writes(cluster, cluster.nodes[0], run);
+  const at = (await cluster.client(cluster.nodes[0]).run(run)).attempts[0].node_name;
+  const node = cluster.nodes.find((n) => n.name === at)!;
+  const other = cluster.nodes.find((n) => n !== node)!;
+  const first = processesWith(mark);
+  await cluster.kill(node);
+  await eventually("another node has it", async () => {
+    const view = await cluster.client(other).run(run);
+    return view.attempts.length === 2 && view.state === "running";
+  }, 60_000);
+  await eventually("both run", () => processesWith(mark).length === 2);
+  await cluster.restart(node);
+  await eventually("the first one is ended", () => !processesWith(mark).includes(first[0]), 40_000);
+  assert.equal(processesWith(mark).length, 1);
+  await nothingKept(node);
+});
+
+test("a node that is stopped in order ends its jobs and says so", async () => {
+  await using cluster = await Cluster.start({ nodes: 1 });
+  const [node] = cluster.nodes;
+  await cluster.realm("policy", "set", "allow_native_execution=true");
+  const mark = newMark();
+  const run = await submit(cluster, "ends", step("counts", count(100_000, mark)));
+  await writes(cluster, node, run);
+  await cluster.stop(node);
+  await eventually("its processes are gone", () => processesWith(mark).length === 0);
+  await cluster.restart(node);
+  const view = await ended(cluster, node, run);
+  assert.deepEqual([view.state, view.reason], ["lost", "the node was stopped"]);
+});
+
+test("a service and a job go on through an upgrade of their node", async () => {
+  await using cluster = await Cluster.start({ nodes: 1 });
+  await cluster.realm("policy", "set", "allow_native_execution=true");
+  const marks = [newMark(), newMark()];
+  const service = `${cluster.root}/service.toml`;
+  await Deno.writeTextFile(
+    service,
+    `[job]\nname = "echo"\ntype = "service"\n[runtime]\ntype = "native"\n` +
+      `[execution]\ncommand = ["sh", "-c", "sleep ${
+        marks[0]
+      } & exec python3 -m http.server --bind 127.0.0.1 $PORT"]\n` +
+      `[service]\nreplicas = 1\nports = [{ name = "http", port = 18999, route = "echo" }]\n`,
+  );
+  await cluster.realm("job", "submit", service);
+  const run = await submit(cluster, "counts", step("counts", count(1_000, marks[1])));
+  await writes(cluster, cluster.nodes[0], run);
+  const before = marks.map(processesWith);
+  assert.deepEqual(before.map((p) => p.length), [1, 1]);
+  await upgrade(cluster);
+  assert.deepEqual(marks.map(processesWith), before, "they were started anew");
+  const [node] = cluster.nodes;
+  await eventually("the service answers", async () => (await cluster.fetch(node, "echo")).ok, 30_000);
+  const app = await cluster.client(node).app("echo");
+  assert.deepEqual(app.replicas.map((r) => r.state), ["healthy"]);
+  await wholeRun(cluster, node, run, 1_000);
+});
+
+test("a job goes on through an upgrade of its realm: the others wait for its node", async () => {
+  await using cluster = await Cluster.start({ nodes: 3 });
+  await cluster.realm("policy", "set", "allow_native_execution=true");
+  const mark = newMark();
+  const run = await submit(cluster, "counts", step("counts", count(1_500, mark)));
+  await writes(cluster, cluster.nodes[0], run);
+  const before = processesWith(mark);
+  await upgrade(cluster);
+  assert.deepEqual(processesWith(mark), before, "it was started anew");
+  await wholeRun(cluster, cluster.nodes[0], run, 1_500);
+});
+
+async function upgrade(cluster: Cluster): Promise<void> {
+  const file = await makeExecutable(`${cluster.root}/dist`, "9.0.0");
+  const done = await cluster.run(["upgrade", file, "--probation", "2s", "--deadline", "40s"]);
+  await refreshAll(cluster);
+  assert.equal(done.code, 0, done.stderr);
+}
+
+async function wholeRun(cluster: Cluster, node: ClusterNode, run: string, lines: number): Promise<void> {
+  const view = await ended(cluster, node, run);
+  assert.equal(view.state, "succeeded", view.reason);
+  assert.equal(view.attempts.length, 1);
+  assert.deepEqual(await linesOf(cluster, node, run), numbered(lines));
+}
