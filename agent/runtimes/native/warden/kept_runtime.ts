@@ -169,7 +169,7 @@ class KeptRuntime implements ProgramRuntime {
       id: run.id,
       memo: run.memo,
       adopt: (from, onLog) => run.adopt(from, onLog),
-      end: async () => run.forget(),
+      end: () => Promise.resolve(run.forget()),
     }));
   }
 
