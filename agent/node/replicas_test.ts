@@ -68,7 +68,7 @@ Deno.test("a replica that is wanted again while it is still ending begins anew o
   await seen("healthy web-0");
   assert.deepEqual(done, ["stopped web-0", "gone web-0", "prepare web-0", "healthy web-0"]);
   assert.equal(replicas.get("web-0")?.state, "healthy");
-  await replicas.stopAll(0);
+  await replicas.stopAll(0, false);
 });
 
 Deno.test("two replicas on one volume: the successor is prepared while the old one serves, and serves once that is gone", async () => {
@@ -88,7 +88,7 @@ Deno.test("two replicas on one volume: the successor is prepared while the old o
   release("end db-1");
   await seen("healthy db-2");
   assert.deepEqual(done, ["prepare db-2", "end db-1", "stopped db-1", "gone db-1", "healthy db-2"]);
-  await replicas.stopAll(0);
+  await replicas.stopAll(0, false);
 });
 
 Deno.test("orders that go back and forth on one volume end with the replica that was ordered last, alone", async () => {
@@ -105,7 +105,7 @@ Deno.test("orders that go back and forth on one volume end with the replica that
   await seen("healthy db-1", "gone db-2");
   assert.ok(!done.includes("healthy db-2"), "the one in between served");
   assert.deepEqual(replicas.list().map((r) => [r.order.replica, r.state]), [["db-1", "healthy"]]);
-  await replicas.stopAll(0);
+  await replicas.stopAll(0, false);
 });
 
 Deno.test("what a node that goes down ends does not begin anew", async () => {
@@ -117,7 +117,7 @@ Deno.test("what a node that goes down ends does not begin anew", async () => {
   replicas.reconcile([]);
   await seen("end web-0");
   replicas.reconcile([order]);
-  const stopped = replicas.stopAll(0);
+  const stopped = replicas.stopAll(0, false);
   done.length = 0;
   release("end web-0");
   await stopped;
