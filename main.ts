@@ -179,7 +179,7 @@ async function dashboard(): Promise<import("./agent/api/mod.ts").ApiOptions["ass
 
 /** Executes jobs of this machine's user by the engine of nodes, in a directory that goes afterwards. */
 async function withLocalJobs<T>(
-  body: (jobs: import("./agent/node/mod.ts").LocalJobs, signal: AbortSignal) => Promise<T>,
+  body: (jobs: import("./mod.ts").LocalJobs, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const [{ openLocalJobs }, { createDisk, createHasher }, wasmMod, nativeMod] = await Promise.all([
     import("./agent/node/jobs/local_jobs.ts"),

@@ -104,6 +104,7 @@ export type {
   TriggerView,
 } from "./agent/protocol/job_views.ts";
 export type * from "./agent/protocol/job_written.ts";
+export type * from "./agent/protocol/local_run.ts";
 export { type ImportedWorkflow, importWorkflow } from "./agent/protocol/workflow_import.ts";
 export { type Delegation, formatDelegation, parseDelegation } from "./agent/protocol/delegation.ts";
 export { type GitAddress, parseGitAddress } from "./agent/protocol/git_address.ts";

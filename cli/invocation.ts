@@ -1,5 +1,5 @@
 /** What a command line is called with. Types only, but for reading options. */
-import type { Artifact, AttemptReport, JobRunSpec, PackageWorld, RunEnd } from "../mod.ts";
+import type { LocalJobs, PackageWorld } from "../mod.ts";
 
 /** How this node is started. */
 export interface UpOptions {
@@ -42,36 +42,6 @@ export interface CliHost {
   withLocalJobs<T>(body: (jobs: LocalJobs, signal: AbortSignal) => Promise<T>): Promise<T>;
   /** The git working tree that a directory is in, and the addresses that it is a clone of. */
   workingTreeOf(directory: string): Promise<{ root: string; remotes: readonly string[] } | undefined>;
-}
-
-/** Executes jobs on this machine, by the engine of nodes. */
-export interface LocalJobs {
-  /** Keeps content for runs to come. */
-  write(content: ReadableStream<Uint8Array>): Promise<{ digest: string; size: number }>;
-  /** Content of an artifact. */
-  read(digest: string): ReadableStream<Uint8Array>;
-  /** Executes one run to its end. */
-  run(spec: JobRunSpec, watch: LocalWatch): Promise<LocalEnd>;
-}
-/** What a local run tells on the way. */
-export interface LocalWatch {
-  onEntry(stream: "stdout" | "stderr" | "system", text: string, more: boolean): void;
-  /** Steps failed: `shell` opens one where they ran. */
-  onFailed?(
-    shell: (
-      stdin: ReadableStream<Uint8Array>,
-      onLog: (chunk: { bytes: Uint8Array }) => void,
-    ) => Promise<void>,
-  ): Promise<void>;
-  readonly signal: AbortSignal;
-}
-/** How a local run ended. */
-export interface LocalEnd {
-  readonly state: RunEnd;
-  readonly reason: string;
-  readonly report?: AttemptReport;
-  readonly artifacts: readonly Artifact[];
-  readonly commits?: Readonly<Record<string, string>>;
 }
 
 /** Where output goes and what it can show. */

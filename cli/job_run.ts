@@ -5,6 +5,8 @@ import {
   type JobManifest,
   type JobRunSpec,
   jobWishes,
+  type LocalEnd,
+  type LocalJobs,
   parseGitAddress,
   parseRealmManifest,
   RealmError,
@@ -12,7 +14,7 @@ import {
 } from "../mod.ts";
 import { connect } from "./connection.ts";
 import { bytes, paint, plain, stateCell } from "./display.ts";
-import { flag, type Handler, type Invocation, type LocalEnd, type LocalJobs, text } from "./invocation.ts";
+import { flag, type Handler, type Invocation, text } from "./invocation.ts";
 import { codeOf, entryText } from "./job_following.ts";
 import { directoryOf, filesFrom } from "./job_submit.ts";
 import { readNamed } from "./local_files.ts";

@@ -38,7 +38,7 @@ function liveBytes(): number {
 
 /**
  * Runs `body` on generated inputs; fails when one throws, when one takes longer than two seconds, or when memory grew
- * in the second half of the run.
+ * in the second half of the run. Prints its figures.
  */
 export async function fuzz<T>(
   inputs: fc.Arbitrary<T>,
@@ -46,6 +46,7 @@ export async function fuzz<T>(
   share = 1,
 ): Promise<void> {
   const parameters = fuzzParameters<[T]>(share);
+  const began = performance.now();
   let run = 0, middle = 0;
   await fc.assert(
     fc.asyncProperty(inputs, async (input) => {
@@ -58,5 +59,7 @@ export async function fuzz<T>(
     parameters,
   );
   const growth = liveBytes() - middle;
+  const seconds = ((performance.now() - began) / 1_000).toFixed(1);
+  console.log(`${run} inputs in ${seconds} s; memory ${growth >> 10} KiB more than half-way`);
   if (growth > GROWTH_BYTES) throw new Error(`memory grew by ${growth} bytes in the second half`);
 }

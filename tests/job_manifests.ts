@@ -128,6 +128,18 @@ stop = { signal = "SIGTERM", grace_seconds = 10 }
 `,
 } as const;
 
+/** A native job of one step; `more` are further tables. */
+export const nativeJob = (name: string, run: string, more = ""): string =>
+  `[job]
+name = "${name}"
+type = "one-shot"
+[runtime]
+type = "native"
+[[step]]
+name = "it"
+run = ${JSON.stringify(run)}
+${more}`;
+
 /** What is wrong with a manifest, each as people read it. */
 export function problems(text: string): readonly string[] {
   const result = parseRealmManifest(text, { file: "job.toml" });

@@ -116,7 +116,7 @@ export function testRun(id: string, job: string, change: Partial<RunView> = {}):
 }
 
 /** What a run was asked to do. */
-export const testSpec = (job: string): JobRunSpec => ({
+export const testSpec = (job: string, change: Partial<JobRunSpec> = {}): JobRunSpec => ({
   job,
   matrix: {},
   priority: 50,
@@ -139,6 +139,7 @@ export const testSpec = (job: string): JobRunSpec => ({
   retry: { max: 0, on: [], backoff_ms: 0 },
   fail_fast: false,
   log: { retention_ms: 1, max_bytes: 1 },
+  ...change,
 });
 
 /** A secret for lists. */

@@ -3,7 +3,7 @@
  * recovery; it decides nothing itself.
  */
 export { type Agent, type AgentOptions, startAgent } from "./agent.ts";
-export { type LocalJobs, type LocalJobsOptions, openLocalJobs } from "./jobs/local_jobs.ts";
+export { type LocalJobsOptions, openLocalJobs } from "./jobs/local_jobs.ts";
 export { workingTreeOf } from "./git/working_tree.ts";
 export { serviceOf } from "./agent_service.ts";
 export * from "./service.ts";

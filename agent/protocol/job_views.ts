@@ -2,6 +2,7 @@
 import type { Digest, KeyId, NodeId } from "./identity.ts";
 import type { Change } from "./job_trigger.ts";
 import type { Artifact, AttemptReport, RunPhase } from "./job_record.ts";
+import type { WhyView } from "./views.ts";
 
 /** One attempt of a run. */
 export interface AttemptView {
@@ -164,13 +165,7 @@ export interface JobPlanView {
     /** Places of the runs in the submission, from 0. */
     readonly runs: readonly number[];
     /** Node by node, the likeliest first. */
-    readonly nodes: readonly {
-      readonly id: NodeId;
-      readonly name: string;
-      readonly able: boolean;
-      readonly reasons: readonly string[];
-      readonly fix?: string;
-    }[];
+    readonly nodes: WhyView["nodes"];
   }[];
 }
 

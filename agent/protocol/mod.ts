@@ -24,6 +24,7 @@ export * from "./job_trigger.ts";
 export type * from "./job_views.ts";
 export * from "./key_file.ts";
 export * from "./limits.ts";
+export type * from "./local_run.ts";
 export * from "./message.ts";
 export * from "./monitor_answers.ts";
 export * from "./monitor_views.ts";

@@ -3,35 +3,21 @@ import { Cluster, type ClusterNode, eventually } from "../cluster.ts";
 import { buildWasmFixtures } from "../fixtures/build.ts";
 import { provideSystemPackages } from "../provide.ts";
 import { digestOf, type JobRunSpec, runIdsOf } from "../../mod.ts";
+import { testSpec } from "../test_views.ts";
 import { atMost, type Figure, median, note, show } from "./figures.ts";
 
 const ROUNDS = 50;
 const SHORT_JOBS = 100;
 
-const specOf = (wasm: Uint8Array, job: string): JobRunSpec => ({
-  job,
-  matrix: {},
-  priority: 50,
-  labels: {},
-  needs: [],
-  runtime: "wasm",
-  program: { digest: digestOf(wasm), bytes: wasm.length, name: "command.wasm" },
-  memory_mb: 32,
-  disk_mb: 16,
-  args: ["hello"],
-  env: { WHO: "bench" },
-  working_dir: "/",
-  timeout_ms: 60_000,
-  platform: "any",
-  tags: [],
-  node_ids: [],
-  spread: false,
-  inputs: [],
-  outputs: [],
-  retry: { max: 0, on: [], backoff_ms: 0 },
-  fail_fast: false,
-  log: { retention_ms: 86_400_000, max_bytes: 1 << 20 },
-});
+const specOf = (wasm: Uint8Array, job: string): JobRunSpec =>
+  testSpec(job, {
+    program: { digest: digestOf(wasm), bytes: wasm.length, name: "command.wasm" },
+    memory_mb: 32,
+    disk_mb: 16,
+    args: ["hello"],
+    env: { WHO: "bench" },
+    log: { retention_ms: 86_400_000, max_bytes: 1 << 20 },
+  });
 
 /** The same as a program of the operating system. */
 const nativeSpec = (): JobRunSpec => {

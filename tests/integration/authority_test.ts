@@ -70,12 +70,15 @@ const post = (node: ClusterNode, path: string, body: unknown, headers: Record<st
     headers: { "content-type": "application/json", ...headers },
   });
 
+/** Refusals by their code, to be told. */
+const refusals = new Map<string, number>();
 async function refusedWith(response: Response, code: string, what: string): Promise<void> {
   const problem = await response.json();
   assert.equal(problem.code, code, `${what}: ${JSON.stringify(problem)}`);
   assert.equal(response.status, httpStatusOf(problem.code), what);
   assert.match(response.headers.get("content-type") ?? "", /application\/problem\+json/);
   assert.ok(problem.detail.length > 10, `${what}: it says nothing`);
+  refusals.set(code, (refusals.get(code) ?? 0) + 1);
 }
 
 Deno.test({
@@ -367,5 +370,7 @@ Deno.test({
       }
       assert.deepEqual((await state(cluster)).map((s) => s.records), before.map((s) => s.records));
     });
+    const told = [...refusals].map(([code, n]) => `${code} ${n}`).sort().join(", ");
+    console.log(`refused at the API of ${Object.keys(queries).length} routes: ${told}`);
   },
 });

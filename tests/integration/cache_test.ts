@@ -1,6 +1,7 @@
 /** Build caches on real nodes: kept where a run succeeded, found from elsewhere, never a reason to fail. */
 import assert from "node:assert/strict";
 import { Cluster } from "../cluster.ts";
+import { nativeJob } from "../job_manifests.ts";
 
 Deno.test({
   name:
@@ -18,15 +19,10 @@ Deno.test({
       await Deno.writeTextFile(`${cluster.root}/lock`, depends);
       await Deno.writeTextFile(
         path,
-        `[job]
-name = "build"
-type = "one-shot"
-[runtime]
-type = "native"
-[[step]]
-name = "it"
-run = ${JSON.stringify(step)}
-[targeting]
+        nativeJob(
+          "build",
+          step,
+          `[targeting]
 node_ids = ["${nodes[node]}"]
 [data]
 inputs = [{ path = "lock", mount = "/in/lock" }]
@@ -34,6 +30,7 @@ inputs = [{ path = "lock", mount = "/in/lock" }]
 key = "deps-{hash:/in/lock}"
 paths = ["/deps"]
 ${more}`,
+        ),
       );
       return await cluster.run(["job", "submit", path]);
     };

@@ -1,6 +1,7 @@
 /** Jobs that take a git repository: fetched by the agent, executed without any network, again with the same commit. */
 import assert from "node:assert/strict";
 import { Cluster, type ClusterNode, eventually } from "../cluster.ts";
+import { nativeJob } from "../job_manifests.ts";
 import { commit, hasGit, repository, serveGit } from "../git_bed.ts";
 import type { RunView } from "../../mod.ts";
 
@@ -14,20 +15,7 @@ const SOURCE = {
   "check.sh": "#!/bin/sh\nmake test\n",
 };
 const manifest = (input: string, step: string, more = "") =>
-  `[job]
-name = "build"
-type = "one-shot"
-[runtime]
-type = "native"
-memory_mb = 256
-[execution]
-working_dir = "/src"
-[[step]]
-name = "it"
-run = ${JSON.stringify(step)}
-[data]
-inputs = [${input}]
-${more}`;
+  nativeJob("build", step, `[execution]\nworking_dir = "/src"\n[data]\ninputs = [${input}]\n${more}`);
 const ended = (node: ClusterNode, cluster: Cluster, run: string): Promise<RunView> =>
   eventually(`${run} ends`, async () => {
     const view = await cluster.client(node).run(run);

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { Cluster, type ClusterNode, eventually } from "../cluster.ts";
+import { nativeJob } from "../job_manifests.ts";
 import type { RunView } from "../../mod.ts";
 
 const MB = Number(Deno.env.get("REALM_LOG_MB") ?? 32);
@@ -46,9 +47,7 @@ async function submit(cluster: Cluster, name: string, maxMb: number): Promise<st
   const script = `awk 'BEGIN { for (i = 0; i < ${lines}; i++) printf "%0${LINE - 1}d\\n", i }'`;
   await Deno.writeTextFile(
     path,
-    `[job]\nname = "${name}"\ntype = "one-shot"\n[runtime]\ntype = "native"\n` +
-      `[logs]\nmax_mb = ${maxMb}\n[targeting]\nnode_ids = ["${id}"]\n` +
-      `[[step]]\nname = "write"\nrun = ${JSON.stringify(script)}\n`,
+    nativeJob(name, script, `[logs]\nmax_mb = ${maxMb}\n[targeting]\nnode_ids = ["${id}"]\n`),
   );
   const { runs } = JSON.parse(await cluster.realm("job", "submit", path, "--detach", "--json"));
   return runs[0];

@@ -1,6 +1,7 @@
 /** Ends of runs are told to a webhook: what broke, and when it works again. */
 import assert from "node:assert/strict";
 import { Cluster, eventually } from "../cluster.ts";
+import { nativeJob } from "../job_manifests.ts";
 
 Deno.test({
   name: "a run that fails is told, the next that succeeds as recovered, one after that not",
@@ -19,18 +20,14 @@ Deno.test({
     const run = async (step: string) => {
       await Deno.writeTextFile(
         path,
-        `[job]
-name = "build"
-type = "one-shot"
-[runtime]
-type = "native"
-[[step]]
-name = "it"
-run = "${step}"
-[notify]
+        nativeJob(
+          "build",
+          step,
+          `[notify]
 on = ["failure", "recovered"]
 webhook = "http://127.0.0.1:${server.addr.port}/hook"
 `,
+        ),
       );
       await cluster.run(["job", "submit", path]);
     };

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { digestOf, type RunView, utf8 } from "../../mod.ts";
 import { Cluster, type ClusterNode, eventually, type Ran, realmCommand } from "../cluster.ts";
+import { nativeJob } from "../job_manifests.ts";
 import { buildWasmFixtures } from "../fixtures/build.ts";
 import { provideSystemPackages } from "../provide.ts";
 
@@ -215,7 +216,7 @@ test(
     const use = `[secrets]\nTOKEN = { name = "token" }\n`;
     await Deno.writeTextFile(
       `${cluster.root}/other.toml`,
-      `[job]\nname = "other"\ntype = "one-shot"\n[runtime]\ntype = "native"\n${step("true")}${use}`,
+      nativeJob("other", "true", use),
     );
     const refused = await cluster.run(["job", "submit", `${cluster.root}/other.toml`]);
     assert.equal(refused.code, 3);

@@ -1,6 +1,7 @@
 /** Attempts of runs on simulated machines: what a program does is written in its digest. */
 import type { AttemptOrder } from "../../agent/core/mod.ts";
 import type { AttemptStatus, JobRunSpec } from "../../agent/protocol/mod.ts";
+import { testSpec } from "../test_views.ts";
 import type { SimNode, World } from "./world.ts";
 
 /** An attempt that executes on a simulated machine. */
@@ -21,32 +22,14 @@ export const programs = {
   endless: "3".repeat(64),
 } as const;
 
-/** A spec with small defaults. */
-export const specOf = (job: string, more: Partial<JobRunSpec> = {}): JobRunSpec => ({
-  job,
-  matrix: {},
-  priority: 50,
-  labels: {},
-  needs: [],
-  runtime: "wasm",
-  program: { digest: programs.good, bytes: 1, name: "x.wasm" },
-  memory_mb: 64,
-  disk_mb: 64,
-  args: [],
-  env: {},
-  working_dir: "/",
-  timeout_ms: 60_000,
-  platform: "any",
-  tags: [],
-  node_ids: [],
-  spread: false,
-  inputs: [],
-  outputs: [],
-  retry: { max: 0, on: ["node_lost", "timeout", "failure"], backoff_ms: 100 },
-  fail_fast: false,
-  log: { retention_ms: 86_400_000, max_bytes: 1 << 20 },
-  ...more,
-});
+/** A spec whose program succeeds. */
+export const specOf = (job: string, more: Partial<JobRunSpec> = {}): JobRunSpec =>
+  testSpec(job, {
+    program: programOf(programs.good),
+    retry: { max: 0, on: ["node_lost", "timeout", "failure"], backoff_ms: 100 },
+    log: { retention_ms: 86_400_000, max_bytes: 1 << 20 },
+    ...more,
+  });
 /** A spec with another program. */
 export const programOf = (digest: string) => ({ digest, bytes: 1, name: "x.wasm" });
 

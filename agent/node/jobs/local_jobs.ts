@@ -6,15 +6,13 @@ import type { AttemptOrder, OrderedInput } from "../../core/mod.ts";
 import type { Disk, Hasher, LogChunk } from "../../ports.ts";
 import {
   type Artifact,
-  type AttemptReport,
   type AttemptStatus,
   type CacheEntry,
-  type Digest,
   isEnd,
   type JobRunSpec,
   jobTiming,
+  type LocalJobs,
   RealmError,
-  type RunEnd,
 } from "../../protocol/mod.ts";
 import type { ProgramRuntime, Runtime } from "../../runtimes/mod.ts";
 import { openBlobStore } from "../../storage/mod.ts";
@@ -35,35 +33,6 @@ export interface LocalJobsOptions {
   readonly wasm: Runtime;
   /** A variable of whoever runs them. */
   variable(name: string): string | undefined;
-}
-
-/** How a run ended. */
-export interface LocalEnd {
-  readonly state: RunEnd;
-  readonly reason: string;
-  readonly report?: AttemptReport;
-  readonly artifacts: readonly Artifact[];
-  readonly commits?: Readonly<Record<string, string>>;
-}
-
-/** What {@link LocalJobs.run} tells on the way. */
-export interface LocalWatch {
-  onEntry(stream: "stdout" | "stderr" | "system", text: string, more: boolean): void;
-  /** A native run's steps failed; its files stay until this resolves. The shell ends when `stdin` does. */
-  onFailed?(
-    shell: (stdin: ReadableStream<Uint8Array>, onLog: (chunk: LogChunk) => void) => Promise<void>,
-  ): Promise<void>;
-  readonly signal: AbortSignal;
-}
-
-/** See the module's text. */
-export interface LocalJobs {
-  /** Keeps content for runs to come. */
-  write(content: ReadableStream<Uint8Array>): Promise<{ digest: Digest; size: number }>;
-  /** Content of an artifact. */
-  read(digest: Digest): ReadableStream<Uint8Array>;
-  /** Executes one run to its end. What it takes from other jobs must have been run before. */
-  run(spec: JobRunSpec, watch: LocalWatch): Promise<LocalEnd>;
 }
 
 const STREAMS = { o: "stdout", e: "stderr", s: "system" } as const;

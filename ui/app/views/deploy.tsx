@@ -21,10 +21,11 @@ import { Fields, Same } from "../confirm.tsx";
 import { missingOf, type Progress, uploadPackage } from "../files/upload.ts";
 import { bytes, quote, rate, table } from "../format.ts";
 import { version } from "../live.ts";
-import { Bar, Empty, Panel, say, sentence } from "../parts.tsx";
+import { Empty, Panel, say, sentence } from "../parts.tsx";
 import { go, to } from "../router.ts";
 import { may, session } from "../session.ts";
 import { Plan } from "./plan.tsx";
+import { UploadProgress } from "../upload_progress.tsx";
 
 /** A plan is asked for when the person has paused for this long. */
 const PAUSE_MS = 250;
@@ -187,19 +188,13 @@ export function Deploy(
         {error && <p class="error" role="alert">{error}</p>}
         {progress
           ? (
-            <div class="progress" role="status">
-              <Bar
-                goal
-                part={progress.bytes}
-                whole={progress.bytesOf}
-                text={progress.filesOf === 0
-                  ? "asking what the realm lacks"
-                  : `${progress.files} of ${progress.filesOf} uploaded, ${bytes(progress.bytes)} of ${
-                    bytes(progress.bytesOf)
-                  }, ${rate(progress.speed)}`}
-              />
-              <button type="button" onClick={() => stop.current?.abort()}>Stop</button>
-            </div>
+            <UploadProgress
+              of={progress}
+              text={`${progress.files} of ${progress.filesOf} uploaded, ${bytes(progress.bytes)} of ${
+                bytes(progress.bytesOf)
+              }, ${rate(progress.speed)}`}
+              stop={() => stop.current?.abort()}
+            />
           )
           : allowed
           ? (

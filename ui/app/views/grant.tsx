@@ -18,8 +18,8 @@ import { Dialog } from "../dialog.tsx";
 import { saveAs } from "../files/download.ts";
 import { quote, table } from "../format.ts";
 import { Icon } from "../icons.tsx";
-import { sentence } from "../parts.tsx";
-import { session } from "../session.ts";
+import { type Session, session } from "../session.ts";
+import { useSubmission } from "../submission.ts";
 
 /** Whether the dialog is open. */
 export const granting = signal(false);
@@ -73,46 +73,35 @@ export function GrantDialog() {
   const [answers, setAnswers] = useState(initialAnswers([KEY, ...COMMON]));
   const [passphrase, setPassphrase] = useState("");
   const [granted, setGranted] = useState<Granted>();
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState("");
+  const { busy, error, submit } = useSubmission();
   const close = () => granting.value = false;
   const key = answers.key.trim();
   const ready = !busy && fields.every((f) => f.wrong?.(answers[f.name]) === undefined) &&
     (fresh || key !== "");
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    const signedIn = session.value;
-    if (!ready || !signedIn) return;
-    setBusy(true);
-    setError("");
-    try {
-      const { realm, signer, grants } = signedIn.credentials();
-      const seed = fresh ? newSeed() : undefined;
-      const id = seed ? keyIdOf(signerFromSeed(seed).publicKey) : key;
-      const now = Date.now();
-      const grant: Grant = {
-        v: 1,
-        realm,
-        key: id,
-        role: answers.role as Grant["role"],
-        // A verifier whose clock is a little behind must not find it in the future.
-        from: now - 60_000,
-        until: now + spanIn(answers.expires)!,
-        ...(answers.name !== "" && { name: answers.name }),
-      };
-      const keyText = seed && formatKeyFile(await makeKeyFile("operator", seed, passphrase || undefined));
-      const envelope = sealGrant(grant, signer);
-      await signedIn.client.command("key.grant", { grant: envelope });
-      const file: GrantFile = { realm, grants: [...grants, envelope] };
-      setGranted({
-        base: fileName(answers.name, id),
-        ...(keyText && { keyText }),
-        grantsText: JSON.stringify(file, null, 2) + "\n",
-      });
-    } catch (failure) {
-      setError(sentence(failure));
-    }
-    setBusy(false);
+  const grant = async ({ client, credentials }: Session) => {
+    const { realm, signer, grants } = credentials();
+    const seed = fresh ? newSeed() : undefined;
+    const id = seed ? keyIdOf(signerFromSeed(seed).publicKey) : key;
+    const now = Date.now();
+    const given: Grant = {
+      v: 1,
+      realm,
+      key: id,
+      role: answers.role as Grant["role"],
+      // A verifier whose clock is a little behind must not find it in the future.
+      from: now - 60_000,
+      until: now + spanIn(answers.expires)!,
+      ...(answers.name !== "" && { name: answers.name }),
+    };
+    const keyText = seed && formatKeyFile(await makeKeyFile("operator", seed, passphrase || undefined));
+    const envelope = sealGrant(given, signer);
+    await client.command("key.grant", { grant: envelope });
+    const file: GrantFile = { realm, grants: [...grants, envelope] };
+    setGranted({
+      base: fileName(answers.name, id),
+      ...(keyText && { keyText }),
+      grantsText: JSON.stringify(file, null, 2) + "\n",
+    });
   };
   const shown = fresh ? "KEY" : key || "KEY";
   const line = [
@@ -158,7 +147,7 @@ export function GrantDialog() {
   }
   return (
     <Dialog title="Grant a role" onClose={close} busy={busy}>
-      <form onSubmit={(e) => void submit(e)}>
+      <form onSubmit={(e) => ready ? submit(e, grant) : e.preventDefault()}>
         <fieldset>
           <legend>To</legend>
           <label class="check">

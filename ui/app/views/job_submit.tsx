@@ -23,7 +23,7 @@ import { bytes } from "../format.ts";
 import { Icon } from "../icons.tsx";
 import { chosen, draft, FILE, read, setText, toForm } from "../jobs/draft.ts";
 import { JobForm } from "../jobs/form.tsx";
-import { Bar, Empty, Name, Panel, say, sentence, Table, useFetched } from "../parts.tsx";
+import { Empty, Name, Panel, say, sentence, Table, useFetched } from "../parts.tsx";
 import { go, to } from "../router.ts";
 import { may, session } from "../session.ts";
 import { Editor } from "../toml/editor.tsx";
@@ -31,6 +31,7 @@ import { Problems } from "../toml/problems.tsx";
 import { DropZone } from "./drop_zone.tsx";
 import { SCHEDULED } from "./jobs.tsx";
 import { Plan } from "./plan.tsx";
+import { UploadProgress } from "../upload_progress.tsx";
 
 /** Runs shown of what would run. */
 const SHOWN = 200;
@@ -349,17 +350,11 @@ export function SubmitJob() {
       <div class="foot-line">
         {progress
           ? (
-            <div class="progress" role="status">
-              <Bar
-                goal
-                part={progress.bytes}
-                whole={progress.bytesOf}
-                text={progress.filesOf === 0
-                  ? "asking what the realm lacks"
-                  : `${bytes(progress.bytes)} of ${bytes(progress.bytesOf)} uploaded`}
-              />
-              <button type="button" onClick={() => stop.current?.abort()}>Stop</button>
-            </div>
+            <UploadProgress
+              of={progress}
+              text={`${bytes(progress.bytes)} of ${bytes(progress.bytesOf)} uploaded`}
+              stop={() => stop.current?.abort()}
+            />
           )
           : may("operator")
           ? (

@@ -6,9 +6,10 @@ import { scopeFields, scopeIn, scopeToml, scopeWords } from "../actions/secret_a
 import { Fields, Same } from "../confirm.tsx";
 import { Dialog } from "../dialog.tsx";
 import { quote } from "../format.ts";
-import { say, sentence } from "../parts.tsx";
-import { session } from "../session.ts";
+import { say } from "../parts.tsx";
+import type { Session } from "../session.ts";
 import { setting } from "../setting_secret.ts";
+import { useSubmission } from "../submission.ts";
 
 const NAME: Field = {
   name: "name",
@@ -28,41 +29,26 @@ export function SetSecret({ of }: { of: SecretView | "new" }) {
   const [answers, setAnswers] = useState(initialAnswers(fields));
   const [value, setValue] = useState("");
   const [file, setFile] = useState<File>();
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState("");
+  const { busy, error, submit } = useSubmission();
   const close = () => setting.value = undefined;
   const name = known?.name ?? answers.name.trim();
   const scope = scopeIn(answers);
   const ready = !busy && name !== "" && (value !== "" || file !== undefined) &&
     fields.every((f) => f.wrong?.(answers[f.name]) === undefined);
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    const signedIn = session.value;
-    if (!ready || !signedIn) return;
-    setBusy(true);
-    setError("");
-    try {
-      if (file && file.size > secretLimits.valueBytes) checkSecret(name, new Uint8Array(file.size));
-      const bytes = file ? new Uint8Array(await file.arrayBuffer()) : utf8(value);
-      const recipients = await signedIn.client.secretRecipients(scope.tags);
-      const wish = await sealSecret(
-        { name, value: bytes, scope },
-        signedIn.credentials().realm,
-        recipients,
-      );
-      await signedIn.client.command("secret.set", wish);
-      say(`Accepted: ${name} is set; ${recipients.length} nodes can open it.`);
-      close();
-    } catch (failure) {
-      setError(sentence(failure));
-      setBusy(false);
-    }
+  const set = async ({ client, credentials }: Session) => {
+    if (file && file.size > secretLimits.valueBytes) checkSecret(name, new Uint8Array(file.size));
+    const bytes = file ? new Uint8Array(await file.arrayBuffer()) : utf8(value);
+    const recipients = await client.secretRecipients(scope.tags);
+    const wish = await sealSecret({ name, value: bytes, scope }, credentials().realm, recipients);
+    await client.command("secret.set", wish);
+    say(`Accepted: ${name} is set; ${recipients.length} nodes can open it.`);
+    close();
   };
   return (
     <Dialog title={known ? `Another value for ${known.name}` : "Set a secret"} onClose={close} busy={busy}>
       <form
         onSubmit={(e) =>
-          void submit(e)}
+          ready ? submit(e, set) : e.preventDefault()}
         autocomplete="off"
       >
         <p>
