@@ -10,7 +10,6 @@ import { Cluster, eventually } from "../cluster.ts";
 import { canRun } from "../system_packages.ts";
 import {
   accessible,
-  enter,
   everyLook,
   goTo,
   inTurn,
