@@ -74,6 +74,7 @@ export {
   type JobWishes,
   jobWishes,
 } from "./agent/protocol/job_plan.ts";
+export { type Forge } from "./agent/protocol/forge.ts";
 export { type Change, changeText, type Trigger, whenText } from "./agent/protocol/job_trigger.ts";
 export {
   type Artifact,

@@ -24,6 +24,16 @@ const endText: Readonly<Record<TriggerView["ends"][number]["as"], string>> = {
   skipped: "no file that counts changed",
 };
 
+/** Where others come in, or are told. */
+function doorsText({ trigger }: ScheduleView): string {
+  const lines = [
+    trigger?.webhook && `Forges may tell pushes at ${trigger.webhook} of any node.`,
+    trigger?.badge && `Anybody sees how the last run went at ${trigger.badge} of any node.`,
+    trigger?.told && `Statuses of commits are told to ${trigger.told}.`,
+  ].filter((line) => line);
+  return lines.length === 0 ? "" : `\n${plain(lines.join("\n"))}\n`;
+}
+
 /** Schedules as a table. */
 export const schedulesText = (i: Invocation, schedules: readonly ScheduleView[]): string =>
   table(
@@ -65,7 +75,7 @@ export const schedules: Handler = async (i) => {
   await show(i, () => client.schedule(name), (s) =>
     schedulesText(i, [s]) +
     (s.reason ? `\n${plain(s.reason)}\n` : "") +
-    (s.trigger?.webhook ? `\nForges may tell pushes at ${plain(s.trigger.webhook)} of any node.\n` : "") +
+    doorsText(s) +
     (s.trigger && s.trigger.ends.length > 0
       ? "\n" + table(
         i.terminal,

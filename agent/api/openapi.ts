@@ -105,6 +105,21 @@ const openPaths = {
       responses: { "202": { description: "Whether it was taken, and why not" }, default: problemAnswer },
     },
   },
+  "/badge/{job}.svg": {
+    get: {
+      operationId: "badge.show",
+      summary: "How the last run of a job with `badge` in [trigger] went, as a picture",
+      security: [],
+      parameters: [
+        { name: "job", in: "path", required: true, schema: { type: "string" } },
+        { name: "branch", in: "query", required: false, schema: { type: "string" } },
+      ],
+      responses: {
+        "200": { description: "An SVG", content: { "image/svg+xml": {} } },
+        default: problemAnswer,
+      },
+    },
+  },
 };
 
 /** The document for this version of Realm. */

@@ -12,6 +12,7 @@ import type { SecretBox } from "../protocol/secret.ts";
 import type { UpgradeStatus } from "../protocol/upgrade.ts";
 import type { Revision } from "./apps.ts";
 import type { Topic } from "./projections.ts";
+import type { CommitStatus } from "./jobs/commit_statuses.ts";
 import type { Notice } from "./jobs/notices.ts";
 import type { Push, Seen } from "./jobs/triggers.ts";
 import type { UpgradeOrder } from "./upgrades/control.ts";
@@ -159,6 +160,8 @@ export type Effect =
   | { readonly t: "prefetch_blobs"; readonly blobs: readonly Digest[] }
   /** These packages will likely be needed here soon. */
   | { readonly t: "prefetch"; readonly packages: readonly Digest[] }
+  /** How the runs of commits go, for their forges (level-triggered: the whole list each time). */
+  | { readonly t: "statuses"; readonly list: readonly CommitStatus[] }
   /** The end of a run is to be told. */
   | { readonly t: "notify"; readonly notice: Notice }
   | { readonly t: "changed"; readonly topics: ReadonlySet<Topic> }

@@ -15,6 +15,7 @@ export { findCache } from "./jobs/caches.ts";
 export * from "./jobs/control.ts";
 export * from "./jobs/decide.ts";
 export * from "./jobs/keeping.ts";
+export * from "./jobs/commit_statuses.ts";
 export type { Notice } from "./jobs/notices.ts";
 export * from "./jobs/queue.ts";
 export * from "./jobs/runs.ts";

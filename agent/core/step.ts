@@ -12,7 +12,7 @@ import { control, order } from "./control.ts";
 import { controlJobs, forgetAttempts, orderAttempts, writeAttempt } from "./jobs/control.ts";
 import type { Effect, Event } from "./events.ts";
 import { withCache } from "./jobs/caches.ts";
-import { takeLooked, takePushed } from "./jobs/trigger_control.ts";
+import { orderStatuses, takeLooked, takePushed } from "./jobs/trigger_control.ts";
 import { hint, livenessWake, tickLiveness } from "./liveness.ts";
 import { isMember } from "./members.ts";
 import { nextRetirement, retire } from "./retirement.ts";
@@ -256,6 +256,7 @@ function finish(turn: Turn): Effect[] {
   if (turn.topics.size > 0) {
     order(core, turn.effects);
     orderAttempts(core, turn.effects);
+    orderStatuses(core, turn.now, turn.effects);
     orderUpgrade(core, turn.effects);
   }
   turn.effects.push(...flushOutbox(core, turn.now));

@@ -49,6 +49,7 @@ import { watchHappenings } from "./happenings.ts";
 import { createLoopDelay, type LoopDelay } from "./loop_delay.ts";
 import { admissionOf, answerJoin, becomeMember, inviteOf } from "./joining.ts";
 import { nodeInfo } from "./node_info.ts";
+import { CommitStatuses } from "./forge/commit_statuses.ts";
 import { ForgeDoor, plainProblem } from "./forge/forge_door.ts";
 import { JobHost, type JobHostOptions } from "./jobs/job_host.ts";
 import { Notifier } from "./jobs/notifier.ts";
@@ -235,7 +236,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     core,
     clock,
     log,
-    openSecret: (name, names, what) => secrets.openFor(name, names, what),
+    openSecret: secrets.openFor,
     pushed: (schedule, push) => loop.feed({ t: "pushed", schedule, push }),
     audit: sinks.audit,
   });
@@ -334,9 +335,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   await jobs.recover(wanted.attempts);
   await adoptions.recover(wanted.orders, disk, dataDir);
   late.jobs = jobs;
+  const statuses = late.statuses = new CommitStatuses({ log, openSecret: secrets.openFor });
   const looks = late.looks = new RepositoryLooks({
     git: jobs.git,
-    openSecret: (name, names, what) => secrets.openFor(name, names, what),
+    openSecret: secrets.openFor,
     looked: (schedule, seen) => loop.feed({ t: "looked", schedule, seen }),
   });
   native.changed();
@@ -388,6 +390,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       keeper[Symbol.dispose]();
       upgrading[Symbol.dispose]();
       looks[Symbol.dispose]();
+      statuses[Symbol.dispose]();
       await parts.jobs.stop(leave);
       loop.feed({ t: "leave" });
       loop.feed({ t: "tick" });

@@ -25,6 +25,7 @@ export interface EffectSinks {
   prefetchBlobs(effect: Extract<Effect, { t: "prefetch_blobs" }>): void;
   seal(effect: Extract<Effect, { t: "seal" }>): void;
   look(effect: Extract<Effect, { t: "look" }>): void;
+  statuses(effect: Extract<Effect, { t: "statuses" }>): void;
   notify(effect: Extract<Effect, { t: "notify" }>): void;
   audit(entry: AuditEntry): void;
   misbehaved(effect: Extract<Effect, { t: "misbehaved" }>): void;
@@ -114,6 +115,8 @@ export class CoreLoop implements Disposable {
         return this.#sinks.seal(effect);
       case "look":
         return this.#sinks.look(effect);
+      case "statuses":
+        return this.#sinks.statuses(effect);
       case "notify":
         return this.#sinks.notify(effect);
       case "audit":

@@ -13,6 +13,7 @@ import type { EffectSinks } from "./core_loop.ts";
 import type { Events } from "./event_stream.ts";
 import type { Happenings } from "./happenings.ts";
 import { packageHolders } from "./holders.ts";
+import type { CommitStatuses } from "./forge/commit_statuses.ts";
 import type { JobHost } from "./jobs/job_host.ts";
 import type { Notifier } from "./jobs/notifier.ts";
 import type { RepositoryLooks } from "./jobs/repository_looks.ts";
@@ -37,6 +38,7 @@ export interface Started {
   happenings?: Happenings;
   jobs?: JobHost;
   looks?: RepositoryLooks;
+  statuses?: CommitStatuses;
   upgrading?: Upgrading;
 }
 
@@ -92,6 +94,7 @@ export function createEffects(
     upgrade: ({ order }) => started.upgrading?.reconcile(order),
     prefetchBlobs: ({ blobs }) => started.jobs?.prefetch(blobs),
     look: ({ order }) => started.looks?.begin(order),
+    statuses: ({ list }) => started.statuses?.reconcile(list),
     notify: ({ notice }) => notifier.tell(notice),
     audit(entry: AuditEntry) {
       audit.append(entry, clock.now());

@@ -65,7 +65,7 @@ export class NodeSecrets {
    * As {@link open}, for what this node does itself for one of these jobs: `what` says what. Since it does so again and
    * again, the audit is told once of each value.
    */
-  openFor(name: string, jobs: readonly string[], what: string): Uint8Array {
+  readonly openFor = (name: string, jobs: readonly string[], what: string): Uint8Array => {
     const { core } = this.#options;
     const refused: Refused = (scope) => whyNotUsedFor(scope, jobs);
     const told = `${what} ${name} ${secretNamed(core.secrets, name)?.version}`;
@@ -73,7 +73,7 @@ export class NodeSecrets {
     if (this.#told.size >= TOLD) this.#told.clear();
     this.#told.add(told);
     return this.#use(name, core.config.self, what, refused);
-  }
+  };
 
   #use(name: string, actor: string, detail: string, refused: Refused): Uint8Array {
     const entry = { actor, action: "secret.use", target: name, detail };

@@ -14,6 +14,16 @@ export const forgeLimits = {
   rateAddresses: 4_096,
   /** Deliveries that are remembered, so that one that is sent again is not taken twice. */
   deliveriesKnown: 4_096,
+  /** Ends that are older are not told when a node begins to tell: the one before it did. */
+  statusMs: 10 * 60_000,
+  /** Commit statuses that a node has under way: each is a request that may wait. */
+  statuses: 256,
+  /** Characters of a status's text: the fewest that a forge takes. */
+  statusChars: 140,
+  /** Time that one request to a forge may take. */
+  requestMs: 10_000,
+  /** Waits before it is tried again. */
+  requestWaitsMs: [2_000, 15_000, 60_000, 300_000],
   /** Refusals are logged at most this often. */
   refusalLogMs: 60_000,
 } as const;

@@ -94,6 +94,9 @@ export function parseGitAddress(text: string): Result<GitAddress> {
   );
 }
 
+/** Whether a host of an address is this machine: what is sent there is read by nobody on the way. */
+export const isLoopback = (host: string): boolean => /^(localhost|127\.[0-9.]+|\[::1\])(:|$)/.test(host);
+
 /** Whether a text is the whole name of a commit. */
 export const isCommit = (text: string): boolean => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(text);
 

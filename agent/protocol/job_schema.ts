@@ -6,6 +6,7 @@ import * as v from "valibot";
 import { isNodeId } from "./identity.ts";
 import { Cache, Data } from "./job_data_schema.ts";
 import { limits } from "./limits.ts";
+import { forges } from "./forge.ts";
 import { jobLimits } from "./job_limits.ts";
 import { policySchemas } from "./policy.ts";
 import { secretLimits } from "./secret.ts";
@@ -290,6 +291,15 @@ const Trigger = v.strictObject({
     "Patterns of files; changes of others alone do not count.",
   ),
   poll_seconds: may(whole(10, 86_400, " (seconds)"), "How often to look; default 60."),
+  forge: may(
+    choice(...forges),
+    "What serves the repository; default by its host for github.com, gitlab.com and codeberg.org. Forgejo is `gitea`.",
+  ),
+  status_secret: may(
+    secretName,
+    "Secret with a token by which the forge is told how the runs of each commit went.",
+  ),
+  badge: may(flag, "Whether anybody may see at `/badge/<job>.svg` how the last run went; default false."),
   webhook_secret: may(
     secretName,
     "Secret by which a forge proves the pushes that it tells at `/hooks/<job>` of any node.",

@@ -1,6 +1,7 @@
 /** Jobs that run when a repository changes: what is watched, which changes count, and what a run takes of one. */
 import * as v from "valibot";
 import { utf8 } from "./encoding.ts";
+import { type Forge, forgeOf, forges } from "./forge.ts";
 import { gitRefProblem, isCommit, parseGitAddress } from "./git_address.ts";
 import { matchesGlobs } from "./glob.ts";
 import { type Digest, digestOf } from "./identity.ts";
@@ -22,6 +23,10 @@ export interface Trigger {
   credential?: string | undefined;
   /** Name of the secret that a forge proves its webhooks by. */
   webhook?: string | undefined;
+  /** How the forge is told how runs of its commits went: what it is, and the name of the secret with a token. */
+  status?: { forge: Forge; token: string } | undefined;
+  /** Whether anybody may see how the last run went. */
+  badge?: true | undefined;
 }
 
 const text = (max: number) => v.pipe(v.string(), v.minLength(1), v.maxLength(max));
@@ -35,6 +40,8 @@ export const TriggerSchema = v.strictObject({
   poll_ms: v.pipe(v.number(), v.integer(), v.minValue(10_000), v.maxValue(86_400_000)),
   credential: v.optional(secretName),
   webhook: v.optional(secretName),
+  status: v.optional(v.strictObject({ forge: v.picklist(forges), token: secretName })),
+  badge: v.optional(v.literal(true)),
 });
 
 /** A commit that a branch came to. */
@@ -96,7 +103,8 @@ export function triggerOf(job: WrittenJob): Trigger | undefined {
   const { trigger } = job;
   const address = trigger && parseGitAddress(watchedBy(job) ?? "");
   if (!trigger || !address?.ok) return undefined;
-  const { url } = address.value;
+  const { url, host } = address.value;
+  const forge = trigger.forge ?? forgeOf(host);
   const credential = (job.data?.inputs ?? []).find((i) => {
     const other = i.git === undefined ? undefined : parseGitAddress(i.git);
     return other?.ok && other.value.url === url && i.credential !== undefined;
@@ -107,6 +115,10 @@ export function triggerOf(job: WrittenJob): Trigger | undefined {
     paths: [...trigger.paths ?? []],
     poll_ms: Math.round((trigger.poll_seconds ?? DEFAULT_POLL_SECONDS) * 1_000),
     ...(credential === undefined ? {} : { credential }),
+    ...(forge === undefined || trigger.status_secret === undefined
+      ? {}
+      : { status: { forge, token: trigger.status_secret } }),
+    ...(trigger.badge ? { badge: true } : {}),
     ...(trigger.webhook_secret === undefined ? {} : { webhook: trigger.webhook_secret }),
   };
 }

@@ -1,5 +1,6 @@
 /** What the schema cannot say of [trigger]: a repository that cannot be watched, and inputs that would not follow it. */
-import { gitRefProblem, isCommit, parseGitAddress } from "./git_address.ts";
+import { forgeOf, forges } from "./forge.ts";
+import { gitRefProblem, isCommit, isLoopback, parseGitAddress } from "./git_address.ts";
 import type { ReportJob } from "./job_checks.ts";
 import { triggerOf, watchedBy } from "./job_trigger.ts";
 import type { WrittenJob } from "./job_written.ts";
@@ -17,7 +18,19 @@ export function checkTrigger(job: WrittenJob, report: ReportJob): void {
   if (!address.ok) {
     return job.trigger.git === undefined ? undefined : report(["trigger", "git"], address.message);
   }
-  const { branches = [] } = job.trigger;
+  const { branches = [], status_secret, forge } = job.trigger;
+  if (status_secret !== undefined) {
+    const { kind, host } = address.value;
+    if (kind === "path" || (kind === "http" && !isLoopback(host))) {
+      report(
+        ["trigger", "status_secret"],
+        "would send a token to no forge by https",
+        "watch it by https or ssh",
+      );
+    } else if (forge === undefined && forgeOf(host) === undefined) {
+      report(["trigger"], `what serves ${host} is not known`, `set \`forge\` to one of ${forges.join(", ")}`);
+    }
+  }
   branches.forEach((branch, i) => {
     const plain = branch.replace(/^!/, "").replace(/\*+|\?/g, "x");
     const odd = gitRefProblem(`refs/heads/${plain}`);

@@ -1,5 +1,6 @@
 /** What queries about jobs answer. Times in ms since 1970. */
 import type { Digest, KeyId, NodeId } from "./identity.ts";
+import type { Forge } from "./forge.ts";
 import type { Change } from "./job_trigger.ts";
 import type { Artifact, AttemptReport, RunPhase } from "./job_record.ts";
 import type { WhyView } from "./views.ts";
@@ -107,6 +108,10 @@ export interface TriggerView {
   readonly poll_ms: number;
   /** Where forges tell pushes, at API and gateway of any node; absent when they may not. */
   readonly webhook?: string;
+  /** Where anybody may see how the last run went; absent when they may not. */
+  readonly badge?: string;
+  /** The forge that is told how runs went; absent when none is. */
+  readonly told?: Forge;
   /** When the answering node looked last, if it is the one that looks. */
   readonly looked_at?: number;
   /** When it looks next. */

@@ -1,6 +1,8 @@
 /**
  * A job as people write it in TOML, as a type; what each key may hold is checked by `job_schema.ts`, which must agree.
  */
+import type { Forge } from "./forge.ts";
+
 /** Platforms that a job may name. */
 export type JobPlatform =
   | "any"
@@ -238,6 +240,12 @@ export interface JobTrigger {
   paths?: string[] | undefined;
   /** How often to look; default 60. */
   poll_seconds?: number | undefined;
+  /** What serves the repository; default by its host. */
+  forge?: Forge | undefined;
+  /** Secret with a token by which the forge is told how runs went. */
+  status_secret?: string | undefined;
+  /** Whether anybody may see how the last run went; default false. */
+  badge?: boolean | undefined;
   /** Secret of the forge's webhook. */
   webhook_secret?: string | undefined;
 }

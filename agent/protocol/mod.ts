@@ -10,6 +10,7 @@ export * from "./encoding.ts";
 export * from "./envelope.ts";
 export * from "./errors.ts";
 export * from "./executable.ts";
+export * from "./forge.ts";
 export * from "./forge_limits.ts";
 export * from "./git_address.ts";
 export * from "./git_limits.ts";

@@ -211,3 +211,62 @@ test("any node takes the pushes that a forge tells, at its API and its gateway; 
   for (const node of cluster.nodes) assert.ok(!node.output.includes(secret));
   assert.ok(!audit.includes(secret));
 });
+
+test("the forge is told how each commit went, also when it was away; the badge tells everybody", async () => {
+  await using cluster = await Cluster.start({ nodes: 2 });
+  const [reader, other] = cluster.nodes;
+  await cluster.realm("policy", "set", "allow_native_execution=true");
+  const token = `forge-${crypto.randomUUID()}`;
+  await Deno.writeTextFile(`${cluster.root}/token`, token);
+  await cluster.realm("secret", "set", "forge", "--file", `${cluster.root}/token`);
+  const app = `${cluster.root}/repos/team/app`;
+  await repository(app, { "VERSION": "zero\n" });
+  await using server = serveGit(`${cluster.root}/repos`);
+  const told: { commit: string; state: string; context: string; authorization: string | null }[] = [];
+  let away = 2;
+  const forge = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
+    const { pathname, search } = new URL(request.url);
+    const status = /^\/api\/v1\/repos\/team\/app\/statuses\/(\w+)$/.exec(pathname);
+    if (!status) return await fetch(`${server.url}${pathname}${search}`, request);
+    if (away-- > 0) return new Response("later", { status: 503 });
+    const { state, context } = await request.json();
+    told.push({ commit: status[1], state, context, authorization: request.headers.get("authorization") });
+    return Response.json({}, { status: 201 });
+  });
+  const path = await manifest(
+    cluster,
+    `http://127.0.0.1:${forge.addr.port}/team/app`,
+    'forge = "gitea"\nstatus_secret = "forge"\nbadge = true',
+  );
+  await cluster.realm("job", "submit", path);
+  const view = () => cluster.client(reader).schedule("ci");
+  await eventually("it has looked", async () => (await view()).trigger!.ends.length === 1, 30_000);
+  const badge = async (base: string) => await (await fetch(`${base}/badge/ci.svg`)).text();
+  assert.match(await badge(reader.api), /no runs yet/);
+  const good = await commit(app, { "VERSION": "one\n" });
+  await eventually(
+    "its success is told",
+    () => Promise.resolve(told.some((t) => t.commit === good && t.state === "success")),
+    60_000,
+  );
+  assert.match(await badge(other.gateway), /passing/);
+  const bad = await commit(app, { "VERSION": null, "other": "x\n" });
+  await eventually(
+    "its failure is told",
+    () => Promise.resolve(told.some((t) => t.commit === bad && t.state === "failure")),
+    60_000,
+  );
+  await eventually("all nodes tell it", async () => /failing/.test(await badge(other.api)));
+  assert.ok(told.every((t) => t.context === "realm/ci" && t.authorization === `token ${token}`));
+  // The state that stands last is the last one that was told.
+  for (const [one, state] of [[good, "success"], [bad, "failure"]]) {
+    assert.equal(told.findLast((t) => t.commit === one)!.state, state);
+  }
+  const asked = await fetch(`${reader.api}/badge/ci.svg`, { headers: { "sec-fetch-site": "cross-site" } });
+  assert.equal(asked.headers.get("cross-origin-resource-policy"), "cross-origin");
+  await asked.body?.cancel();
+  assert.equal((await fetch(`${reader.api}/badge/nightly.svg`)).status, 404);
+  assert.match(await cluster.realm("job", "schedules", "ci"), /Statuses of commits are told to gitea/);
+  for (const node of cluster.nodes) assert.ok(!node.output.includes(token));
+  await forge.shutdown();
+});

@@ -15,12 +15,14 @@ export function push(world: World, branch = "main", commit = world.bytesOf(20).t
   return commit;
 }
 
-/** Carries out a look: it takes a while, and sees what is there at its end. */
+/** Carries out a look: it takes a while, and sees what is there at its end, or was at its beginning. */
 export function lookAt(world: World, node: SimNode, { schedule, trigger }: LookOrder): void {
   const { core } = node;
+  const before = world.repositories.get(trigger.url);
+  const old = world.random() < 0.5 && before ? new Map(before) : undefined;
   world.at(world.now + 20 + world.random() * 300, () => {
     if (node.core !== core) return;
-    const branches = world.repositories.get(trigger.url);
+    const branches = old ?? world.repositories.get(trigger.url);
     const ends = [...branches ?? []].filter(([branch]) => countsBranch(trigger, branch))
       .map(([branch, commit]) => ({ branch, commit, counts: true }));
     const seen = branches ? { ends } : { ends, problem: "there is no such repository" };

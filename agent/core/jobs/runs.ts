@@ -80,6 +80,8 @@ export interface Jobs {
   lookAgainAt: number;
   /** Build caches by the node that has them. */
   readonly caches: Map<NodeId, readonly CacheEntry[]>;
+  /** Text of the last `statuses` effect. */
+  lastStatuses: string;
   /** Text of the last `attempts` effect. */
   lastOrders: string;
 }
@@ -98,6 +100,7 @@ export const createJobs = (): Jobs => ({
   dirty: false,
   lookAgainAt: Infinity,
   caches: new Map(),
+  lastStatuses: "[]",
   lastOrders: "[]",
 });
 

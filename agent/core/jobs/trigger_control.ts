@@ -1,4 +1,6 @@
 /** Schedules that watch a repository, under control of this node: when to look, and what is made of what was seen. */
+import { canonicalJson } from "../../protocol/encoding.ts";
+import { forgeLimits } from "../../protocol/forge_limits.ts";
 import type { Digest, NodeId } from "../../protocol/identity.ts";
 import { jobTiming } from "../../protocol/job_limits.ts";
 import { changeIdOf, countsBranch } from "../../protocol/job_trigger.ts";
@@ -9,7 +11,8 @@ import { policyFor, whyNotGit } from "../policies.ts";
 import { rendezvousRank } from "../rendezvous.ts";
 import { whyNoSecret } from "../secrets/sealing.ts";
 import { aliveNodes, type Core, schedulingOf } from "../state.ts";
-import { isPaused, type Schedule, stands } from "./schedules.ts";
+import { commitStatuses } from "./commit_statuses.ts";
+import { isPaused, type Schedule, standingSchedules, stands } from "./schedules.ts";
 import { ticksEndBefore } from "./tick_retirement.ts";
 import {
   decideChange,
@@ -88,6 +91,19 @@ function watching(core: Core, id: Digest, now: number): Schedule | undefined {
   const schedule = schedules.all.get(id);
   if (!schedule?.trigger || core.returning || now < schedules.decidesFrom) return undefined;
   return stands(schedules, schedule) && !isPaused(schedules, schedule) ? schedule : undefined;
+}
+
+/** Tells the shell when what the forges of schedules that this node watches are to know has changed. */
+export function orderStatuses(core: Core, now: number, effects: Effect[]): void {
+  const { jobs } = core;
+  const told = standingSchedules(jobs.schedules).filter((s) => s.trigger?.status !== undefined);
+  if (told.length === 0 && jobs.lastStatuses === "[]") return;
+  const list = told.filter((s) => watcherOf(core, s) === core.config.self)
+    .flatMap((s) => commitStatuses(jobs, s, now - forgeLimits.statusMs));
+  const text = canonicalJson(list);
+  if (text === jobs.lastStatuses) return;
+  jobs.lastStatuses = text;
+  effects.push({ t: "statuses", list });
 }
 
 /** Takes in what a look found. */

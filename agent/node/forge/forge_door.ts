@@ -1,6 +1,7 @@
 /**
- * What is asked of any node without a session: pushes that forges tell (`POST /hooks/<job>`). Who tells one proves that
- * it knows the job's secret; whoever does not learns nothing, not even which jobs there are.
+ * What is asked of any node without a session: pushes that forges tell (`POST /hooks/<job>`), and badges of jobs that
+ * wish them (`GET /badge/<job>.svg`). Who tells a push proves that it knows the job's secret; whoever does not learns
+ * nothing, not even which jobs there are.
  */
 import {
   type AuditEntry,
@@ -14,6 +15,7 @@ import { readBody } from "../../gateway/mod.ts";
 import { createRateLimit, type RateLimit } from "../../mesh/mod.ts";
 import type { Clock, Log } from "../../ports.ts";
 import { countsBranch, type Digest, forgeLimits, httpStatusOf, RealmError } from "../../protocol/mod.ts";
+import { badgeState, badgeSvg } from "./badge.ts";
 import { type Delivery, deliveryId, isOf, readDelivery } from "./delivery.ts";
 import { isSigned, isSignedBy } from "./signature.ts";
 
@@ -28,7 +30,16 @@ export interface ForgeDoorOptions {
   audit(entry: AuditEntry): void;
 }
 
-const HOOK = /^\/hooks\/([^/]*)$/;
+const HOOK = /^\/hooks\/([^/]*)$/, BADGE = /^\/badge\/([^/]*)\.svg$/;
+
+/** A picture for pages of any site, which runs nothing and is asked for anew each time. */
+const PICTURE = {
+  "content-type": "image/svg+xml; charset=utf-8",
+  "content-security-policy": "default-src 'none'; sandbox",
+  "cross-origin-resource-policy": "cross-origin",
+  "x-content-type-options": "nosniff",
+  "cache-control": "no-cache, max-age=0",
+};
 
 /** See the module's text. */
 export class ForgeDoor {
@@ -50,15 +61,42 @@ export class ForgeDoor {
 
   /** Answers a request, or rejects with a `RealmError`; `undefined`: it is for somebody else. */
   answer(request: Request, client: string): Promise<Response> | undefined {
-    const { pathname } = new URL(request.url);
+    const { pathname, searchParams } = new URL(request.url);
     const hook = HOOK.exec(pathname);
-    return hook ? this.#hook(request, hook[1], client) : undefined;
+    if (hook) return this.#hook(request, hook[1], client);
+    const badge = BADGE.exec(pathname);
+    return badge
+      ? this.#badge(request, badge[1], searchParams.get("branch") ?? undefined, client)
+      : undefined;
+  }
+
+  // deno-lint-ignore require-await -- a refusal is a rejection
+  async #badge(
+    { method }: Request,
+    job: string,
+    branch: string | undefined,
+    client: string,
+  ): Promise<Response> {
+    this.#count(client);
+    if (method !== "GET" && method !== "HEAD") {
+      throw new RealmError("method_not_allowed", "a badge is read by GET");
+    }
+    const { jobs } = this.#options.core;
+    const [schedule] = standingSchedules(jobs.schedules).filter((s) =>
+      s.trigger?.badge && s.runs.some((r) => r.job === job)
+    );
+    if (!schedule) throw new RealmError("not_found", "there is no such badge; see `badge` in [trigger]");
+    const svg = badgeSvg(job, badgeState(jobs, schedule, job, branch));
+    return new Response(method === "HEAD" ? null : svg, { headers: PICTURE });
+  }
+
+  #count(client: string): void {
+    if (this.#rate.take(client)) return;
+    throw new RealmError("rate_limited", "too many requests from this address; wait a moment");
   }
 
   async #hook(request: Request, job: string, client: string): Promise<Response> {
-    if (!this.#rate.take(client)) {
-      throw new RealmError("rate_limited", "too many requests from this address; wait a moment");
-    }
+    this.#count(client);
     if (request.method !== "POST") {
       throw new RealmError(
         "method_not_allowed",

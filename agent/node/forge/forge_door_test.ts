@@ -53,7 +53,7 @@ function door(change: { trigger?: Partial<Trigger>; secret?: string } = {}) {
       return { code: error.code, message: error.message };
     }
   };
-  return { ask, pushes, audit, jobs, id };
+  return { ask, pushes, audit, jobs, id, made };
 }
 
 const hmac = (text: string, secret = SECRET) => createHmac("sha256", secret).update(text).digest("hex");
@@ -267,5 +267,23 @@ Deno.test("fuzz: no delivery that is not signed is taken; one that is names a br
       assert.equal(pushes.length > 0, answer.taken === true);
     },
     0.5,
+  );
+});
+
+Deno.test("a badge is there for anybody, of jobs that wish it; of others nothing is told", async () => {
+  const { made } = door({ trigger: { badge: true } });
+  const picture = await made.answer(new Request("http://node/badge/ci.svg?branch=main"), "192.0.2.1")!;
+  assert.equal(picture.status, 200);
+  assert.match(picture.headers.get("content-type")!, /^image\/svg\+xml/);
+  assert.match(picture.headers.get("content-security-policy")!, /default-src 'none'/);
+  assert.match(await picture.text(), /^<svg .*ci.*no runs yet/);
+  const secret = door();
+  for (const name of ["ci", "other", "..", "%00"]) {
+    const asked = secret.made.answer(new Request(`http://node/badge/${name}.svg`), "192.0.2.1");
+    await assert.rejects(asked!, /there is no such badge/);
+  }
+  await assert.rejects(
+    made.answer(new Request("http://node/badge/ci.svg", { method: "POST" }), "192.0.2.1")!,
+    /read by GET/,
   );
 });

@@ -8,6 +8,7 @@ import {
   gitLimits,
   gitRefProblem,
   isCommit,
+  isLoopback,
   parseGitAddress,
   RealmError,
   unwrap,
@@ -375,8 +376,10 @@ async function writeAccess(
       key = `${directory}/key`;
       await Deno.writeTextFile(key, `${secret}\n`, { mode: 0o600 });
     } else {
-      const loopback = /^(localhost|127\.[0-9.]+|\[::1\])(:|$)/.test(address.host);
-      if (address.kind === "path" || address.kind === "ssh" || (address.kind === "http" && !loopback)) {
+      if (
+        address.kind === "path" || address.kind === "ssh" ||
+        (address.kind === "http" && !isLoopback(address.host))
+      ) {
         throw new RealmError(
           "bad_request",
           `a password or token is sent by https alone, not by ${address.kind}`,

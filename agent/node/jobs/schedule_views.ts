@@ -42,7 +42,8 @@ function tickViews({ jobs }: Core, schedule: Schedule): TickView[] {
 function triggerView({ jobs: { schedules } }: Core, schedule: Schedule): Pick<ScheduleView, "trigger"> {
   const { trigger } = schedule;
   if (!trigger) return {};
-  const { url, branches, paths, poll_ms, webhook } = trigger;
+  const { url, branches, paths, poll_ms, webhook, badge, status } = trigger;
+  const { job } = schedule.runs[0];
   const looked = schedules.looks.get(schedule.id)?.lookedAt;
   const looks = looked !== undefined && looked > 0 && !isPaused(schedules, schedule);
   return {
@@ -51,7 +52,9 @@ function triggerView({ jobs: { schedules } }: Core, schedule: Schedule): Pick<Sc
       branches,
       paths,
       poll_ms,
-      ...(webhook === undefined ? {} : { webhook: `/hooks/${schedule.runs[0].job}` }),
+      ...(webhook === undefined ? {} : { webhook: `/hooks/${job}` }),
+      ...(badge ? { badge: `/badge/${job}.svg` } : {}),
+      ...(status && { told: status.forge }),
       ...(looks ? { looked_at: looked, next_look: looked + poll_ms } : {}),
       ends: [...knownEnds(schedules, schedule).values()].sort((a, b) => b.at - a.at),
     },

@@ -54,6 +54,8 @@ const Watched = ({ t }: { t: TriggerView }) => (
       <small class="muted">
         {t.paths.length > 0 && `files: ${t.paths.join(" ")}; `}every {span(t.poll_ms)}
         {t.webhook && `; webhooks at ${t.webhook}`}
+        {t.badge && `; badge at ${t.badge}`}
+        {t.told && `; tells ${t.told}`}
         {t.looked_at !== undefined && (
           <>
             ; looked <Time at={t.looked_at} />
