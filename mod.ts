@@ -211,14 +211,10 @@ export {
   readPolicyValue,
   type SandboxLevel,
 } from "./agent/protocol/policy.ts";
-export {
-  EXECUTABLE_HEADER_BYTES,
-  executablePlatform,
-  type Platform,
-  portableHeader,
-} from "./agent/protocol/executable.ts";
+export { EXECUTABLE_HEADER_BYTES, type Platform } from "./agent/protocol/executable.ts";
 export {
   artifactFor,
+  asSigned,
   type Builder,
   checkFile,
   mayFollow,
@@ -226,8 +222,10 @@ export {
   orderVersions,
   parseSignedRelease,
   platforms,
+  readExecutable,
   readRelease,
   type Release,
+  RELEASE_FILE,
   type ReleaseArtifact,
   type ReleaseJudge,
   type ReleaseManifest,

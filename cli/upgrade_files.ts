@@ -1,12 +1,13 @@
 /** Executables on this machine, and the release that they make. */
 import {
+  asSigned,
   EXECUTABLE_HEADER_BYTES,
-  executablePlatform,
   parseSignedRelease,
   platforms,
-  portableHeader,
+  readExecutable,
   readRelease,
   RealmError,
+  RELEASE_FILE,
   type ReleaseArtifact,
   type ReleaseManifest,
   type SignedRelease,
@@ -30,17 +31,13 @@ export interface FoundRelease {
   readonly signed?: { readonly release: SignedRelease; readonly manifest: ReleaseManifest };
 }
 
-const NAMED =
-  /^realm-([0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+?)?)-(?:linux|darwin|windows)-(?:amd64|arm64)(?:\.exe)?$/;
-const SIGNED = "release.signed.json";
-
 async function readFile(i: Invocation, path: string, strict: boolean): Promise<ReleaseFile | undefined> {
   const { disk, hasher } = await i.host.packageWorld();
   const head = new Uint8Array(EXECUTABLE_HEADER_BYTES);
   const size = await disk.readInto(path, head);
   const start = head.subarray(0, Math.min(size, head.length));
-  const platform = executablePlatform(start);
-  if (!platform) {
+  const found = readExecutable(path.replace(/^.*[/\\]/, ""), start);
+  if (!found) {
     if (!strict) return undefined;
     throw new RealmError(
       "wrong_platform",
@@ -51,13 +48,7 @@ async function readFile(i: Invocation, path: string, strict: boolean): Promise<R
   }
   const hash = hasher.sha256();
   for await (const piece of disk.readStream(path)) hash.update(piece);
-  const portable = portableHeader(start);
-  const file = path.replace(/^.*[/\\]/, "").replaceAll(/[^A-Za-z0-9_.+-]/g, "_");
-  return {
-    path,
-    version: portable?.version ?? NAMED.exec(file)?.[1],
-    artifact: { platform, file, sha256: hash.digest(), size, builder: portable ? "portable" : "compile" },
-  };
+  return { path, version: found.version, artifact: { ...found.artifact, sha256: hash.digest(), size } };
 }
 
 /** Reads what a command line names. Throws when it is no release. */
@@ -79,8 +70,9 @@ export async function findRelease(i: Invocation): Promise<FoundRelease> {
     }
     for (const entry of await disk.entries(path)) {
       const inside = `${path.replace(/\/+$/, "")}/${entry.name}`;
-      if (entry.name === SIGNED) signed = unwrap(parseSignedRelease(await disk.readFile(inside), inside));
-      else if (entry.kind === "file") {
+      if (entry.name === RELEASE_FILE) {
+        signed = unwrap(parseSignedRelease(await disk.readFile(inside), inside));
+      } else if (entry.kind === "file") {
         files.push(...[await readFile(i, inside, false)].flatMap((f) => f ?? []));
       }
     }
@@ -106,30 +98,14 @@ export async function findRelease(i: Invocation): Promise<FoundRelease> {
   }
   if (!signed) return { files };
   const { manifest } = unwrap(readRelease(signed, verifier));
-  return { files: files.map((f) => asSigned(f, manifest)), signed: { release: signed, manifest } };
-}
-
-/** A file as its signed release names it. */
-function asSigned(file: ReleaseFile, manifest: ReleaseManifest): ReleaseFile {
-  const artifact = manifest.artifacts.find((a) => a.platform === file.artifact.platform);
-  if (!artifact) {
-    throw new RealmError(
-      "wrong_platform",
-      `${file.path} is for ${file.artifact.platform}, which ${SIGNED} does not name`,
-    );
-  }
-  const { sha256, size } = file.artifact;
-  // The header was read for the platform already: what is left is size and content.
-  if (size < artifact.size) {
-    throw new RealmError(
-      "bad_release",
-      `${file.path} is truncated: ${size} bytes of ${artifact.size}; build it again`,
-    );
-  }
-  if (sha256 !== artifact.sha256) {
-    throw new RealmError("bad_digest", `${file.path} is not the file that ${SIGNED} names; build it again`);
-  }
-  return { ...file, artifact, version: manifest.version };
+  return {
+    files: files.map(({ path, artifact }) => ({
+      path,
+      artifact: unwrap(asSigned(artifact, manifest)),
+      version: manifest.version,
+    })),
+    signed: { release: signed, manifest },
+  };
 }
 
 /** The one version of the files. */

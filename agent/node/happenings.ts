@@ -3,6 +3,7 @@ import { type AppState, type Core, nodeState, revisionOf, schedulingOf } from ".
 import type { EventView, NodeId } from "../protocol/mod.ts";
 import type { Events } from "./event_stream.ts";
 import { nameOf } from "./queries.ts";
+import { lookAtUpgrades, type SeenUpgrades, upgradeHappenings } from "./upgrade_happenings.ts";
 
 /** An event before it has a number and a time. */
 export type Happening = Pick<EventView, "topic" | "what" | "target" | "severity">;
@@ -19,6 +20,7 @@ interface SeenApp {
 export interface Seen {
   readonly nodes: ReadonlyMap<NodeId, { readonly state: string; readonly scheduling: string }>;
   readonly apps: ReadonlyMap<string, SeenApp>;
+  readonly upgrades: SeenUpgrades;
 }
 
 /** Looks. */
@@ -38,7 +40,7 @@ export function look(core: Core): Seen {
     const { phase, revision } = decision;
     apps.set(app.name, { phase, revision, stood: decision.good === revision, replicas });
   }
-  return { nodes, apps };
+  return { nodes, apps, upgrades: lookAtUpgrades(core) };
 }
 
 const NODE: Readonly<Record<string, readonly [string, EventView["severity"]]>> = {
@@ -140,6 +142,7 @@ export function happenings(core: Core, before: Seen, now: Seen): Happening[] {
     const [what, severity] = phaseText(app, old, seen);
     found.push({ topic: "app", what: `${name}: ${what}`, target: name, ...(severity ? { severity } : {}) });
   }
+  found.push(...upgradeHappenings(core, before.upgrades, now.upgrades));
   return found;
 }
 

@@ -229,6 +229,46 @@ export function mayFollow(manifest: ReleaseManifest, from: string, allowDowngrad
   return ok(undefined);
 }
 
+/** Name of the signed release beside its executables. */
+export const RELEASE_FILE = "release.signed.json";
+
+/** Names that a build gives to executables; the first group is the version. */
+const NAMED =
+  /^realm-([0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+?)?)-(?:linux|darwin|windows)-(?:amd64|arm64)(?:\.exe)?$/;
+
+/** What a file is by its name and its first bytes, {@link EXECUTABLE_HEADER_BYTES} of them; `undefined`: no executable. */
+export function readExecutable(name: string, head: Uint8Array): {
+  /** As it says itself, or its name; unknown when neither does. */
+  readonly version: string | undefined;
+  /** What a release says of it, but for its content. */
+  readonly artifact: Pick<ReleaseArtifact, "platform" | "file" | "builder">;
+} | undefined {
+  const platform = executablePlatform(head);
+  if (!platform) return undefined;
+  const portable = portableHeader(head);
+  const file = name.replaceAll(/[^A-Za-z0-9_.+-]/g, "_");
+  return {
+    version: portable?.version ?? NAMED.exec(file)?.[1],
+    artifact: { platform, file, builder: portable ? "portable" : "compile" },
+  };
+}
+
+/** A file as its signed release names it. Refusals: `wrong_platform`, `bad_release` (truncated), `bad_digest`. */
+export function asSigned(found: ReleaseArtifact, manifest: ReleaseManifest): Result<ReleaseArtifact> {
+  const { file, platform, size, sha256 } = found;
+  const named = manifest.artifacts.find((a) => a.platform === platform);
+  if (!named) {
+    return refuse("wrong_platform", `${file} is for ${platform}, which ${RELEASE_FILE} does not name`);
+  }
+  if (size < named.size) {
+    return refuse("bad_release", `${file} is truncated: ${size} bytes of ${named.size}; build it again`);
+  }
+  if (sha256 !== named.sha256) {
+    return refuse("bad_digest", `${file} is not the file that ${RELEASE_FILE} names; build it again`);
+  }
+  return ok(named);
+}
+
 /** What a file turned out to be. */
 export interface SeenFile {
   /** Its first bytes, {@link EXECUTABLE_HEADER_BYTES} of them. */

@@ -38,6 +38,15 @@ Deno.test({
       assert.ok(done.stderr.includes(state), state);
     }
     assert.deepEqual(await versions(cluster), ["n0", "n1", "n2"].map((n) => `${n} ${VERSION} alive`));
+    const told = await cluster.realm("events");
+    for (
+      const what of [
+        `the upgrade to version ${VERSION} begins`,
+        `n2 restarts as version ${VERSION}`,
+        `n2 keeps version ${VERSION}, which proved itself`,
+        `the upgrade to version ${VERSION} is done`,
+      ]
+    ) assert.ok(told.includes(what), `${what}: ${told}`);
     const again = await cluster.run(["upgrade", file]);
     assert.equal(again.code, 1);
     assert.match(again.stderr, /no node would change: n0: version 9\.0\.0 is installed already/);

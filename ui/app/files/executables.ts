@@ -1,11 +1,12 @@
 /** Executables of a release that a person dropped: what each is for by its header, its version, its digest. */
 import {
+  asSigned,
   EXECUTABLE_HEADER_BYTES,
-  executablePlatform,
   parseSignedRelease,
-  portableHeader,
+  readExecutable,
   readRelease,
   RealmError,
+  RELEASE_FILE,
   type ReleaseArtifact,
   type ReleaseManifest,
   type SignedRelease,
@@ -30,9 +31,6 @@ export interface Dropped {
   readonly signed?: { readonly release: SignedRelease; readonly manifest: ReleaseManifest };
 }
 
-const NAMED =
-  /^realm-([0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+?)?)-(?:linux|darwin|windows)-(?:amd64|arm64)(?:\.exe)?$/;
-const SIGNED = "release.signed.json";
 /** A directory of a build holds fewer than ten; a home directory that was dropped by mistake is not read. */
 const MOST = 50;
 
@@ -58,29 +56,19 @@ export async function readDropped(
   let release: SignedRelease | undefined;
   for (const local of await filesIn(all)) {
     const file = await local.open();
-    if (local.name === SIGNED) {
-      release = unwrap(parseSignedRelease(new Uint8Array(await file.arrayBuffer()), SIGNED));
+    if (local.name === RELEASE_FILE) {
+      release = unwrap(parseSignedRelease(new Uint8Array(await file.arrayBuffer()), RELEASE_FILE));
       continue;
     }
     const head = new Uint8Array(await file.slice(0, EXECUTABLE_HEADER_BYTES).arrayBuffer());
-    const platform = executablePlatform(head);
-    if (!platform) {
+    const found = readExecutable(local.name, head);
+    if (!found) {
       others.push(local.name);
       continue;
     }
     const sha256 = await digestOf(file, (n) => tell(local.name, n, file.size), open);
-    const portable = portableHeader(head);
-    executables.push({
-      file,
-      version: portable?.version ?? NAMED.exec(local.name)?.[1],
-      artifact: {
-        platform,
-        file: local.name.replaceAll(/[^A-Za-z0-9_.+-]/g, "_"),
-        sha256,
-        size: file.size,
-        builder: portable ? "portable" : "compile",
-      },
-    });
+    const { version, artifact } = found;
+    executables.push({ file, version, artifact: { ...artifact, sha256, size: file.size } });
   }
   if (executables.length === 0) {
     throw new RealmError(
@@ -91,14 +79,7 @@ export async function readDropped(
   executables.sort((a, b) => a.artifact.platform < b.artifact.platform ? -1 : 1);
   if (!release) return { executables, others };
   const { manifest } = unwrap(readRelease(release, verifier));
-  for (const { artifact } of executables) {
-    if (!manifest.artifacts.some((a) => a.sha256 === artifact.sha256 && a.platform === artifact.platform)) {
-      throw new RealmError(
-        "bad_digest",
-        `${artifact.file} is not the file that ${SIGNED} names; build it again`,
-      );
-    }
-  }
+  for (const { artifact } of executables) unwrap(asSigned(artifact, manifest));
   return { executables, others, signed: { release, manifest } };
 }
 
