@@ -369,6 +369,9 @@ Deno.test("the OpenAPI document lists every query and every command with its rol
     assert.equal(operation["x-realm-role"], q.role ?? null);
     assert.equal(operation.security.length, q.role === undefined ? 0 : 1);
   }
+  for (const open of [document.paths["/hooks/{job}"].post, document.paths["/badge/{job}.svg"].get]) {
+    assert.deepEqual(open.security, []);
+  }
   assert.equal(document["x-realm-commands"]["app.scale"].properties.app.type, "string");
   assert.equal(document["x-realm-commands"]["node.remove"]["x-realm-role"], "admin");
 });

@@ -6,6 +6,7 @@ import { canonicalBytes } from "./encoding.ts";
 import { type Digest, digestOf } from "./identity.ts";
 import { type Combination, expandMatrix, fillIn } from "./job_matrix.ts";
 import {
+  branchOf,
   type JobRunSpec,
   type NativeWork,
   PROGRAM_DIRECTORY,
@@ -17,7 +18,7 @@ import { nativeLimits } from "./native_limits.ts";
 import { parseRoute, type Route, showRoute } from "./routes.ts";
 import type { ServiceSpec } from "./service_spec.ts";
 import { timingOf } from "./job_timing.ts";
-import { triggerOf } from "./job_trigger.ts";
+import { triggerOf, withRef } from "./job_trigger.ts";
 import type { WrittenJob } from "./job_written.ts";
 
 /** Something that a manifest names and that must be known by digest before the jobs can be submitted. */
@@ -150,6 +151,10 @@ function inputsOf(
   });
 }
 
+/** Name of a concurrency group. `{ref}` of a job with a trigger is known when it runs. */
+const groupOf = (job: WrittenJob, group: string, inputs: RunInput[]): string =>
+  job.trigger ? group : withRef(group, branchOf({ inputs }) ?? "");
+
 function runOf(
   job: WrittenJob,
   made: Combination,
@@ -162,6 +167,7 @@ function runOf(
   const program = file && found(file);
   const stdin = execution.stdin ? found({ kind: "file", name: execution.stdin }) : undefined;
   const platform = (made.platform ?? targeting.platform ?? "any") as JobRunSpec["platform"];
+  const inputs = inputsOf(job, made, names, found);
   const env = Object.fromEntries(
     Object.entries(job.env ?? {}).map(([name, value]) => [name, fillIn(value, made)]),
   );
@@ -195,7 +201,7 @@ function runOf(
     tags: targeting.tags ?? [],
     node_ids: targeting.node_ids ?? [],
     spread: targeting.spread === "node",
-    inputs: inputsOf(job, made, names, found),
+    inputs,
     outputs: (job.data?.outputs ?? []).map((output) => ({
       path: output.path.replace(/(?<=.)\/$/, ""),
       ...(output.path.endsWith("/") ? { directory: true as const } : {}),
@@ -222,7 +228,7 @@ function runOf(
     fail_fast: matrix?.fail_fast ?? false,
     ...(concurrency && {
       concurrency: {
-        group: fillIn(concurrency.group, made),
+        group: groupOf(job, fillIn(concurrency.group, made), inputs),
         limit: concurrency.limit ?? 1,
         policy: concurrency.policy ?? "queue",
       },

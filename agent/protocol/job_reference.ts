@@ -74,7 +74,8 @@ below, or a pipeline as \`[[jobs]]\`, each entry of which has these tables (\`[j
 In \`command\` and in the values of \`[env]\`, \`{matrix.AXIS}\` stands for the value of an axis; the program also finds it as
 \`MATRIX_AXIS\` in its environment. A job with \`[trigger]\` runs not when it is submitted but when the repository
 changes: each new commit at the end of a branch starts one run, which takes that commit and finds it and its branch as
-\`REALM_COMMIT\` and \`REALM_BRANCH\`; in \`group\` of its \`[concurrency]\`, \`{ref}\` stands for the branch.
+\`REALM_COMMIT\` and \`REALM_BRANCH\`; in \`group\` of \`[concurrency]\`, \`{ref}\` stands for the branch, which for other jobs is
+the \`ref\` of the first input by git.
 
 ## What this version carries out
 

@@ -307,7 +307,7 @@ export const secretsOf = ({ secrets = [], inputs }: JobRunSpec): readonly string
 ];
 
 /** The branch that a run is made of: what its first repository names; none where that is a commit, or nothing. */
-export function branchOf({ inputs }: JobRunSpec): string | undefined {
+export function branchOf({ inputs }: Pick<JobRunSpec, "inputs">): string | undefined {
   const ref = inputs.find((i) => i.from === "git")?.ref;
   return ref === undefined || isCommit(ref) ? undefined : ref.replace(/^refs\/heads\//, "");
 }

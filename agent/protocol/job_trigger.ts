@@ -72,8 +72,8 @@ export const countsBranch = ({ branches }: Pick<Trigger, "branches">, branch: st
 export const countsPaths = ({ paths }: Pick<Trigger, "paths">, changed: readonly string[]): boolean =>
   paths.length === 0 || changed.some((path) => matchesGlobs(paths, path));
 
-/** `{ref}` in the name of a concurrency group. */
-const withRef = (group: string, ref: string): string => group.replaceAll("{ref}", ref).slice(0, 256);
+/** The name of a concurrency group for a branch: `{ref}` stands for it. */
+export const withRef = (group: string, ref: string): string => group.replaceAll("{ref}", ref).slice(0, 256);
 
 /** The run of a change: it finds the repository at the commit, and knows what it is of. */
 export function runOfChange(spec: JobRunSpec, { url }: Pick<Trigger, "url">, change: Change): JobRunSpec {

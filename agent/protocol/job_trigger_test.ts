@@ -125,3 +125,12 @@ Deno.test("names of branches from outside are refused when git could take them f
   );
   assert.equal(ids.size, 2);
 });
+
+Deno.test("{ref} in a group is the branch that a job names, where no change says which", () => {
+  const named = INPUT.replace("mount", 'ref = "release/1", mount');
+  const text = job("", named).replace("[trigger]\n", "");
+  const parsed = parseRealmManifest(text, { file: "job.toml" });
+  assert.ok(parsed.ok, parsed.ok ? "" : parsed.message);
+  const { submit } = jobWishes(parsed.value.jobs, new Map());
+  assert.equal(submit!.runs[0].concurrency!.group, "deploy-release/1");
+});

@@ -2,6 +2,7 @@
  * From a workflow of GitHub Actions (Gitea's and Forgejo's are of the same form) to jobs of Realm, as far as they can say
  * the same; everything else is named, never passed over. Pure: what the YAML says in, a manifest out.
  */
+import { startOf } from "./workflow_events.ts";
 import { stringify } from "smol-toml";
 import { refuse, type Result } from "./errors.ts";
 
@@ -59,6 +60,8 @@ function textOf(making: Making, value: unknown, place: string): string {
       "github.run_id": "$REALM_RUN",
       "github.run_attempt": "$REALM_ATTEMPT",
       "github.job": "$REALM_JOB",
+      "github.sha": "$REALM_COMMIT",
+      "github.ref_name": "$REALM_BRANCH",
       "github.workspace": `$REALM_ROOT${SOURCE}`,
     };
     const variable = known[expression];
@@ -311,22 +314,6 @@ function takeArtifact(making: Making, given: Table, place: string): void {
   });
 }
 
-/** The time at which the workflow starts by itself, if it does. */
-function cronOf(on: unknown, note: (what: string) => void): string | undefined {
-  const events: Table = isTable(on) ? on : Object.fromEntries(textsOf(on).map((event) => [event, null]));
-  let cron: string | undefined;
-  for (const [event, value] of Object.entries(events)) {
-    if (event === "workflow_dispatch") continue;
-    if (event === "push") {
-      note("on.push: this version starts no jobs by pushes yet; submit them, or set a schedule");
-    } else if (event === "schedule" && Array.isArray(value)) {
-      cron = String((value[0] as Table | undefined)?.cron ?? "") || undefined;
-      if (value.length > 1) note("on.schedule: only the first time; a job has one");
-    } else note(`on.${event}`);
-  }
-  return cron;
-}
-
 /** Converts a workflow; `repository` is where checkouts come from. Refuses what is no workflow. */
 export function importWorkflow(workflow: unknown, repository: string): Result<ImportedWorkflow> {
   if (!isTable(workflow) || !isTable(workflow.jobs) || Object.keys(workflow.jobs).length === 0) {
@@ -342,7 +329,7 @@ export function importWorkflow(workflow: unknown, repository: string): Result<Im
   }
   const known = ["name", "run-name", "on", "true", "env", "jobs", "permissions"];
   for (const key of Object.keys(workflow)) if (!known.includes(key)) note(key);
-  const cron = cronOf(workflow.on ?? workflow.true, note);
+  const { cron, trigger } = startOf(workflow.on ?? workflow.true, repository, note);
   const jobs = Object.entries(workflow.jobs).flatMap(([id, job]) => {
     if (isTable(job) && job.uses === undefined) {
       return [jobOf(id, job, workflow as Table, names, repository, notes)];
@@ -362,6 +349,7 @@ export function importWorkflow(workflow: unknown, repository: string): Result<Im
       job.schedule = { cron };
     }
   }
+  if (trigger !== undefined) { for (const job of made) job.trigger = { ...trigger }; }
   const manifest = made.length === 1 ? made[0] : { jobs: made };
   return { ok: true, value: { toml: stringify(manifest), notes } };
 }

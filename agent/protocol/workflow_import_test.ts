@@ -85,7 +85,7 @@ jobs:
   assert.deepEqual(notes, [
     "concurrency",
     "on.pull_request",
-    "on.push: this version starts no jobs by pushes yet; submit them, or set a schedule",
+    "on.schedule: a job runs on changes or at times; make another one of it",
     "jobs.a.steps[1]: actions/setup-node@v4; the nodes must have node: give them a tag and name it in [targeting]",
     "jobs.a.steps[2]: the action someone/thing@v1",
     "jobs.a.steps[3].if: github.ref == 'x'",
@@ -93,7 +93,34 @@ jobs:
     "jobs.a.container",
     "jobs.a.services",
   ]);
-  assert.deepEqual([jobs[0].job.type, jobs[0].schedule], ["recurring", { cron: "1 2 * * *" }]);
+  assert.deepEqual([jobs[0].job.type, jobs[0].trigger], ["one-shot", {
+    git: REPOSITORY,
+    branches: ["main"],
+  }]);
+});
+
+Deno.test("pushes and times start the jobs of a workflow as they did", () => {
+  const started = (on: string) => {
+    const { jobs, notes } = imported(`on: ${on}\njobs: { a: { steps: [{ run: make }] } }\n`);
+    const [{ job, schedule, trigger }] = jobs;
+    return [job.type, schedule?.cron ?? trigger, ...notes];
+  };
+  assert.deepEqual(started('{ schedule: [{ cron: "1 2 * * *" }] }'), ["recurring", "1 2 * * *"]);
+  assert.deepEqual(started("push"), ["one-shot", { git: REPOSITORY }]);
+  assert.deepEqual(
+    started('{ push: { branches: ["release/**"], branches-ignore: [wip], paths-ignore: ["docs/**"] } }'),
+    ["one-shot", { git: REPOSITORY, branches: ["release/**", "!wip"], paths: ["!docs/**"] }],
+  );
+  assert.deepEqual(started('{ push: { tags: ["v*"] } }'), [
+    "one-shot",
+    undefined,
+    "on.push.tags: changes of branches start jobs",
+  ]);
+  assert.deepEqual(started('{ push: { branches: ["v[12]", main] } }'), [
+    "one-shot",
+    { git: REPOSITORY, branches: ["main"] },
+    "on.push.branches: the pattern v[12]",
+  ]);
 });
 
 for (

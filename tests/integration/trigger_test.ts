@@ -23,7 +23,7 @@ ${trigger}
 type = "native"
 memory_mb = 128
 [execution]
-command = ["/bin/sh", "-c", "cat VERSION; echo of $REALM_BRANCH $REALM_COMMIT"]
+command = ["/bin/sh", "-c", "set -e; cat VERSION; echo of $REALM_BRANCH $REALM_COMMIT"]
 working_dir = "/src"
 [data]
 inputs = [{ git = "${url}", mount = "/src" }]

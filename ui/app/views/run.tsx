@@ -1,5 +1,5 @@
 /** One run of a job: how it goes or went and why, its attempts, its log, what it left. */
-import { type AttemptView, type RunLogView, type RunView, shortId } from "../../../mod.ts";
+import { type AttemptView, changeText, type RunLogView, type RunView, shortId } from "../../../mod.ts";
 import { runActions } from "../actions/job_actions.ts";
 import { Buttons } from "../confirm.tsx";
 import { Command } from "../copy.tsx";
@@ -43,9 +43,19 @@ const What = ({ r }: { r: RunView }) => {
             "Schedule",
             r.schedule && (
               <a href={to("jobs", SCHEDULED)}>
-                <Name text={r.schedule.name} />, for {new Date(r.schedule.at).toLocaleString()}
+                <Name text={r.schedule.name} />, for {r.schedule.change
+                  ? <Name text={changeText(r.schedule.change)} />
+                  : new Date(r.schedule.at).toLocaleString()}
               </a>
             ),
+          ],
+          [
+            "Commits",
+            r.commits && Object.entries(r.commits).map(([mount, commit]) => (
+              <div key={mount}>
+                <Name text={mount} /> <Id id={commit} short={commit.slice(0, 10)} />
+              </div>
+            )),
           ],
           ["By", <Id id={r.by} short={shortId(r.by)} />],
           ["Ended", r.ended_at !== undefined && <Time at={r.ended_at} />],
