@@ -87,7 +87,7 @@ async function recurring(tab: Tab, client: RealmClient): Promise<void> {
   const { page, n } = tab, name = `nightly-${n}`;
   await goTo(page, "/jobs");
   await page.getByRole("link", { name: "Scheduled" }).click();
-  if (n === 0) await page.getByText("No job recurs").waitFor();
+  if (n === 0) await page.getByText("No job runs by itself").waitFor();
   await goTo(page, "/jobs/new");
   const job = await section(tab, "Job");
   await job.getByRole("textbox", { name: "Name", exact: true }).fill(name);
