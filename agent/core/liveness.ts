@@ -39,6 +39,8 @@ export interface Liveness {
   /** When each neighbour last gave a sign of life or was probed. */
   readonly touched: Map<NodeId, number>;
   neighbours: readonly NodeId[];
+  /** The living members from which those were chosen. */
+  among: readonly NodeId[];
   /** How far this node seems to be behind, from 0 to `timing.strainMost`: waits are this many times longer. */
   strain: number;
   nextN: number;
@@ -53,6 +55,7 @@ export const createLiveness = (): Liveness => ({
   suspects: new Map(),
   touched: new Map(),
   neighbours: [],
+  among: [],
   strain: 0,
   nextN: 1,
   turn: 0,

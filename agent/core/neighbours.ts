@@ -43,20 +43,23 @@ export const shareOf = (text: string): number => placeOf(text).at / RING;
 /** The neighbours of `self` among `members` (which may hold `self`), the nearest first; see the module's text. */
 export function neighboursOf(self: NodeId, members: readonly NodeId[]): readonly NodeId[] {
   const own = placeOf(self);
-  const near: { readonly id: NodeId; readonly distance: number }[] = [];
-  const levels: { readonly id: NodeId; readonly distance: number }[] = [];
+  interface Next {
+    readonly id: NodeId;
+    readonly distance: number;
+  }
+  const near: Next[] = [], levels: Next[] = [];
   for (const id of members) {
     if (id === self) continue;
     const place = placeOf(id);
-    const next = { id, distance: (place.at - own.at + RING) % RING };
-    if (near.length < NEAR || next.distance < near[NEAR - 1].distance) {
-      near.push(next);
+    const distance = place.at < own.at ? place.at - own.at + RING : place.at - own.at;
+    if (near.length < NEAR || distance < near[NEAR - 1].distance) {
+      near.push({ id, distance });
       near.sort((a, b) => a.distance - b.distance);
       near.length = Math.min(near.length, NEAR);
     }
     const shared = Math.min(LEVELS - 1, Math.clz32((place.bits ^ own.bits) >>> 0));
     for (let level = 0; level <= shared; level++) {
-      if (levels[level] === undefined || next.distance < levels[level].distance) levels[level] = next;
+      if (levels[level] === undefined || distance < levels[level].distance) levels[level] = { id, distance };
     }
   }
   return [...new Set([...near, ...levels].map(({ id }) => id))].slice(0, MOST);

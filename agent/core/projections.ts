@@ -19,7 +19,7 @@ import { applyPolicy } from "./policies.ts";
 import { applyUpgrade, applyUpgradeRecord, clearUpgrades } from "./upgrades/rollouts.ts";
 import { allRecords } from "./record_store.ts";
 import { applyBoxes, applySecret, clearSecrets } from "./secrets/secrets.ts";
-import type { Core } from "./state.ts";
+import { type Core, incarnationOf } from "./state.ts";
 
 const allTopics = [
   "members",
@@ -55,11 +55,11 @@ export function project(core: Core, record: RealmRecord, topics: Set<Topic>): Re
     case "node": {
       const info = record.body as NodeInfo;
       // A node that started anew never got what was sent to it before: offer again at once.
-      if (info.incarnation > (core.infos.get(record.author)?.incarnation ?? 0)) {
-        forgetOffers(core, record.author);
-      }
+      const known = incarnationOf(core, record.author);
+      if (info.incarnation > known) forgetOffers(core, record.author);
+      // Verdicts about its life name an incarnation.
+      if (info.incarnation !== known) core.alive = undefined;
       core.infos.set(record.author, info);
-      core.alive = undefined;
       topics.add("nodes");
       return;
     }

@@ -54,7 +54,12 @@ export function factsOf(turn: Turn): LivenessFacts {
 export function reconnect(turn: Turn): void {
   const core = turn.core;
   const self = core.config.self;
-  const neighbours = isMember(core.members, self) ? neighboursOf(self, aliveNodes(core)) : [];
+  const alive = aliveNodes(core), before = core.liveness.among;
+  core.liveness.among = alive;
+  if (alive === before || (alive.length === before.length && alive.every((id, i) => id === before[i]))) {
+    return;
+  }
+  const neighbours = isMember(core.members, self) ? neighboursOf(self, alive) : [];
   if (neighbours.join() === core.liveness.neighbours.join()) return;
   core.liveness.neighbours = neighbours;
   turn.effects.push({ t: "connect", neighbours });

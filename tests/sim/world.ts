@@ -200,6 +200,7 @@ export class World {
       realm: this.realm,
       signer: node.signer,
       verifier: this.verifier,
+      open: this.#open,
     });
     // As a database gives them: in the order of their keys.
     const records = [...node.disk].sort(([a], [b]) => a < b ? -1 : 1).map(([, r]) => r);

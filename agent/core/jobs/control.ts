@@ -39,11 +39,15 @@ export const controllerKey = (run: RunState): string =>
 
 /** The controllers, for many keys at once; the same as `controllerOf`. */
 function controllers(core: Core): (key: string) => NodeId | undefined {
-  const alive = aliveNodes(core).filter((id) => core.infos.has(id));
-  const open = alive.filter((id) => schedulingOf(core, id) === "open");
-  const rank = rendezvousRanker(open.length > 0 ? open : alive);
+  const prepare = () => {
+    const alive = aliveNodes(core).filter((id) => core.infos.has(id));
+    const open = alive.filter((id) => schedulingOf(core, id) === "open");
+    return rendezvousRanker(open.length > 0 ? open : alive);
+  };
+  let rank: ReturnType<typeof rendezvousRanker> | undefined;
   const known = new Map<string, NodeId | undefined>();
   return (key) => {
+    rank ??= prepare();
     if (!known.has(key)) known.set(key, rank(key, 1)[0]);
     return known.get(key);
   };
