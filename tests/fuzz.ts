@@ -2,6 +2,7 @@
  * How hard to fuzz: `REALM_FUZZ=100000` runs every fuzz test with that many inputs, otherwise a small number that
  * every run of the tests can afford. `REALM_FUZZ_SEED` repeats a run; a failure prints its seed and path.
  */
+import { cpuUsage } from "node:process";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
@@ -16,8 +17,17 @@ const seed = Deno.env.get("REALM_FUZZ_SEED");
  * bookkeeping; a leak of 200 bytes an input shows at 100,000 inputs.
  */
 const GROWTH_BYTES = 16 * 1024 * 1024;
-/** No single input may take longer, whatever it is. */
+/** No single input may take longer of the processor, whatever it is. */
 const INPUT_MS = 2_000;
+/** Nor longer altogether, on a machine that is busy with other things: it hangs. */
+const HANG_MS = 60_000;
+
+/** Processor time that `body` takes, in ms: others may keep the machine busy. */
+export function processorMs(body: () => void): number {
+  const before = cpuUsage();
+  body();
+  return cpuUsage(before).user / 1_000;
+}
 
 /** Parameters of `fc.assert` for a fuzz test; `share` below 1 for inputs that cost more. */
 export function fuzzParameters<T>(share = 1): fc.Parameters<T> {
@@ -37,7 +47,7 @@ function liveBytes(): number {
 }
 
 /**
- * Runs `body` on generated inputs; fails when one throws, when one takes longer than two seconds, or when memory grew
+ * Runs `body` on generated inputs; fails when one throws, when one takes longer than two seconds of the processor, or when memory grew
  * in the second half of the run. Prints its figures.
  */
 export async function fuzz<T>(
@@ -51,10 +61,14 @@ export async function fuzz<T>(
   await fc.assert(
     fc.asyncProperty(inputs, async (input) => {
       if (run++ === Math.floor(parameters.numRuns! / 2)) middle = liveBytes();
-      const start = performance.now();
+      const start = performance.now(), before = cpuUsage();
       await body(input);
       const elapsed = performance.now() - start;
-      if (elapsed > INPUT_MS) throw new Error(`one input took ${Math.round(elapsed)} ms`);
+      if (elapsed <= INPUT_MS) return;
+      const used = cpuUsage(before).user / 1_000;
+      if (used > INPUT_MS || elapsed > HANG_MS) {
+        throw new Error(`one input took ${Math.round(elapsed)} ms, ${Math.round(used)} ms of the processor`);
+      }
     }),
     parameters,
   );

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { fuzz } from "../../tests/fuzz.ts";
+import { fuzz, processorMs } from "../../tests/fuzz.ts";
 import { findCycle } from "./job_checks.ts";
 import { fileKey, filesOf, jobWishes } from "./job_plan.ts";
 import { jobTableNames } from "./job_schema.ts";
@@ -190,9 +190,8 @@ for (
       if (size > limits.tomlBytes) break;
       parts.push(next);
     }
-    const start = performance.now();
-    const result = parseRealmManifest(parts.join(""), { file: "f" });
-    assert.equal(result.ok, false);
-    assert.ok(performance.now() - start < 5_000, `${Math.round(performance.now() - start)} ms`);
+    const text = parts.join("");
+    const ms = processorMs(() => assert.equal(parseRealmManifest(text, { file: "f" }).ok, false));
+    assert.ok(ms < 5_000, `${Math.round(ms)} ms`);
   });
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { fuzz } from "../../tests/fuzz.ts";
+import { fuzz, processorMs } from "../../tests/fuzz.ts";
 import { limits } from "./limits.ts";
 import { parsePackageManifest } from "./package_manifest.ts";
 import { findCollision, pathProblem } from "./package_path.ts";
@@ -131,12 +131,13 @@ for (const [name, unit, head = "", tail = ""] of heavy) {
       if (size > HEAVY_BYTES) break;
       parts.push(next);
     }
-    const text = parts.join("") + tail, start = performance.now();
-    const result = parsePackageManifest(text);
-    const elapsed = performance.now() - start;
-    assert.equal(result.ok, false);
-    sound(text, result);
-    assert.ok(elapsed < 5_000, `${Math.round(elapsed)} ms`);
+    const text = parts.join("") + tail;
+    const ms = processorMs(() => {
+      const result = parsePackageManifest(text);
+      assert.equal(result.ok, false);
+      sound(text, result);
+    });
+    assert.ok(ms < 5_000, `${Math.round(ms)} ms`);
   });
 }
 
