@@ -83,7 +83,7 @@ export function stateCell(state: string): Cell {
   const colour: Colour | undefined =
     /^(alive|healthy|steady|ok|accepted|current|open|succeeded|done)$/.test(state)
       ? "green"
-      : /^(unreachable|failed|refused|unhealthy|removed|rejected|missing|rolled_back|node unreachable|timed_out|lost|aborted)$/
+      : /^(unreachable|failed|refused|unhealthy|removed|rejected|missing|failing|rolled_back|node unreachable|timed_out|lost|aborted)$/
           .test(
             state,
           )

@@ -320,6 +320,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     report: (run, status) => loop.feed({ t: "attempt", run, status }),
     cached: (entry) => loop.feed({ t: "cached", entry }),
   });
+  const statuses = late.statuses = new CommitStatuses({ log, openSecret: secrets.openFor });
+  const looks = late.looks = new RepositoryLooks({
+    git: jobs.git,
+    openSecret: secrets.openFor,
+    looked: (schedule, seen) => loop.feed({ t: "looked", schedule, seen }),
+  });
   info = await nodeInfo(options, disk, {
     addresses: mesh.addresses(),
     gateway: gatewayUrl,
@@ -335,12 +341,6 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   await jobs.recover(wanted.attempts);
   await adoptions.recover(wanted.orders, disk, dataDir);
   late.jobs = jobs;
-  const statuses = late.statuses = new CommitStatuses({ log, openSecret: secrets.openFor });
-  const looks = late.looks = new RepositoryLooks({
-    git: jobs.git,
-    openSecret: secrets.openFor,
-    looked: (schedule, seen) => loop.feed({ t: "looked", schedule, seen }),
-  });
   native.changed();
   jobs.reconcile(wanted.attempts);
   keeper.changed();

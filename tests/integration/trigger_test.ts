@@ -126,6 +126,10 @@ test("branches and files that do not count start nothing, which is told; a trigg
   assert.match(shown, /main at \w{10} +skipped .*no file that counts changed/);
   assert.match(await cluster.realm("job", "list"), /ci +active +on changes of .*looks (at|every)/);
   assert.match(await cluster.realm("why", "ci"), /runs on changes of .*app, branches main release/);
+  await cluster.kill(node);
+  const meanwhile = await commit(app, { "VERSION": "meanwhile\n" });
+  await cluster.restart(node);
+  await runOf(cluster, node, meanwhile);
   await cluster.realm("job", "pause", "ci");
   assert.equal((await view()).state, "paused");
   await cluster.realm("job", "resume", "ci");

@@ -44,7 +44,7 @@ export function tone(state: string): "good" | "warn" | "bad" | "calm" {
     return "good";
   }
   if (
-    /^(unreachable|failed|refused|unhealthy|rejected|missing|rolled_back|revoked|expired|lost|timed_out|error|invalid|no answer|node unreachable|aborted)$/
+    /^(unreachable|failed|refused|unhealthy|rejected|missing|rolled_back|revoked|expired|lost|timed_out|error|failing|invalid|no answer|node unreachable|aborted)$/
       .test(state)
   ) {
     return "bad";

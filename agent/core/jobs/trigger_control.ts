@@ -57,7 +57,8 @@ export function controlTrigger(
 ): number | undefined {
   const { schedules } = core.jobs;
   const { trigger } = schedule;
-  if (!trigger || isPaused(schedules, schedule)) return undefined;
+  // Before it is told what this node is, nobody is there to look.
+  if (!trigger || !core.info || isPaused(schedules, schedule)) return undefined;
   decideChanges(core, schedule, now, write);
   const look = schedules.looks.get(schedule.id);
   const due = look?.until ?? (look?.lookedAt ?? -Infinity) + trigger.poll_ms;
@@ -96,6 +97,7 @@ function watching(core: Core, id: Digest, now: number): Schedule | undefined {
 /** Tells the shell when what the forges of schedules that this node watches are to know has changed. */
 export function orderStatuses(core: Core, now: number, effects: Effect[]): void {
   const { jobs } = core;
+  if (!core.info) return;
   const told = standingSchedules(jobs.schedules).filter((s) => s.trigger?.status !== undefined);
   if (told.length === 0 && jobs.lastStatuses === "[]") return;
   const list = told.filter((s) => watcherOf(core, s) === core.config.self)
