@@ -119,38 +119,39 @@ export interface PlainAgent extends AsyncDisposable {
   ): Promise<ProgramResult>;
 }
 
-/** Makes one; needs to be root. */
-export async function plainAgent(): Promise<PlainAgent> {
+/** Directory of a user who is not root, with an executable and bundled modules that it can reach. */
+export interface PlainFolder extends AsyncDisposable {
+  readonly dataDir: string;
+  /** Path of the launcher's module. */
+  readonly launcher: string;
+  /** Runs a bundled module as {@link PLAIN_USER}; resolves with what it printed. */
+  run(module: string, ...args: string[]): Promise<string>;
+  /** As {@link run}, with a text on its stdin. */
+  feed(stdin: string, module: string, ...args: string[]): Promise<string>;
+}
+
+/** Makes one; needs to be root. `modules`: paths as seen from here. */
+export async function plainFolder(modules: readonly string[]): Promise<PlainFolder> {
   const folder = await Deno.makeTempDir();
-  const dataDir = `${folder}/data`, launcher = `${folder}/launcher.js`, driver = `${folder}/driver.js`;
-  const deno = `${folder}/deno`;
+  const dataDir = `${folder}/data`, deno = `${folder}/deno`;
   await Deno.mkdir(`${dataDir}/cache`, { recursive: true });
   // The executable and the sources may lie where no other user comes.
   await Deno.copyFile(Deno.execPath(), deno);
-  for (
-    const [from, to] of [["../agent/runtimes/native/launcher/entry.ts", launcher], ["native_bed.ts", driver]]
-  ) {
+  const nameOf = (path: string) => path.replace(/^.*\//, "").replace(/\.ts$/, ".js");
+  for (const path of ["../agent/runtimes/native/launcher/entry.ts", ...modules]) {
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["bundle", "-q", "-o", to, here(from)],
+      args: ["bundle", "-q", "-o", `${folder}/${nameOf(path)}`, here(path)],
     }).output();
     if (!success) throw new Error(new TextDecoder().decode(stderr));
   }
   await Deno.chmod(folder, 0o755);
   for (const path of [dataDir, `${dataDir}/cache`]) await Deno.chown(path, PLAIN_USER, PLAIN_USER);
-  const ask = async <T>(task: Partial<Task>): Promise<T> => {
+  const feed = async (stdin: string, module: string, ...args: string[]) => {
+    const user = String(PLAIN_USER);
     const child = new Deno.Command("setpriv", {
       args: [
-        "--reuid",
-        String(PLAIN_USER),
-        "--regid",
-        String(PLAIN_USER),
-        "--clear-groups",
-        deno,
-        "run",
-        "-A",
-        "--no-check",
-        "--quiet",
-        driver,
+        ...["--reuid", user, "--regid", user, "--clear-groups", deno],
+        ...["run", "-A", "--no-check", "--quiet", `${folder}/${module}`, ...args],
       ],
       env: { DENO_DIR: `${dataDir}/cache`, PATH: Deno.env.get("PATH") ?? "" },
       clearEnv: true,
@@ -160,17 +161,32 @@ export async function plainAgent(): Promise<PlainAgent> {
       stderr: "piped",
     }).spawn();
     const writer = child.stdin.getWriter();
-    await writer.write(new TextEncoder().encode(JSON.stringify({ dataDir, launcher, ...task })));
+    await writer.write(new TextEncoder().encode(stdin));
     await writer.close();
     const { stdout, stderr } = await child.output();
     const text = new TextDecoder().decode(stdout);
     if (text === "") throw new Error(new TextDecoder().decode(stderr));
-    return JSON.parse(text);
+    return text;
   };
+  return {
+    dataDir,
+    launcher: `${folder}/entry.js`,
+    run: (module, ...args) => feed("", module, ...args),
+    feed,
+    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
+  };
+}
+
+/** Makes one; needs to be root. */
+export async function plainAgent(): Promise<PlainAgent> {
+  const folder = await plainFolder(["native_bed.ts"]);
+  const { dataDir, launcher } = folder;
+  const ask = async <T>(task: Partial<Task>): Promise<T> =>
+    JSON.parse(await folder.feed(JSON.stringify({ dataDir, launcher, ...task }), "native_bed.js"));
   return {
     sandbox: () => ask({}),
     run: (levels, spec, files = {}) => ask({ levels, spec, files }),
-    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
+    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   };
 }
 

@@ -54,6 +54,13 @@ export async function runWarden(options: WardenOptions): Promise<void> {
   await new Warden(options).run();
 }
 
+/** Closes a connection that the other side may have closed. */
+function shut(connection: Deno.Conn): void {
+  try {
+    connection.close();
+  } catch { /* it did */ }
+}
+
 class Warden {
   readonly #options: WardenOptions;
   readonly #engine: Engine;
@@ -110,9 +117,7 @@ class Warden {
   async #accept(listener: Deno.Listener): Promise<void> {
     for await (const connection of listener) {
       void this.#serve(connection).catch(() => {}).finally(() => {
-        try {
-          connection.close();
-        } catch { /* the other side did */ }
+        shut(connection);
         if (this.#agent === connection) this.#lost();
       });
     }
@@ -134,7 +139,7 @@ class Warden {
 
   #greet(connection: Deno.Conn): void {
     clearTimeout(this.#alone);
-    this.#agent?.close();
+    if (this.#agent) shut(this.#agent);
     this.#agent = connection;
     this.#followed.clear();
     const runs = [...this.#runs.values()].map(({ number, id, level, memo }): HeldRun => ({

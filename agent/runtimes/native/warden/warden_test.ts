@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { nativeIgnored, programOf } from "../../../../tests/native_bed.ts";
+import { nativeIgnored, plainFolder, programOf } from "../../../../tests/native_bed.ts";
+import type { Outlived } from "../../../../tests/warden_bed.ts";
+import { sandboxLevels } from "../../../protocol/policy.ts";
 import { eventually } from "../../../../tests/cluster.ts";
 import type { LogChunk } from "../../../ports.ts";
 import type { ProgramRuntime } from "../../program.ts";
@@ -221,5 +223,25 @@ Deno.test({
     clearInterval(keep);
     assert.equal(bytes, 3_000_000);
     run.lasting!.release();
+  },
+});
+
+Deno.test({
+  name: "programs outlive an agent that is not root too, without control groups, at each level",
+  ignore: nativeIgnored("root"),
+  async fn() {
+    await using folder = await plainFolder(["warden_bed.ts"]);
+    for (const level of sandboxLevels) {
+      const text = await folder.run("warden_bed.js", "agent", folder.dataDir, folder.launcher, level);
+      const { limits, lacks, code, text: wrote, pids } = JSON.parse(text) as Outlived;
+      assert.match(limits, /limits by watching/);
+      if (lacks !== undefined) {
+        console.log(`left out: no sandbox ${level}: ${lacks}`);
+        continue;
+      }
+      assert.equal(code, 7);
+      assert.equal(pids![0], pids![1]);
+      assert.equal(wrote, `pid ${pids![0]}\n${lines(60)}pid ${pids![0]}\n`);
+    }
   },
 });
