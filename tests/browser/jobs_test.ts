@@ -1,5 +1,6 @@
 /** Jobs in a real browser against a real realm, every action in every look: four tabs side by side, each with its own jobs. */
 import assert from "node:assert/strict";
+import type { Locator } from "playwright-core";
 import type { RealmClient } from "../../mod.ts";
 import { Cluster, eventually } from "../cluster.ts";
 import { buildWasmFixtures } from "../fixtures/build.ts";
@@ -207,6 +208,68 @@ async function list(tab: Tab, n: number): Promise<void> {
   await look(tab, "jobs");
 }
 
+/** A server in the perl of every Debian. */
+const SERVER = `use IO::Socket::INET;
+my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $ENV{PORT}, Listen => 100, ReuseAddr => 1)
+  or die "cannot listen at $ENV{PORT}: $!";
+$| = 1;
+print "listens\\n";
+while (1) {
+  my $c = $s->accept or next;
+  while (defined(my $line = <$c>)) { last if $line =~ /^\\r?$/; }
+  print $c "HTTP/1.1 200 OK\\r\\ncontent-length: 5\\r\\nconnection: close\\r\\n\\r\\nhello";
+  close $c;
+}
+`;
+const serviceToml = (name: string, port: number) =>
+  `[job]
+name = "${name}"
+type = "service"
+[runtime]
+type = "native"
+memory_mb = 64
+[execution]
+command = ["/usr/bin/perl", "server.pl"]
+working_dir = "/app"
+[data]
+inputs = [{ path = "server.pl", mount = "/app/server.pl" }]
+[service]
+replicas = 1
+ports = [{ name = "http", port = ${port}, route = "${name}.my-realm" }]
+health = { http = "/", interval_seconds = 0.5, start_seconds = 60 }
+stop = { grace_seconds = 2 }
+`;
+
+async function service(tab: Tab, cluster: Cluster): Promise<void> {
+  const { page, n } = tab, name = `api-${n}`;
+  await goTo(page, "/jobs/services");
+  await page.locator("#main").getByText(/No service runs|Replicas/).first().waitFor();
+  await goTo(page, "/jobs/new");
+  await page.getByRole("button", { name: "TOML" }).click();
+  await page.getByRole("textbox", { name: "Manifest" }).fill(serviceToml(name, 18_080 + n));
+  await page.getByText("The manifest names server.pl").waitFor();
+  await page.locator(".drop").getByLabel("A file").setInputFiles(`${cluster.root}/server.pl`);
+  await page.getByRole("button", { name: "Form" }).click();
+  const part = await section(tab, "Service");
+  await part.getByRole("textbox", { name: "Replicas" }).fill("none");
+  await part.getByText(/expected a whole number/).waitFor();
+  await part.getByRole("textbox", { name: "Replicas" }).fill("2");
+  await page.getByText("replicas = 2").waitFor();
+  await look(tab, "job-service");
+  await page.getByRole("button", { name: "Start the service" }).click();
+  await page.waitForURL(`**/apps/${name}`);
+  await page.locator(".title").getByText("2 / 2").waitFor();
+  await goTo(page, "/jobs/services");
+  const row = page.getByRole("table", { name: "Services" }).getByRole("row").filter({ hasText: name });
+  await row.getByText("steady").waitFor();
+  await row.getByText("2 / 2").waitFor();
+  await look(tab, "jobs-services");
+  await row.getByRole("link", { name }).click();
+  const confirm = (dialog: Locator) => dialog.getByLabel(/to confirm/).fill(name);
+  await act(tab, "Remove", `realm app remove ${name}`, confirm);
+  await page.getByText("No such app").waitFor();
+}
+
 Deno.test({
   name: "jobs: submitted by form and as TOML, seen as they go, cancelled, run again, saved: in every look",
   ignore: !canRun("browser") || !canRun("wasi"),
@@ -217,6 +280,7 @@ Deno.test({
     const client = cluster.client(cluster.nodes[0]), origin = cluster.nodes[0].api, dir = cluster.root;
     await Deno.copyFile((await buildWasmFixtures()).commandModule, `${dir}/command.wasm`);
     await Deno.writeTextFile(`${dir}/in.txt`, "from a file\n");
+    await Deno.writeTextFile(`${dir}/server.pl`, SERVER);
     const browser = await launch();
     try {
       await using tabs = await everyLook(browser, origin, await linkOf(cluster));
@@ -238,6 +302,11 @@ Deno.test({
       );
       await t.step("run again, whole and what failed", () => tabs.each((tab) => again(tab, client)));
       await t.step("the list: by state, filtered", () => tabs.each((tab) => list(tab, tab.n)));
+      await cluster.realm("policy", "set", "allow_native_execution=true");
+      await t.step(
+        "a service: written as TOML, changed in the form, kept running, seen, removed",
+        () => tabs.each((tab) => service(tab, cluster)),
+      );
       await t.step("what is not there", async () => {
         const { page, faults } = tabs.all[0];
         await goTo(page, "/jobs/none-such");
