@@ -138,6 +138,29 @@ test("what a killed first start left is no obstacle and is cleared after an hour
   assert.deepEqual(bed.names().filter((name) => name.startsWith("new.")), ["new.Recent"]);
 });
 
+test("a first start that is killed anywhere leaves nothing that a later one trusts", async (bed) => {
+  for (let ms = 0; ms < 100; ms += 7) {
+    await Deno.remove(bed.cache, { recursive: true }).catch(() => {});
+    const child = new Deno.Command("setsid", {
+      args: [bed.path],
+      clearEnv: true,
+      env: { PATH: Deno.env.get("PATH")!, REALM_CACHE_DIR: bed.cache },
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    // With everything that it started: as when the power goes.
+    try {
+      child.kill("SIGKILL");
+      Deno.kill(-child.pid, "SIGKILL");
+    } catch { /* it has ended, or was no group yet */ }
+    await child.status;
+    const ran = await bed.run(["after"]);
+    assert.equal(ran.code, 0, `killed after ${ms} ms: ${ran.stderr}`);
+    assert.deepEqual(JSON.parse(ran.stdout).args, ["after"]);
+  }
+}, Deno.build.os !== "linux");
+
 test("a cache with the program gone is filled again", async (bed) => {
   await bed.run();
   const app = bed.names().find((name) => name.startsWith("app-"))!;
@@ -217,6 +240,18 @@ test("a read-only disk is one sentence", async (bed) => {
     refused(await bed.run([], { REALM_CACHE_DIR: dir }), /cannot write to the cache .* read-only/);
   });
 }, cannotMount);
+
+test(
+  "a home that is read-only is no obstacle: the cache is in the directory for temporary files",
+  async (bed) => {
+    await mounted(bed, "ro", async (dir) => {
+      const ran = await bed.run([], { REALM_CACHE_DIR: "", HOME: dir, TMPDIR: bed.dir });
+      assert.equal(ran.code, 0, ran.stderr);
+      assert.ok((await Deno.stat(`${bed.dir}/realm-${Deno.uid()}`)).isDirectory);
+    });
+  },
+  cannotMount,
+);
 
 test("a disk that forbids execution is one sentence", async (bed) => {
   await mounted(bed, "noexec", async (dir) => {
