@@ -105,7 +105,8 @@ export const jobCommands: readonly CommandSpec[] = [
   {
     words: ["job", "schedules"],
     args: [{ name: "SCHEDULE", optional: true }],
-    summary: "Schedules of recurring jobs with their next time, or one with its latest times",
+    summary:
+      "Jobs that run by themselves: schedules with their next time, triggers with the commits they know",
     options: [watch],
     examples: [[
       "realm job schedules nightly",
@@ -116,7 +117,7 @@ export const jobCommands: readonly CommandSpec[] = [
   {
     words: ["job", "pause"],
     args: [schedule],
-    summary: "Let schedules rest; runs under way go on",
+    summary: "Let schedules and triggers rest; runs under way go on",
     options: [],
     examples: [],
     load: async () => (await import("./job_schedule.ts")).pause,
@@ -124,7 +125,7 @@ export const jobCommands: readonly CommandSpec[] = [
   {
     words: ["job", "resume"],
     args: [schedule],
-    summary: "Let schedules go on; times that passed meanwhile are not caught up",
+    summary: "Let them go on; times and changes that passed meanwhile are not caught up",
     options: [],
     examples: [],
     load: async () => (await import("./job_schedule.ts")).resume,
@@ -132,7 +133,7 @@ export const jobCommands: readonly CommandSpec[] = [
   {
     words: ["job", "unschedule"],
     args: [schedule],
-    summary: "End schedules; runs under way go on",
+    summary: "End schedules and triggers; runs under way go on",
     options: [],
     examples: [["realm job unschedule nightly", "no more runs of nightly"]],
     load: async () => (await import("./job_schedule.ts")).unschedule,

@@ -256,7 +256,9 @@ function finish(turn: Turn): Effect[] {
   if (turn.topics.size > 0) {
     order(core, turn.effects);
     orderAttempts(core, turn.effects);
-    orderStatuses(core, turn.now, turn.effects);
+    if (["jobs", "nodes", "members"].some((t) => turn.topics.has(t as Topic))) {
+      orderStatuses(core, turn.now, turn.effects);
+    }
     orderUpgrade(core, turn.effects);
   }
   turn.effects.push(...flushOutbox(core, turn.now));

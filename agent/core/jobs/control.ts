@@ -22,7 +22,7 @@ import { upgradedBy } from "../upgrades/control.ts";
 import { activeAttempt, artifactsOf, attemptStatus, commitOf, runsOfJob, type RunState } from "./runs.ts";
 import { standingSchedules } from "./schedules.ts";
 import { decideTick } from "./ticks.ts";
-import { controlTrigger, scheduleKey, watcherOf } from "./trigger_control.ts";
+import { controlTrigger, scheduleKey, watchers } from "./trigger_control.ts";
 
 type JobOffer = Extract<Message, { t: "job_offer" }>;
 type JobOffered = Extract<Message, { t: "job_offered" }>;
@@ -121,9 +121,10 @@ function decideTicks(
   const { jobs } = core;
   if (jobs.schedules.all.size === 0 || core.returning) return;
   if (now < jobs.schedules.decidesFrom) return lookAgain(core, jobs.schedules.decidesFrom);
+  const watcher = watchers(core);
   for (const schedule of standingSchedules(jobs.schedules)) {
     if (schedule.trigger) {
-      const mine = watcherOf(core, schedule) === core.config.self;
+      const mine = watcher(schedule) === core.config.self;
       const at = mine ? controlTrigger(core, schedule, now, write, effects) : undefined;
       if (at !== undefined) lookAgain(core, at);
       continue;

@@ -62,8 +62,8 @@ export class CommitStatuses implements Disposable {
       const { job, commit, trigger } = known.wanted;
       const why = await this.#deliver(known);
       if (why === undefined) continue;
-      const { host } = new URL(trigger.url.replace(/^ssh:/, "http:"));
-      this.#world.log.warn("the status of a commit could not be told", { job, commit, host, why });
+      const { url } = trigger;
+      this.#world.log.warn("the status of a commit could not be told", { job, commit, url, why });
       known.told = known.wanted.state;
     }
   }

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
+import { fuzz } from "../../../tests/fuzz.ts";
+import { isOf } from "./delivery.ts";
 import { eventually } from "../../../tests/cluster.ts";
 import { specOf } from "../../../tests/sim/attempts.ts";
 import {
@@ -13,6 +16,8 @@ import {
   changeIdOf,
   digestOf,
   type Forge,
+  isLoopback,
+  parseGitAddress,
   RealmError,
   type RunEnd,
   type Trigger,
@@ -218,4 +223,49 @@ Deno.test("a badge tells of the newest runs that have ended, of a branch or of a
   const svg = badgeSvg(`<script>alert("&'")</script>`, "failing");
   assert.ok(!/<script|"&'/.test(svg), svg);
   assert.ok(svg.includes("&#60;script&#62;"));
+});
+
+const piece = fc.oneof(
+  fc.string({ maxLength: 20 }),
+  fc.constantFrom(
+    "github.com",
+    "[::1]",
+    "[12]",
+    "a..b",
+    "..",
+    "%zz",
+    "%2f",
+    "team",
+    "app.git",
+    "u@h",
+    ":22",
+    "@",
+    "?x",
+    "#",
+  ),
+);
+Deno.test("fuzz: of any address that a job may watch, a token goes to its own host by https, or nowhere", async () => {
+  let asked = 0;
+  const address = fc.tuple(
+    fc.constantFrom("https://", "http://", "ssh://", "ssh://git@", "git@", "", "/", "file://", "ext::"),
+    fc.array(piece, { maxLength: 4 }),
+  ).map(([scheme, parts]) => scheme + parts.join("/"));
+  await fuzz(
+    fc.tuple(address, fc.constantFrom("github", "gitea", "gitlab"), address),
+    ([url, kind, other]) => {
+      isOf(url, [other]);
+      const request = statusRequest(statusOf(url, kind as Forge), TOKEN);
+      if (!request) return;
+      asked++;
+      const parsed = parseGitAddress(url);
+      assert.ok(parsed.ok);
+      const { protocol, hostname, username, pathname } = new URL(request.url);
+      const host = new URL(parsed.value.url.replace(/^(ssh|https):/, "http:")).hostname;
+      assert.ok(hostname === host || (host === "github.com" && hostname === "api.github.com"), request.url);
+      assert.ok(protocol === "https:" || isLoopback(parsed.value.host), request.url);
+      assert.equal(username, "");
+      assert.ok(pathname.endsWith(`/statuses/${COMMIT}`), request.url);
+    },
+  );
+  assert.ok(asked > 10, `${asked}`);
 });

@@ -94,7 +94,9 @@ export function readDelivery(headers: Headers, body: Uint8Array): Delivery | und
 function nameOf(url: string): string | undefined {
   const parsed = parseGitAddress(url);
   if (!parsed.ok || parsed.value.kind === "path") return undefined;
-  const { host, pathname } = new URL(parsed.value.url.replace(/^ssh:/, "http:"));
+  const place = URL.parse(parsed.value.url.replace(/^ssh:/, "http:"));
+  if (!place) return undefined;
+  const { host, pathname } = place;
   return `${host.replace(/:\d+$/, "")}${pathname.replace(/\.git$/, "")}`.toLowerCase();
 }
 

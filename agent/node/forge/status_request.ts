@@ -30,9 +30,10 @@ export function statusRequest(status: CommitStatus, token: string): StatusReques
   if (!parsed.ok || parsed.value.kind === "path") return undefined;
   const { kind, host } = parsed.value;
   if (kind === "http" && !isLoopback(host)) return undefined;
-  const path = new URL(parsed.value.url.replace(/^ssh:/, "http:")).pathname.replace(/^\/|\.git$/g, "");
-  const parts = path.split("/").map((part) => encodeURIComponent(decodeURIComponent(part)));
-  if (parts.length < 2) return undefined;
+  // As the parser writes it, everything odd is encoded already.
+  const place = URL.parse(parsed.value.url.replace(/^ssh:/, "http:"));
+  const parts = place?.pathname.replace(/^\/|\.git$/g, "").split("/") ?? [];
+  if (parts.length < 2 || parts.some((part) => part === "")) return undefined;
   const api = apiOf(forge, kind, host);
   const said = { state: STATES[forge][state], description: text };
   const headers = { "content-type": "application/json", "user-agent": "realm" };
