@@ -46,13 +46,11 @@ export {
 } from "./agent/api/upgrade_planning.ts";
 export type { UploadOptions, UploadSource } from "./agent/api/uploading.ts";
 export { capabilities, type Capability } from "./agent/protocol/capability.ts";
+export type { AppSpec, DeployWish, Replicas } from "./agent/protocol/app_spec.ts";
 export {
-  type AppSpec,
   type CommandBodies,
   type CommandBody,
   type CommandKind,
-  type DeployWish,
-  type Replicas,
   sealCommand,
   type SignedCommand,
 } from "./agent/protocol/command.ts";

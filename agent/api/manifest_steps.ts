@@ -3,7 +3,8 @@
  * for `realm apply` and for the dashboard, which differ only in how they show and follow the steps.
  */
 import type { PackageReader } from "../packages/mod.ts";
-import type { CommandBody, CommandKind, DeployWish, Replicas } from "../protocol/command.ts";
+import type { DeployWish, Replicas } from "../protocol/app_spec.ts";
+import type { CommandBody, CommandKind } from "../protocol/command.ts";
 import { RealmError } from "../protocol/errors.ts";
 import { sealGrant } from "../protocol/grant.ts";
 import { isDigest, shortId } from "../protocol/identity.ts";

@@ -1,5 +1,6 @@
 /** Projection of apps: what the owner wants of each, folded from commands in order of (time, id). */
-import type { AppSpec, Command, CommandBody } from "../protocol/command.ts";
+import type { AppSpec } from "../protocol/app_spec.ts";
+import type { Command, CommandBody } from "../protocol/command.ts";
 import type { Digest, KeyId, NodeId } from "../protocol/identity.ts";
 import type { Decision, HeldVolumes, ReplicaStatus } from "../protocol/record.ts";
 import { limits } from "../protocol/limits.ts";

@@ -7,7 +7,7 @@
  * find one. A slot with state volumes is bound to the node that holds them and is replaced in place.
  */
 import { canonicalJson } from "../protocol/encoding.ts";
-import type { AppSpec } from "../protocol/command.ts";
+import type { AppSpec } from "../protocol/app_spec.ts";
 import type { Digest, NodeId } from "../protocol/identity.ts";
 import type { DecidedReplica, Decision } from "../protocol/record.ts";
 import { timing } from "../protocol/limits.ts";

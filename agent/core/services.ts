@@ -1,5 +1,5 @@
 /** Services as placement and content keeping see them: apps whose program a job's spec says. */
-import type { AppSpec } from "../protocol/command.ts";
+import type { AppSpec } from "../protocol/app_spec.ts";
 import type { Digest, NodeId } from "../protocol/identity.ts";
 import { keptRevisions } from "./apps.ts";
 import { policyFor, whyNotNative } from "./policies.ts";

@@ -1,5 +1,5 @@
 /** What queries about apps answer: plain JSON shapes. Times in ms since 1970. */
-import type { AppSpec } from "./command.ts";
+import type { AppSpec } from "./app_spec.ts";
 import type { Digest, KeyId, NodeId } from "./identity.ts";
 import type { RolloutView } from "./monitor_views.ts";
 import type { ReplicaState } from "./record.ts";

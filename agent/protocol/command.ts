@@ -3,6 +3,8 @@
  * summary; API, CLI and documentation are made from or checked against this registry.
  */
 import * as v from "valibot";
+import { DeploySchema, type DeployWish, type Replicas, ReplicasSchema } from "./app_spec.ts";
+import { DigestSchema, NameSchema, NodeIdSchema, SelectorSchema, TagsSchema } from "./wire_values.ts";
 import { canonicalBytes, toBase64Url } from "./encoding.ts";
 import { type Envelope, envelopeId, EnvelopeSchema, open, payloadTypes, seal } from "./envelope.ts";
 import { ok, refuse, type Result } from "./errors.ts";
@@ -17,21 +19,10 @@ import {
   roleOf,
   TimeSchema,
 } from "./grant.ts";
-import {
-  type Digest,
-  isDigest,
-  isNodeId,
-  type KeyId,
-  type NodeId,
-  type RealmId,
-  type Signer,
-  type Verifier,
-} from "./identity.ts";
+import type { Digest, KeyId, NodeId, RealmId, Signer, Verifier } from "./identity.ts";
 import { ScheduleSchema, type ScheduleWish, SubmitSchema, type SubmitWish } from "./job_spec.ts";
 import { limits } from "./limits.ts";
 import { type PolicyWish, PolicyWishSchema } from "./policy.ts";
-import { parseRoute } from "./routes.ts";
-import { type ServiceSpec, ServiceSpecSchema } from "./service_spec.ts";
 import {
   SecretNameSchema,
   type SecretScopeWish,
@@ -47,95 +38,6 @@ import {
   UpgradeWishSchema,
 } from "./upgrade.ts";
 
-/** A SHA-256 in hex. */
-export const DigestSchema = v.pipe(v.string(), v.check(isDigest, "a SHA-256 in lower-case hex"));
-/** A node id. */
-export const NodeIdSchema = v.pipe(v.string(), v.check(isNodeId, "a node id (12D3KooW…)"));
-/** A name of an app, job, volume: usable as a DNS label. */
-export const NameSchema = v.pipe(
-  v.string(),
-  v.regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, "lower-case letters, digits and '-', at most 63"),
-);
-/** A node tag, `word` or `key=value`. */
-export const TagSchema = v.pipe(
-  v.string(),
-  v.regex(/^[A-Za-z0-9_.-]{1,63}(=[A-Za-z0-9_.-]{0,63})?$/, "a tag: word or key=value"),
-);
-const TagsSchema = v.pipe(v.array(TagSchema), v.maxLength(64));
-const SelectorSchema = v.pipe(
-  v.array(
-    v.pipe(
-      v.string(),
-      v.regex(/^!?[A-Za-z0-9_.-]{1,63}(=[A-Za-z0-9_.-]{0,63})?$/, "a tag, or !tag to exclude"),
-    ),
-  ),
-  v.maxLength(64),
-);
-
-/** What placement and routing need of a package; the manifest itself travels as a blob and must agree. */
-const appFields = {
-  package: DigestSchema,
-  version: v.pipe(v.string(), v.maxLength(64)),
-  kind: v.picklist(["static", "component", "service"]),
-  memory_mb: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1 << 20)),
-  /** `host[/path]` each, in the canonical form of `showRoute`. */
-  routes: v.pipe(
-    v.array(v.pipe(
-      v.string(),
-      v.maxLength(512),
-      v.check((t) => typeof parseRoute(t) !== "string", "a route: host[/path]"),
-    )),
-    v.maxLength(32),
-  ),
-  volumes: v.pipe(v.array(NameSchema), v.maxLength(16)),
-  /** Bytes of the whole package, for placement by data locality and progress. */
-  bytes: v.pipe(v.number(), v.integer(), v.minValue(0)),
-  service: v.optional(ServiceSpecSchema),
-};
-/** See {@link AppSpec}. */
-export const AppSpecSchema = v.pipe(
-  v.strictObject(appFields),
-  v.check(
-    (spec) => (spec.kind === "service") === (spec.service !== undefined),
-    "a service says what it runs",
-  ),
-);
-/** What placement and routing need of a package. */
-export interface AppSpec {
-  /** Digest of the package: SHA-256 of its manifest; of a service, of what it is. */
-  package: Digest;
-  /** The package's own version text. */
-  version: string;
-  /** `static`: files only. `service`: a program that a job of this type runs. */
-  kind: "static" | "component" | "service";
-  /** Memory ceiling of one instance, MiB. */
-  memory_mb: number;
-  /** Where it answers: a host label or host name each, with an optional path prefix. */
-  routes: string[];
-  /** Names of state volumes. */
-  volumes: string[];
-  /** Bytes of the whole package. */
-  bytes: number;
-  /** Of a service: what it runs. */
-  service?: ServiceSpec | undefined;
-}
-
-/** Number of replicas, or one on each matching node. */
-export const ReplicasSchema = v.union([
-  v.literal("all"),
-  v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(limits.replicas)),
-]);
-/** How a new version replaces the old one. */
-export const StrategySchema = v.picklist(["rolling", "all", "canary"]);
-
-const deploy = v.strictObject({
-  app: NameSchema,
-  spec: AppSpecSchema,
-  replicas: ReplicasSchema,
-  tags: SelectorSchema,
-  strategy: StrategySchema,
-});
-
 /** Declares one kind of command. */
 interface Kind<S extends v.GenericSchema> {
   readonly schema: S;
@@ -150,7 +52,7 @@ const kind = <S extends v.GenericSchema>(schema: S, role: Role, summary: string)
 
 /** All kinds of command. */
 export const commandKinds = {
-  "app.deploy": kind(deploy, "operator", "Deploy a package under a name"),
+  "app.deploy": kind(DeploySchema, "operator", "Deploy a package under a name"),
   "app.scale": kind(
     v.strictObject({ app: NameSchema, replicas: ReplicasSchema }),
     "operator",
@@ -223,23 +125,6 @@ export const commandKinds = {
   "upgrade.abort": kind(UpgradeAbortSchema, "admin", "Stop a rollout of a release where it is"),
   "upgrade.resume": kind(UpgradeResumeSchema, "admin", "Let a rollout that stopped go on"),
 } as const satisfies { readonly [K in keyof CommandBodies]: Kind<v.GenericSchema<CommandBodies[K]>> };
-/** Number of replicas, or one on each matching node. */
-export type Replicas = number | "all";
-
-/** What one deploy wishes. */
-export interface DeployWish {
-  /** Name of the app, a DNS label. */
-  app: string;
-  /** What to run. */
-  spec: AppSpec;
-  /** How many. */
-  replicas: Replicas;
-  /** Node tags, or `!tag` to exclude. */
-  tags: string[];
-  /** How the new version replaces the old one. */
-  strategy: "rolling" | "all" | "canary";
-}
-
 /** Bodies of all kinds of command. */
 export interface CommandBodies {
   /** Deploy a package under a name. */

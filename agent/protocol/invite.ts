@@ -22,7 +22,7 @@ import {
   TimeSchema,
 } from "./grant.ts";
 import type { Digest, NodeId, RealmId, Signer, Verifier } from "./identity.ts";
-import { DigestSchema, NodeIdSchema, TagSchema } from "./command.ts";
+import { DigestSchema, NodeIdSchema, TagSchema } from "./wire_values.ts";
 import { limits } from "./limits.ts";
 
 const TagsSchema = v.pipe(v.array(TagSchema), v.maxLength(64));

@@ -1,7 +1,7 @@
 /** From jobs as written to the runs of a submission: defaults, matrix, files by digest. Pure; uploads are others' work. */
 import { unwrap } from "./errors.ts";
 import { parseGitAddress } from "./git_address.ts";
-import type { DeployWish } from "./command.ts";
+import type { DeployWish } from "./app_spec.ts";
 import { canonicalBytes } from "./encoding.ts";
 import { type Digest, digestOf } from "./identity.ts";
 import { type Combination, expandMatrix, fillIn } from "./job_matrix.ts";

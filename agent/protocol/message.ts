@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { fromUtf8, utf8 } from "./encoding.ts";
 import { ok, refuse, type Result } from "./errors.ts";
 import type { NodeId } from "./identity.ts";
-import { DigestSchema, NameSchema, NodeIdSchema } from "./command.ts";
+import { DigestSchema, NameSchema, NodeIdSchema } from "./wire_values.ts";
 import { limits } from "./limits.ts";
 import { WireRecordSchema } from "./record.ts";
 

@@ -2,6 +2,7 @@
  * What nodes, commands and browsers agree on: identities, envelopes, grants, commands, invites, records, messages,
  * error codes, limits. Browser-safe and pure: no clock, no randomness, no I/O. It knows nothing of how a node decides.
  */
+export * from "./app_spec.ts";
 export type * from "./app_views.ts";
 export * from "./capability.ts";
 export * from "./command.ts";
@@ -43,3 +44,4 @@ export * from "./upgrade.ts";
 export * from "./upgrade_limits.ts";
 export type * from "./upgrade_views.ts";
 export type * from "./views.ts";
+export * from "./wire_values.ts";

@@ -9,7 +9,7 @@ import { limits } from "./limits.ts";
 import { manifestProblems } from "./package_checks.ts";
 import { type PackageManifest, PackageManifestSchema } from "./package_schema.ts";
 import { parseRoute, type Route, showRoute } from "./routes.ts";
-import type { AppSpec } from "./command.ts";
+import type { AppSpec } from "./app_spec.ts";
 import { parseToml, type TomlResult } from "./toml.ts";
 
 /** One file of a package. */

@@ -3,15 +3,8 @@
  * becomes one or more commands; a table may stand once (`[app]`) or often (`[[app]]`).
  */
 import * as v from "valibot";
-import {
-  DigestSchema,
-  NameSchema,
-  NodeIdSchema,
-  type Replicas,
-  ReplicasSchema,
-  StrategySchema,
-  TagSchema,
-} from "./command.ts";
+import { type Replicas, ReplicasSchema, StrategySchema } from "./app_spec.ts";
+import { DigestSchema, NameSchema, NodeIdSchema, TagSchema } from "./wire_values.ts";
 import { KeyIdSchema, LabelSchema, type Role } from "./grant.ts";
 import type { Digest, KeyId, NodeId } from "./identity.ts";
 import { jobProblems } from "./job_checks.ts";

@@ -8,7 +8,8 @@ import { payloadTypes, preAuthEncoding } from "./envelope.ts";
 import { ok, refuse, type Result } from "./errors.ts";
 import { LabelSchema, TimeSchema } from "./grant.ts";
 import { type Digest, digestOf, type NodeId, publicKeyOf, type Signer, type Verifier } from "./identity.ts";
-import { DigestSchema, NameSchema, NodeIdSchema, SignedCommandSchema, TagSchema } from "./command.ts";
+import { SignedCommandSchema } from "./command.ts";
+import { DigestSchema, NameSchema, NodeIdSchema, TagSchema } from "./wire_values.ts";
 import { AdmissionSchema } from "./invite.ts";
 import { jobLimits } from "./job_limits.ts";
 import {

@@ -5,7 +5,7 @@
  * that node, since whoever holds the key already holds the node's data.
  */
 import * as v from "valibot";
-import { NodeIdSchema } from "./command.ts";
+import { NodeIdSchema } from "./wire_values.ts";
 import { canonicalBytes } from "./encoding.ts";
 import {
   type Envelope,

@@ -1,6 +1,6 @@
 /** What is asked about blobs, and how content is uploaded. */
 import * as v from "valibot";
-import { DigestSchema } from "../command.ts";
+import { DigestSchema } from "../wire_values.ts";
 import { apiLimits, limits } from "../limits.ts";
 import { query, whole } from "./query.ts";
 
