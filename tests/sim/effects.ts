@@ -46,6 +46,9 @@ export function performEffects(world: World, node: SimNode, effects: readonly Ef
           boxes: sealFor(world, node, effect),
         });
         break;
+      case "statuses":
+        world.statuses.set(node.id, effect.list);
+        break;
       case "look":
         lookAt(world, node, effect.order);
         break;

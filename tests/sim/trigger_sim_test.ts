@@ -339,3 +339,26 @@ Deno.test("a commit that came after a first look that others did not hear of run
   }
   assert.ok(tried > 2, `${tried}`);
 });
+
+Deno.test("one node tells how the runs of a commit go, to their end, also when the trigger was ended meanwhile or that node dies", () => {
+  for (const change of ["nothing", "ended", "replaced", "killed"]) {
+    const world = new World(88);
+    const nodes = gather(world, 4);
+    push(world);
+    const status = { forge: "github", token: "forge" } as const;
+    const id = watch(world, nodes[0], "ci", { status });
+    world.run(15_000);
+    const commit = push(world);
+    assert.notEqual(world.until(() => world.began.size === 1, 20_000), undefined);
+    const told = () =>
+      [...world.statuses].filter(([node]) => world.nodes.get(node)!.core).flatMap(([, list]) => list)
+        .map((s) => `${s.commit} ${s.job} ${s.state}`);
+    assert.deepEqual(told(), [`${commit} ci pending`]);
+    if (change === "ended") world.submit(nodes[1], world.command("job.unschedule", { schedule: id }));
+    if (change === "replaced") watch(world, nodes[2], "ci", { status, poll_ms: 20_000 });
+    if (change === "killed") world.crash(watcher(world, nodes[0]));
+    world.run(40_000);
+    settled(world);
+    assert.deepEqual(told(), [`${commit} ci success`], change);
+  }
+});

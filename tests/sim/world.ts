@@ -25,6 +25,7 @@ import {
   type WireRecord,
 } from "../../agent/protocol/mod.ts";
 import {
+  type CommitStatus,
   type Core,
   createCore,
   createOwnReplicas,
@@ -70,6 +71,8 @@ export class World {
   readonly replies = new Map<number, Reply>();
   /** Repositories: commits at the ends of their branches. */
   readonly repositories = new Map<string, Map<string, string>>();
+  /** What each node tells forges of commits. */
+  readonly statuses = new Map<NodeId, readonly CommitStatus[]>();
   /** Attempts that began to execute, by run. */
   readonly began = new Map<string, string[]>();
   /** How attempts ended where they executed. */

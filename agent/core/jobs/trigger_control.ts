@@ -12,7 +12,7 @@ import { type RendezvousRanker, rendezvousRanker } from "../rendezvous.ts";
 import { whyNoSecret } from "../secrets/sealing.ts";
 import { aliveNodes, type Core, schedulingOf } from "../state.ts";
 import { commitStatuses } from "./commit_statuses.ts";
-import { isPaused, type Schedule, standingSchedules, stands } from "./schedules.ts";
+import { isPaused, type Schedule, stands } from "./schedules.ts";
 import { ticksEndBefore } from "./tick_retirement.ts";
 import {
   decideChange,
@@ -112,7 +112,9 @@ function watching(core: Core, id: Digest, now: number): Schedule | undefined {
 export function orderStatuses(core: Core, now: number, effects: Effect[]): void {
   const { jobs } = core;
   if (!core.info) return;
-  const told = standingSchedules(jobs.schedules).filter((s) => s.trigger?.status !== undefined);
+  // Also of those that were ended or replaced: their runs go on.
+  const told = [...jobs.schedules.all.values()].filter((s) => s.trigger?.status !== undefined)
+    .sort((a, b) => a.id < b.id ? -1 : 1);
   if (told.length === 0 && jobs.lastStatuses === "[]") return;
   const of = watchers(core);
   const list = told.filter((s) => of(s) === core.config.self)
