@@ -5,25 +5,23 @@
 import {
   admits,
   blobsOfServices,
-  type Core,
   createCore,
   isMember,
   packagesInUse,
   releaseBlobs,
   usedByJobs,
 } from "../core/mod.ts";
-import { createGateway, type Gateway, urlHost } from "../gateway/mod.ts";
+import { createGateway, urlHost } from "../gateway/mod.ts";
 import type { AgentOptions } from "./agent_options.ts";
 import { packageHolders } from "./holders.ts";
 import { createRoutes } from "./routes.ts";
 import { dropVolumes, type VolumeParts } from "./volumes.ts";
-import { createMesh, type Mesh } from "../mesh/mod.ts";
+import { createMesh } from "../mesh/mod.ts";
 import {
   createDisk,
   createHasher,
   createSigner,
   createVerifier,
-  type Database,
   lockDirectory,
   openDatabase,
   systemClock,
@@ -40,13 +38,13 @@ import {
   shortId,
 } from "../protocol/mod.ts";
 import { openAccessFile } from "./access_file.ts";
-import { type AuditLog, createAuditLog } from "./audit_log.ts";
-import { type Contents, openContents } from "./contents.ts";
+import { createAuditLog } from "./audit_log.ts";
+import { openContents } from "./contents.ts";
 import { CoreLoop } from "./core_loop.ts";
 import { createEffects, type Started } from "./effects.ts";
 import { Events } from "./event_stream.ts";
 import { watchHappenings } from "./happenings.ts";
-import { createLoopDelay, type LoopDelay } from "./loop_delay.ts";
+import { createLoopDelay } from "./loop_delay.ts";
 import { admissionOf, answerJoin, becomeMember, inviteOf } from "./joining.ts";
 import { nodeInfo } from "./node_info.ts";
 import { CommitStatuses } from "./forge/commit_statuses.ts";
@@ -56,7 +54,7 @@ import { Notifier } from "./jobs/notifier.ts";
 import { RepositoryLooks } from "./jobs/repository_looks.ts";
 import { Keeper } from "./keeper.ts";
 import { serveLogs } from "./log_stream.ts";
-import { type Monitoring, startMonitoring } from "./monitoring.ts";
+import { startMonitoring } from "./monitoring.ts";
 import { NativeHost } from "./native_host.ts";
 import { createRecordTable } from "./record_table.ts";
 import { startRemembering } from "./remembering.ts";
@@ -65,39 +63,8 @@ import { ReplicaLogs } from "./replica_log.ts";
 import { ServiceAdoptions } from "./service_adoption.ts";
 import { replicaWorld } from "./replica_world.ts";
 import { Replicas } from "./replicas.ts";
-import { openUpgrading, type Upgrading } from "./upgrading.ts";
-
-export type { AgentOptions } from "./agent_options.ts";
-
-/** Parts that a running agent is made of; {@link startAgent} returns them wired. */
-export interface Agent extends AsyncDisposable {
-  readonly self: NodeId;
-  readonly options: AgentOptions;
-  readonly core: Core;
-  readonly loop: CoreLoop;
-  readonly mesh: Mesh;
-  readonly contents: Contents;
-  readonly gateway: Gateway;
-  readonly replicas: Replicas;
-  readonly jobs: JobHost;
-  readonly logs: ReplicaLogs;
-  readonly native: NativeHost;
-  readonly forge: ForgeDoor;
-  readonly upgrading: Upgrading;
-  readonly audit: AuditLog;
-  readonly events: Events;
-  readonly database: Database;
-  readonly loopDelay: LoopDelay;
-  readonly monitoring: Monitoring;
-  /** `http://host:port`. */
-  readonly gatewayUrl: string;
-  /** At its end programs that can go on do so, until the next agent takes them over; else they are ended. */
-  handOver(): void;
-  /** The API's address, once it listens: published to the others; and `host:port` of its sockets. */
-  announceApi(address: string, sockets: readonly string[]): void;
-  /** `host:port` of each socket of API and gateway. */
-  readonly sockets: { readonly api: readonly string[]; readonly gateway: readonly string[] };
-}
+import { openUpgrading } from "./upgrading.ts";
+import type { Agent } from "./running_agent.ts";
 
 /** Starts a node. Throws `RealmError` when it cannot: address in use, refused by the realm, database of a later version. */
 export async function startAgent(options: AgentOptions): Promise<Agent> {

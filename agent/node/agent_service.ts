@@ -10,7 +10,7 @@ import {
   shortId,
   type WhyView,
 } from "../protocol/mod.ts";
-import type { Agent } from "./agent.ts";
+import type { Agent } from "./running_agent.ts";
 import { exposition } from "./exposition.ts";
 import { metricsView } from "./gateway_figures.ts";
 import { mergeLogs, readRemoteLogs } from "./log_stream.ts";

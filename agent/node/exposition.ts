@@ -3,7 +3,7 @@ import { isMember, nodeState } from "../core/mod.ts";
 import { latencyBounds } from "../gateway/mod.ts";
 import { type Family, prometheusText } from "../monitor/mod.ts";
 import { lookAtMachine } from "../platform/mod.ts";
-import type { Agent } from "./agent.ts";
+import type { Agent } from "./running_agent.ts";
 
 const one = (name: string, help: string, type: Family["type"], value: number): Family => ({
   name,

@@ -37,7 +37,7 @@ import {
   RealmError,
   SeriesSchema,
 } from "../protocol/mod.ts";
-import type { Agent } from "./agent.ts";
+import type { Agent } from "./running_agent.ts";
 import { examine } from "./diagnosis.ts";
 import { nameOf } from "./queries.ts";
 import { createSampling } from "./sampling.ts";
