@@ -1,5 +1,6 @@
 /** A random history: machines join, die, come back, lose disks, the network breaks; people deploy, scale, roll back. */
 import { checkSafety, disagreement, unfulfilled } from "./checks.ts";
+import { storeDigest } from "../../agent/core/mod.ts";
 import { brisk, calm, sluggish, storm } from "./chance.ts";
 import { type SimNode, World } from "./world.ts";
 
@@ -111,9 +112,6 @@ export function runHistory(seed: number, count: number, troubleMs = 60_000): Out
   }
   const wrong = checkSafety(world);
   if (wrong.length > 0) return fail(wrong[0]);
-  const digest = [...nodes[0].core!.store.authors.entries()].map(([, log]) => log.term).sort().join("").slice(
-    0,
-    64,
-  );
+  const digest = storeDigest(nodes[0].core!.store);
   return { seed, nodes: count, healedMs: world.now - start, messages: world.messages, digest };
 }
