@@ -161,8 +161,11 @@ function outputTo(onLog: Start[0]): { readonly onLog: Start[0]; keep(handle: Pro
 function freePort(wished: number): number {
   for (const port of [wished, 0]) {
     try {
-      using listener = Deno.listen({ hostname: "127.0.0.1", port });
-      return listener.addr.port;
+      // Closed by hand: the bundler's minifier drops a `using` whose value is used once.
+      const listener = Deno.listen({ hostname: "127.0.0.1", port });
+      const free = listener.addr.port;
+      listener.close();
+      return free;
     } catch { /* taken, or not for this user */ }
   }
   throw new RealmError("unavailable", "this node has no free port");
