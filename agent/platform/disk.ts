@@ -55,8 +55,13 @@ async function statOf(path: string): Promise<FileInfo | undefined> {
 async function fsyncDirectory(path: string): Promise<void> {
   // Windows cannot open a directory for flushing; NTFS journals its metadata in order.
   if (Deno.build.os === "windows") return;
-  using directory = await Deno.open(path, { read: true });
-  await directory.sync();
+  // Closed by hand: the bundler's minifier drops a `using` whose value is used once.
+  const directory = await Deno.open(path, { read: true });
+  try {
+    await directory.sync();
+  } finally {
+    directory.close();
+  }
 }
 
 /**
