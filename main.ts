@@ -133,6 +133,11 @@ async function warden(dataDir: string, directory: string): Promise<number> {
   return 0;
 }
 
+/** Disposes of what this process made, in this order. */
+async function endAll(...made: readonly AsyncDisposable[]): Promise<void> {
+  for (const one of made) await one[Symbol.asyncDispose]();
+}
+
 /** The agent's process. */
 async function agent(): Promise<number> {
   const [{ LAUNCH_VARIABLE }, { runAgent }, { createLog }, wasmMod, nativeMod] = await Promise.all([
@@ -147,8 +152,8 @@ async function agent(): Promise<number> {
     console.error("realm: 'internal agent' is started by 'realm up'");
     return 2;
   }
-  await using wasm = wasmMod.createWasmRuntime({ spawnChild: wasmChildren(wasmMod) });
-  await using native = Deno.build.os === "linux"
+  const wasm = wasmMod.createWasmRuntime({ spawnChild: wasmChildren(wasmMod) });
+  const native = Deno.build.os === "linux"
     ? nativeMod.createKeptRuntime({
       spawnLauncher: launchers(nativeMod),
       spawnWarden: wardens(launch.dataDir),
@@ -156,15 +161,19 @@ async function agent(): Promise<number> {
       version,
     })
     : nativeMod.createUntriedRuntime();
-  return await runAgent(launch, {
-    version,
-    native,
-    log: createLog({ level: launch.logLevel }),
-    runtimes: [wasm],
-    base: Deno.env.get("REALM_BASE_VERSION"),
-    onUpgradeStep: haltAt(launch.dataDir),
-    assets: await dashboard(),
-  });
+  try {
+    return await runAgent(launch, {
+      version,
+      native,
+      log: createLog({ level: launch.logLevel }),
+      runtimes: [wasm],
+      base: Deno.env.get("REALM_BASE_VERSION"),
+      onUpgradeStep: haltAt(launch.dataDir),
+      assets: await dashboard(),
+    });
+  } finally {
+    await endAll(native, wasm);
+  }
 }
 
 /** The dashboard's files: from source bundled when first asked for, in a build a module that no source names. */
@@ -191,11 +200,11 @@ async function withLocalJobs<T>(
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   Deno.addSignalListener("SIGINT", interrupt);
+  const wasm = wasmMod.createWasmRuntime({ spawnChild: wasmChildren(wasmMod) });
+  const native = Deno.build.os === "linux"
+    ? nativeMod.createNativeRuntime({ spawnLauncher: launchers(nativeMod), dataDir: directory })
+    : nativeMod.createUntriedRuntime();
   try {
-    await using wasm = wasmMod.createWasmRuntime({ spawnChild: wasmChildren(wasmMod) });
-    await using native = Deno.build.os === "linux"
-      ? nativeMod.createNativeRuntime({ spawnLauncher: launchers(nativeMod), dataDir: directory })
-      : nativeMod.createUntriedRuntime();
     const jobs = await openLocalJobs({
       directory,
       disk: createDisk(),
@@ -206,6 +215,7 @@ async function withLocalJobs<T>(
     });
     return await body(jobs, stop.signal);
   } finally {
+    await endAll(native, wasm);
     Deno.removeSignalListener("SIGINT", interrupt);
     await Deno.remove(directory, { recursive: true }).catch(() => {});
   }

@@ -55,7 +55,6 @@ async function statOf(path: string): Promise<FileInfo | undefined> {
 async function fsyncDirectory(path: string): Promise<void> {
   // Windows cannot open a directory for flushing; NTFS journals its metadata in order.
   if (Deno.build.os === "windows") return;
-  // Closed by hand: the bundler's minifier drops a `using` whose value is used once.
   const directory = await Deno.open(path, { read: true });
   try {
     await directory.sync();
@@ -178,14 +177,18 @@ async function namesOf(path: string): Promise<string[]> {
 }
 
 async function readInto(path: string, into: Uint8Array): Promise<number> {
-  using file = await Deno.open(path, { read: true });
-  let at = 0;
-  while (at < into.length) {
-    const n = await file.read(into.subarray(at));
-    if (n === null) return at;
-    at += n;
+  const file = await Deno.open(path, { read: true });
+  try {
+    let at = 0;
+    while (at < into.length) {
+      const n = await file.read(into.subarray(at));
+      if (n === null) return at;
+      at += n;
+    }
+    return (await file.stat()).size;
+  } finally {
+    file.close();
   }
-  return (await file.stat()).size;
 }
 
 /** The real {@link Disk}. */

@@ -1,6 +1,6 @@
 /**
  * The project's own lint rules: the dependency rule of ARCHITECTURE.md, purity of `core/` and `protocol/`, the door
- * rule (other folders are entered by their `mod.ts`), and words that name nothing.
+ * rule (other folders are entered by their `mod.ts`), words that name nothing, and what the bundler would break.
  */
 
 /** Layers from left to right; a layer may import itself and what stands left of it. Braces are siblings. */
@@ -118,6 +118,19 @@ const plugin: Deno.lint.Plugin = {
             "no ambient effects here: return an effect",
           ),
           AwaitExpression: report("core and protocol are synchronous"),
+        };
+      },
+    },
+    using: {
+      create(context) {
+        const path = relative(context.filename);
+        if (!path || isTest(path) || path.startsWith("targets/")) return {};
+        return {
+          "VariableDeclaration[kind=/using/]"(node) {
+            const why =
+              "the bundler's minifier drops a `using` whose value is used once: write try and finally";
+            context.report({ node, message: why });
+          },
         };
       },
     },

@@ -70,13 +70,17 @@ export async function packCache(
         const executable = ((info.mode ?? 0) & 0o100) !== 0;
         yield treeHeader({ path, size: info.size, kind: "file", executable, modifiedAt });
         let left = info.size;
-        using file = await Deno.open(`${root}/${path}`, { read: true });
-        while (left > 0) {
-          const buffer = new Uint8Array(Math.min(64 * 1024, left));
-          const n = await file.read(buffer);
-          if (n === null) throw new RealmError("failed", `${path} changed while it was read`);
-          left -= n;
-          yield buffer.subarray(0, n);
+        const file = await Deno.open(`${root}/${path}`, { read: true });
+        try {
+          while (left > 0) {
+            const buffer = new Uint8Array(Math.min(64 * 1024, left));
+            const n = await file.read(buffer);
+            if (n === null) throw new RealmError("failed", `${path} changed while it was read`);
+            left -= n;
+            yield buffer.subarray(0, n);
+          }
+        } finally {
+          file.close();
         }
         yield new Uint8Array((BLOCK - info.size % BLOCK) % BLOCK);
       }
@@ -129,11 +133,15 @@ export async function unpackCache(
     } else if (header.type === "file") {
       await Deno.mkdir(at.slice(0, at.lastIndexOf("/")), { recursive: true });
       const mode = ((header.mode ?? 0) & 0o100) !== 0 ? 0o755 : 0o644;
-      using file = await Deno.open(at, { write: true, createNew: true, mode });
-      for await (const piece of body) {
-        bytes += piece.length;
-        if (bytes > maxBytes) throw new RealmError("too_large", "it is larger than disk_mb");
-        for (let from = 0; from < piece.length;) from += await file.write(piece.subarray(from));
+      const file = await Deno.open(at, { write: true, createNew: true, mode });
+      try {
+        for await (const piece of body) {
+          bytes += piece.length;
+          if (bytes > maxBytes) throw new RealmError("too_large", "it is larger than disk_mb");
+          for (let from = 0; from < piece.length;) from += await file.write(piece.subarray(from));
+        }
+      } finally {
+        file.close();
       }
     } else throw new RealmError("bad_package", `an entry is a ${header.type}`);
     times.push({ path: at, at: modified });
