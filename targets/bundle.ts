@@ -51,11 +51,20 @@ export async function bundle(root: string, version: string): Promise<Bundle> {
     );
     files.set(LICENCES, `export default ${literal(await licenceText(await packagesOf(root)))};\n`);
     files.set(DASHBOARD, `export default JSON.parse(${literal(JSON.stringify(await buildAssets(root)))});\n`);
-    return new Map([...files].sort(([a], [b]) => a < b ? -1 : 1));
+    return new Map(
+      [...files].sort(([a], [b]) => a < b ? -1 : 1).map(([name, text]) => [name, onlyWhenNeeded(text)]),
+    );
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
 }
+
+/**
+ * The runtime reads everything that a program names in `import("…")` before it starts, needed or not: a third of what
+ * `--version` takes. It cannot know of a name that is made at that time.
+ */
+export const onlyWhenNeeded = (text: string): string =>
+  text.replaceAll(/\bimport\(("\.{1,2}\/[\w./-]+\.js")\)/g, "import(String($1))");
 
 const literal = (text: string) =>
   JSON.stringify(text).replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");

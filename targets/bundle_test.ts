@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { bundle, CHILD, DASHBOARD, LAUNCHER, LICENCES, MAIN, stableNames } from "./bundle.ts";
+import { bundle, CHILD, DASHBOARD, LAUNCHER, LICENCES, MAIN, onlyWhenNeeded, stableNames } from "./bundle.ts";
 
 const root = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
@@ -37,6 +37,15 @@ Deno.test({
       await Deno.remove(dir, { recursive: true });
     }
   },
+});
+
+Deno.test("onlyWhenNeeded() hides parts that are loaded when needed from what the runtime reads before it starts", () => {
+  assert.equal(
+    onlyWhenNeeded(
+      'import{a}from"./part1.js";await import("./part2.js");import("../x/part-3.js");import("npm:a")',
+    ),
+    'import{a}from"./part1.js";await import(String("./part2.js"));import(String("../x/part-3.js"));import("npm:a")',
+  );
 });
 
 Deno.test("stableNames() depends on the order of imports, not on the bundler's hashes", () => {

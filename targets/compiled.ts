@@ -5,7 +5,7 @@
  */
 import { ALL_PERMISSIONS, BUNDLE_FLAGS } from "../agent/platform/mod.ts";
 import { RealmError } from "../agent/protocol/errors.ts";
-import { type Bundle, DASHBOARD, LICENCES, MAIN } from "./bundle.ts";
+import { type Bundle, MAIN } from "./bundle.ts";
 import { DENO_VERSION, type Target } from "./table.ts";
 
 /** The compile runtime's archive for a target, or `undefined` when this machine has none. */
@@ -50,10 +50,8 @@ export async function compile(target: Target, bundle: Bundle, archive: string, o
         "--no-code-cache",
         "--target",
         target.triple,
-        "--include",
-        LICENCES,
-        "--include",
-        DASHBOARD,
+        // Parts are named when they are needed: the compiler cannot find them by itself.
+        ...[...bundle.keys()].filter((path) => path !== MAIN).flatMap((path) => ["--include", path]),
         "--output",
         out,
         MAIN,
