@@ -278,8 +278,12 @@ export function ordersFor(core: Core): RunOrder[] {
   return orders;
 }
 
-/** Tells the shell when the list of what it is to run has changed. */
+/**
+ * Tells the shell when the list of what it is to run has changed. Nothing runs before this start has been told: with
+ * that goes whatever was said of replicas before.
+ */
 export function order(core: Core, effects: Effect[]): void {
+  if (!core.info) return;
   const orders = ordersFor(core);
   for (const o of orders) core.reservations.delete(o.replica);
   const text = canonicalJson(orders.map((o) => [o.replica, o.revision.id]));

@@ -239,7 +239,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const survivors = await options.native?.recover() ?? [];
   const adoptions = new ServiceAdoptions(survivors);
   let leave = false;
-  const replicas = late.replicas = new Replicas(
+  const replicas = new Replicas(
     replicaWorld({
       dataDir,
       world,
@@ -307,6 +307,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   loop.feed({ t: "info", info, goOn: jobs.survivors });
   await jobs.recover(wanted.attempts);
   await adoptions.recover(wanted.orders, disk, dataDir);
+  // Not before this start has been told: with it goes whatever was said of replicas before.
+  late.replicas = replicas;
   late.jobs = jobs;
   native.changed();
   jobs.reconcile(wanted.attempts);

@@ -58,3 +58,14 @@ Deno.test(`${SEEDS} histories of orders that change while replicas begin and end
   console.log(`${again} replicas were wanted again while they were ending`);
   assert.ok(again > 0, "the histories never got to where this matters");
 });
+
+Deno.test("a node that starts again runs nothing before it has said so: what it then says of replicas stays", () => {
+  const world = new World(1), nodes = gather(world, 3), [, node] = nodes;
+  world.deploy(nodes[0], "web", { replicas: "all" });
+  const well = () => unfulfilled(world, "web") === undefined;
+  assert.notEqual(world.until(well, 10_000), undefined);
+  world.crash(node);
+  world.start(node);
+  for (; node.core!.info === undefined; world.run(5)) assert.equal(node.running.size, 0);
+  assert.notEqual(world.until(() => node.running.size === 1 && well(), 10_000), undefined);
+});
