@@ -15,7 +15,8 @@ export function checkSafety(world: World): string[] {
     const decided = [...node.running.values()].filter((f) => f.state !== "stopping");
     const used = decided.reduce((mb, f) => mb + f.order.revision.spec.memory_mb, 0);
     if (used > node.memoryMb) wrong.push(`${node.name} runs ${used} MiB on ${node.memoryMb} MiB`);
-    for (const { replica } of ordersFor(core)) {
+    // Before a node has told its start nothing is ordered of it.
+    for (const { replica } of core.info ? ordersFor(core) : []) {
       if (!node.running.has(replica)) {
         wrong.push(`${replica} was ordered of ${node.name} and does not live there`);
       }
