@@ -133,9 +133,9 @@ async function warden(dataDir: string, directory: string): Promise<number> {
   return 0;
 }
 
-/** Disposes of what this process made, in this order. */
+/** Disposes of what this process made, of each whatever becomes of the others. */
 async function endAll(...made: readonly AsyncDisposable[]): Promise<void> {
-  for (const one of made) await one[Symbol.asyncDispose]();
+  await Promise.allSettled(made.map((one) => one[Symbol.asyncDispose]()));
 }
 
 /** The agent's process. */

@@ -307,7 +307,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   loop.feed({ t: "info", info, goOn: jobs.survivors });
   await jobs.recover(wanted.attempts);
   await adoptions.recover(wanted.orders, disk, dataDir);
-  // Not before this start has been told: with it goes whatever was said of replicas before.
+  // Not before what outlived the last process is found: it is gone on with, not begun anew.
   late.replicas = replicas;
   late.jobs = jobs;
   native.changed();

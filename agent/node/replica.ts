@@ -8,6 +8,7 @@ import type { RunOrder } from "../core/mod.ts";
 import type { LogChunk } from "../ports.ts";
 import type { ConnectTarget } from "../gateway/mod.ts";
 import type { RunHandle } from "../runtimes/mod.ts";
+import { pause } from "./pause.ts";
 
 /** Starts that may fail in a row before a replica that was never healthy is given up. */
 const START_ATTEMPTS = 3;
@@ -308,18 +309,6 @@ export class Replica {
       };
     });
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end);
-  });
 }
 
 const aborted = (signal: AbortSignal): Promise<void> =>

@@ -6,6 +6,7 @@
 import type { CommitStatus } from "../../core/mod.ts";
 import type { Log } from "../../ports.ts";
 import { forgeLimits, RealmError } from "../../protocol/mod.ts";
+import { deliver } from "../delivering.ts";
 import { statusRequest } from "./status_request.ts";
 
 /** What telling needs of its node. */
@@ -40,21 +41,26 @@ export class CommitStatuses implements Disposable {
     const wanted = new Map(list.map((s) => [`${s.trigger.url} ${s.job} ${s.commit}`, s]));
     for (const [key, known] of this.#known) if (!wanted.has(key) && !known.busy) this.#known.delete(key);
     for (const [key, status] of wanted) {
-      const known = this.#known.get(key) ?? { wanted: status, told: "", busy: false };
-      known.wanted = status;
-      if (known.busy || known.told === status.state) continue;
-      if (this.#busy >= forgeLimits.statuses) {
-        this.#world.log.warn("too many statuses of commits are being told; one is not", { job: status.job });
-        continue;
-      }
-      this.#known.set(key, known);
-      known.busy = true;
-      void this.#tell(known).finally(() => known.busy = false);
+      const known = this.#known.get(key);
+      if (known) known.wanted = status;
+      else this.#known.set(key, { wanted: status, told: "", busy: false });
     }
+    this.#next();
   }
 
-  get #busy(): number {
-    return [...this.#known.values()].filter((k) => k.busy).length;
+  /** Begins to tell what is not told yet, as many at once as may be; the others follow as these end. */
+  #next(): void {
+    let busy = [...this.#known.values()].filter((k) => k.busy).length;
+    for (const known of this.#known.values()) {
+      if (busy >= forgeLimits.statuses || this.#stop.signal.aborted) return;
+      if (known.busy || known.told === known.wanted.state) continue;
+      busy++;
+      known.busy = true;
+      void this.#tell(known).finally(() => {
+        known.busy = false;
+        this.#next();
+      });
+    }
   }
 
   async #tell(known: Told): Promise<void> {
@@ -69,27 +75,14 @@ export class CommitStatuses implements Disposable {
   }
 
   /** Tells what is wanted by then, whatever it was before; why that cannot be, if it cannot. */
-  async #deliver(known: Told): Promise<string | undefined> {
-    let why = "";
-    for (const wait of [0, ...this.#waits]) {
-      await pause(wait, this.#stop.signal);
-      if (this.#stop.signal.aborted) return undefined;
+  #deliver(known: Told): Promise<string | undefined> {
+    const send = async () => {
       const status = known.wanted;
-      try {
-        const response = await this.#send(status);
-        if (response.ok) {
-          known.told = status.state;
-          return undefined;
-        }
-        why = `it answered ${response.status}`;
-        // What is refused for good is not tried again.
-        if (response.status < 500 && ![408, 425, 429].includes(response.status)) return why;
-      } catch (error) {
-        why = error instanceof Error ? error.message : String(error);
-        if (error instanceof RealmError) return why;
-      }
-    }
-    return why;
+      const response = await this.#send(status);
+      if (response.ok) known.told = status.state;
+      return response;
+    };
+    return deliver(send, this.#waits, this.#stop.signal);
   }
 
   async #send(status: CommitStatus): Promise<Response> {
@@ -106,24 +99,10 @@ export class CommitStatuses implements Disposable {
     const { url, headers, body } = request;
     const signal = AbortSignal.any([AbortSignal.timeout(forgeLimits.requestMs), this.#stop.signal]);
     // The token goes to this host, wherever it points.
-    const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal });
-    await response.body?.cancel();
-    return response;
+    return await fetch(url, { method: "POST", headers, body, redirect: "manual", signal });
   }
 
   [Symbol.dispose](): void {
     this.#stop.abort();
   }
 }
-
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (ms === 0 || signal.aborted) return resolve();
-    const timer = setTimeout(done, ms);
-    function done() {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    }
-    signal.addEventListener("abort", done);
-  });

@@ -16,6 +16,7 @@ import {
   changeIdOf,
   digestOf,
   type Forge,
+  forgeLimits,
   isLoopback,
   parseGitAddress,
   RealmError,
@@ -116,6 +117,18 @@ Deno.test("a state is told once, again when the forge cannot take it, and the la
   const path = `/api/v1/repos/team/app/statuses/${COMMIT}`;
   assert.ok(asked.every((a) => a.path === path && a.token === `token ${TOKEN}`));
   assert.deepEqual(warnings, []);
+  await server.shutdown();
+});
+
+Deno.test("more than may be told at once are all told", async () => {
+  const { asked, server, url } = forge();
+  using statuses = teller([]);
+  const all = Array.from({ length: forgeLimits.statuses + 20 }, (_, n) => ({
+    ...statusOf(url, "gitea"),
+    job: `job-${n}`,
+  }));
+  statuses.reconcile(all);
+  await eventually("all are told", () => asked.length === all.length);
   await server.shutdown();
 });
 

@@ -8,11 +8,11 @@ import {
   gitLimits,
   gitRefProblem,
   isCommit,
-  isLoopback,
   parseGitAddress,
   RealmError,
   unwrap,
 } from "../../protocol/mod.ts";
+import { writeAccess } from "./git_access.ts";
 import { callGit, type GitCall } from "./git_command.ts";
 
 /** What is wanted of a repository. */
@@ -29,34 +29,6 @@ export interface GitWish {
   readonly credentialName?: string | undefined;
 }
 
-/** Settings that hold for every call. */
-const SETTINGS = `[core]
-	hooksPath = /dev/null
-	fsmonitor = false
-	askPass =
-	pager = cat
-[credential]
-	helper =
-[protocol]
-	allow = never
-[safe]
-	directory = *
-[uploadpack]
-	allowAnySHA1InWant = true
-[advice]
-	detachedHead = false
-[init]
-	defaultBranch = main
-[gc]
-	auto = 0
-[maintenance]
-	auto = false
-[submodule]
-	recurse = false
-[http]
-	lowSpeedLimit = 100
-	lowSpeedTime = 120
-`;
 const NETWORK = ["https", "http", "ssh"];
 
 /** Bytes of a directory with all that is in it, as far as `stopAt`. */
@@ -89,6 +61,8 @@ export class GitSources {
   readonly #busy = new Map<string, Promise<unknown>>();
   readonly #used = new Map<string, number>();
   #prepared: Promise<void> | undefined;
+  /** Whether something was fetched since room was made. */
+  #hasGrown = true;
 
   /** `directory` is of this alone. */
   constructor(disk: Disk, directory: string, cacheBytes: number = gitLimits.cacheBytes) {
@@ -111,12 +85,7 @@ export class GitSources {
       ];
       const args = ["ls-remote", "--quiet", "--", address.url, ...names];
       const said = await callGit({ ...base, args, timeoutMs: gitLimits.askMs, signal });
-      const found = new Map(
-        said.split("\n").flatMap((line) => {
-          const [commit, name] = line.split("\t");
-          return name !== undefined && isCommit(commit) ? [[name, commit] as const] : [];
-        }),
-      );
+      const found = namedCommits(said);
       if (ref !== undefined && found.has(`refs/heads/${ref}`) && found.has(`refs/tags/${ref}`)) {
         throw new RealmError(
           "bad_request",
@@ -145,14 +114,8 @@ export class GitSources {
       const wanted = names.map((name) => `refs/heads/${name}`);
       const args = ["ls-remote", "--quiet", "--heads", "--", address.url, ...wanted];
       const said = await callGit({ ...base, args, timeoutMs: gitLimits.askMs, signal });
-      return new Map(
-        said.split("\n").flatMap((line) => {
-          const [commit, name] = line.split("\t");
-          return name?.startsWith("refs/heads/") && isCommit(commit)
-            ? [[name.slice(11), commit] as const]
-            : [];
-        }),
-      );
+      const heads = [...namedCommits(said)].filter(([name]) => name.startsWith("refs/heads/"));
+      return new Map(heads.map(([name, commit]) => [name.slice("refs/heads/".length), commit]));
     });
   }
 
@@ -237,6 +200,7 @@ export class GitSources {
       return id === commit && Number(depth) >= wish.depth;
     });
     if (has) return;
+    this.#hasGrown = true;
     const before = await bytesOf(this.#disk, cache, Infinity);
     const fetch = (what: string) =>
       callGit({
@@ -323,8 +287,10 @@ export class GitSources {
     await Deno.mkdir(`${this.#directory}/repositories`, { recursive: true, mode: 0o700 });
   }
 
-  /** Removes what was not used for longest while there is too much. */
+  /** Removes what was not used for longest while there is too much. All that is kept is measured: not for each look. */
   async #makeRoom(): Promise<void> {
+    if (!this.#hasGrown) return;
+    this.#hasGrown = false;
     const all = await this.#disk.entries(`${this.#directory}/repositories`);
     const sized = [];
     for (const { name, modifiedAt } of all) {
@@ -339,8 +305,19 @@ export class GitSources {
       total -= bytes;
       count--;
     }
+    // What is in use stays: the next call tries again.
+    this.#hasGrown ||= total > this.#cacheBytes || count > gitLimits.cachedRepositories;
   }
 }
+
+/** What `ls-remote` says: commits by their names. */
+const namedCommits = (said: string): ReadonlyMap<string, string> =>
+  new Map(
+    said.split("\n").flatMap((line) => {
+      const [commit, name] = line.split("\t");
+      return name !== undefined && isCommit(commit) ? [[name, commit] as const] : [];
+    }),
+  );
 
 /** What all calls for one repository share. */
 type Base = Pick<GitCall, "cwd" | "config" | "protocols" | "ssh">;
@@ -357,48 +334,6 @@ function checked(wish: GitWish): GitAddress {
 async function nameOf(text: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return [...new Uint8Array(digest)].map((b) => b.toString(16).padStart(2, "0")).join("").slice(0, 40);
-}
-
-/** Writes the settings of a call, and what gives access, into files that only the agent can read. */
-async function writeAccess(
-  directory: string,
-  address: GitAddress,
-  credential: string | undefined,
-): Promise<{ config: string; key?: string }> {
-  const config = `${directory}/config`;
-  let settings = SETTINGS, key: string | undefined;
-  if (credential !== undefined) {
-    const secret = credential.replace(/\r\n/g, "\n").trim();
-    if (secret.startsWith("-----BEGIN ")) {
-      if (address.kind !== "ssh") {
-        throw new RealmError("bad_request", "its credential is a private key, which is for ssh");
-      }
-      key = `${directory}/key`;
-      await Deno.writeTextFile(key, `${secret}\n`, { mode: 0o600 });
-    } else {
-      if (
-        address.kind === "path" || address.kind === "ssh" ||
-        (address.kind === "http" && !isLoopback(address.host))
-      ) {
-        throw new RealmError(
-          "bad_request",
-          `a password or token is sent by https alone, not by ${address.kind}`,
-        );
-      }
-      const colon = secret.indexOf(":");
-      const [user, password] = colon < 0
-        ? ["git", secret]
-        : [secret.slice(0, colon), secret.slice(colon + 1)];
-      const at = `${address.kind}://${address.host}`;
-      const line = `${address.kind}://${encodeURIComponent(user)}:${
-        encodeURIComponent(password)
-      }@${address.host}\n`;
-      await Deno.writeTextFile(`${directory}/credentials`, line, { mode: 0o600 });
-      settings += `[credential "${at}"]\n\thelper = "store --file='${directory}/credentials'"\n`;
-    }
-  }
-  await Deno.writeTextFile(config, settings, { mode: 0o600 });
-  return { config, ...(key === undefined ? {} : { key }) };
 }
 
 /** The failure with the repository that it is about. */

@@ -2,6 +2,7 @@
 import type { Notice } from "../../core/mod.ts";
 import type { Log } from "../../ports.ts";
 import { jobLimits, jobTiming } from "../../protocol/mod.ts";
+import { deliver } from "../delivering.ts";
 
 /** See the module's text. */
 export class Notifier implements Disposable {
@@ -29,28 +30,17 @@ export class Notifier implements Disposable {
   async #deliver(notice: Notice): Promise<void> {
     const { webhook, submittedAt, endedAt, ...facts } = notice;
     const body = JSON.stringify({ ...facts, submitted_at: submittedAt, ended_at: endedAt });
-    let why = "";
-    for (const wait of [0, ...this.#waits]) {
-      await pause(wait, this.#stop.signal);
-      if (this.#stop.signal.aborted) return;
-      try {
-        const response = await fetch(webhook, {
-          method: "POST",
-          // The same for each try, so that who gets one twice can tell.
-          headers: { "content-type": "application/json", "x-realm-delivery": `${notice.run}/${notice.on}` },
-          body,
-          redirect: "manual",
-          signal: AbortSignal.any([AbortSignal.timeout(jobTiming.noticeMs), this.#stop.signal]),
-        });
-        await response.body?.cancel();
-        if (response.ok) return;
-        why = `it answered ${response.status}`;
-        // What is refused for good is not tried again.
-        if (response.status < 500 && response.status !== 429 && response.status !== 408) break;
-      } catch (error) {
-        why = error instanceof Error ? error.message : String(error);
-      }
-    }
+    const send = () =>
+      fetch(webhook, {
+        method: "POST",
+        // The same for each try, so that who gets one twice can tell.
+        headers: { "content-type": "application/json", "x-realm-delivery": `${notice.run}/${notice.on}` },
+        body,
+        redirect: "manual",
+        signal: AbortSignal.any([AbortSignal.timeout(jobTiming.noticeMs), this.#stop.signal]),
+      });
+    const why = await deliver(send, this.#waits, this.#stop.signal);
+    if (why === undefined) return;
     this.#log.warn("the end of a run could not be told", {
       run: notice.run,
       webhook: new URL(webhook).host,
@@ -62,15 +52,3 @@ export class Notifier implements Disposable {
     this.#stop.abort();
   }
 }
-
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (ms === 0 || signal.aborted) return resolve();
-    const timer = setTimeout(done, ms);
-    function done() {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    }
-    signal.addEventListener("abort", done);
-  });

@@ -25,6 +25,15 @@ interface Written {
   readonly output: readonly (readonly [stream: number, at: number, end: number, base64: string])[];
 }
 
+/** `undefined`: it was cut short, as by a power cut. */
+function readWritten(path: string): Written | undefined {
+  try {
+    return JSON.parse(Deno.readTextFileSync(path));
+  } catch {
+    return undefined;
+  }
+}
+
 /** Those of a warden's directory; the directory goes with the last of them. */
 export function listEnded(directory: string): readonly EndedRun[] {
   const names = [...Deno.readDirSync(directory)].map((e) => e.name).filter((n) =>
@@ -36,8 +45,9 @@ export function listEnded(directory: string): readonly EndedRun[] {
       const left = [...Deno.readDirSync(directory)].some((e) => e.name.endsWith(wardenFiles.ended));
       if (!left) Deno.removeSync(directory, { recursive: true });
     };
-    const { memo, ...run } = JSON.parse(Deno.readTextFileSync(`${directory}/${name}`)) as Written;
-    if (memo === undefined) {
+    const run = readWritten(`${directory}/${name}`);
+    const memo = run?.memo;
+    if (!run || memo === undefined) {
       forget();
       return [];
     }

@@ -70,10 +70,13 @@ class KeptRuntime implements ProgramRuntime {
   /** A warden that takes new programs. */
   async #warden(): Promise<WardenLink> {
     clearTimeout(this.#idle);
-    const present = await this.#present?.catch(() => undefined);
-    if (present && !present.isClosed) return present;
-    const next = this.#present = this.#spawn();
-    return await next;
+    for (;;) {
+      const asked = this.#present;
+      const present = await asked?.catch(() => undefined);
+      if (present && !present.isClosed) return present;
+      // Of several that wait the first makes the next.
+      if (asked === this.#present) return await (this.#present = this.#spawn());
+    }
   }
 
   async #spawn(): Promise<WardenLink> {

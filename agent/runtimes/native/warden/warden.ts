@@ -46,6 +46,7 @@ interface KeptRun extends HeldRun {
   exit?: ExitReport;
   /** No agent was there at its end. */
   isAlone?: boolean;
+  /** Whether its end was written down, once that was tried. */
   isWrittenDown?: boolean;
 }
 
@@ -237,9 +238,14 @@ class Warden {
     const { number, id, level, memo, exit, output } = run;
     const path = this.#endedPath(number);
     const text = JSON.stringify({ number, id, level, memo, exit, output: output.toJson() });
-    await Deno.writeTextFile(`${path}.new`, text, { mode: 0o600 }).catch(() => {});
-    await Deno.rename(`${path}.new`, path).catch(() => {});
-    run.isWrittenDown = true;
+    try {
+      await Deno.writeTextFile(`${path}.new`, text, { mode: 0o600 });
+      await Deno.rename(`${path}.new`, path);
+      run.isWrittenDown = true;
+    } catch {
+      // As on a full disk: it is kept here, as long as programs go on without an agent.
+      run.isWrittenDown = false;
+    }
   }
 
   #tell(frame: Uint8Array): void {
@@ -280,10 +286,12 @@ class Warden {
       run.start.abort();
       return run.handle?.stop(run.graceMs);
     }));
+    this.#leaveIfIdle();
   }
 
   /** Without an agent there is nothing to wait for but programs. */
   #leaveIfIdle(): void {
-    if (!this.#agent && [...this.#runs.values()].every((run) => run.isWrittenDown)) this.#over.resolve();
+    const isDone = (run: KeptRun) => run.isWrittenDown || (run.isAlone && run.isWrittenDown === false);
+    if (!this.#agent && [...this.#runs.values()].every(isDone)) this.#over.resolve();
   }
 }

@@ -154,14 +154,6 @@ Deno.test({
     await using it = await bed(300);
     const root = await it.root();
     const mark = `1000.${crypto.randomUUID().slice(0, 6).replaceAll(/\D/g, "1")}`;
-    {
-      await using runtime = it.runtime();
-      const run = await runtime.start(
-        programOf(["sh", "-c", `sleep ${mark} & sleep ${mark}`], { root, memo: "x" }),
-        () => {},
-      );
-      run.lasting!.leave();
-    }
     const named = () =>
       [...Deno.readDirSync("/proc")].filter(({ name }) => {
         try {
@@ -170,6 +162,15 @@ Deno.test({
           return false;
         }
       }).length;
+    {
+      await using runtime = it.runtime();
+      const run = await runtime.start(
+        programOf(["sh", "-c", `sleep ${mark} & sleep ${mark}`], { root, memo: "x" }),
+        () => {},
+      );
+      await eventually("both run", () => named() === 2);
+      run.lasting!.leave();
+    }
     await eventually("its processes are gone", () => named() === 0);
     await using runtime = it.runtime();
     const [survivor] = await eventually("it is written down", async () => {
