@@ -75,3 +75,12 @@ Deno.test("a proposal replaces the whole word under the cursor, to its closing q
   const found = proposalsAt(text, text.indexOf("nary"), none, false);
   assert.deepEqual(found && text.slice(found.from, found.to), '"canary"');
 });
+
+Deno.test("a node that is called so comes before those whose id has it somewhere", () => {
+  const nodes = [["joined", '"12D3KooWabN3cd"'], ["n30", '"12D3KooWn3"'], ["n3", '"12D3KooWxyz"']]
+    .map(([hint, text]) => ({ text, hint }));
+  const found = (word: string) =>
+    proposalsAt(`[node]\nnode = ${word}`, 14 + word.length, () => nodes, false)?.all.map((p) => p.hint);
+  assert.deepEqual(found("n3"), ["n3", "n30", "joined"]);
+  assert.deepEqual(found('"12D3KooWx'), ["n3"]);
+});

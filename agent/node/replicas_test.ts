@@ -39,27 +39,35 @@ function bed() {
     lastLines: () => "",
     changed() {},
   };
+  const replicas = new Replicas(world, () => false, (id) => done.push(`gone ${id}`));
+  const hold = (what: string) => held.set(what, Promise.withResolvers());
+  const seen = (...what: string[]) =>
+    eventually(() => what.every((w) => done.includes(w)), `${what.join(", ")}; saw ${done.join(", ")}`);
   return {
     done,
-    replicas: new Replicas(world, () => false, (id) => done.push(`gone ${id}`)),
-    hold: (what: string) => held.set(what, Promise.withResolvers()),
+    replicas,
+    hold,
     release(what: string) {
       held.get(what)!.resolve();
       held.delete(what);
     },
-    seen: (...what: string[]) =>
-      eventually(() => what.every((w) => done.includes(w)), `${what.join(", ")}; saw ${done.join(", ")}`),
+    seen,
+    /** A replica that served and is held up as it ends. */
+    async ending(): Promise<RunOrder> {
+      const order = testOrder("web-0");
+      replicas.reconcile([order]);
+      await seen("healthy web-0");
+      hold("end web-0");
+      replicas.reconcile([]);
+      await seen("end web-0");
+      return order;
+    },
   };
 }
 
 Deno.test("a replica that is wanted again while it is still ending begins anew once it has ended", async () => {
-  const { replicas, done, hold, release, seen } = bed();
-  const order = testOrder("web-0");
-  replicas.reconcile([order]);
-  await seen("healthy web-0");
-  hold("end web-0");
-  replicas.reconcile([]);
-  await seen("end web-0");
+  const { replicas, done, release, seen, ending } = bed();
+  const order = await ending();
   // The decision that ended it loses to the one before.
   replicas.reconcile([order]);
   assert.equal(replicas.get("web-0")?.state, "stopping");
@@ -109,13 +117,8 @@ Deno.test("orders that go back and forth on one volume end with the replica that
 });
 
 Deno.test("what a node that goes down ends does not begin anew", async () => {
-  const { replicas, done, hold, release, seen } = bed();
-  const order = testOrder("web-0");
-  replicas.reconcile([order]);
-  await seen("healthy web-0");
-  hold("end web-0");
-  replicas.reconcile([]);
-  await seen("end web-0");
+  const { replicas, done, release, ending } = bed();
+  const order = await ending();
   replicas.reconcile([order]);
   const stopped = replicas.stopAll(0, false);
   done.length = 0;

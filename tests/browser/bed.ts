@@ -180,6 +180,8 @@ export async function accessible(page: Page, what: string): Promise<void> {
 
 /** A signed-in page in one look. */
 export interface Tab extends Watched {
+  readonly size: Size;
+  readonly dark: boolean;
   /** Such as `phone-dark`. */
   readonly look: string;
   /** Number of the look, from 0: what each look does with an object of its own carries it in the name. */
@@ -197,7 +199,7 @@ export async function everyLook(browser: Browser, origin: string, link: string):
   const all = await Promise.all(LOOKS.map(async ([size, dark], n): Promise<Tab> => {
     const watched = await open(browser, origin, size, dark);
     await enter(watched.page, link);
-    return { ...watched, look: lookName(size, dark), n };
+    return { ...watched, size, dark, look: lookName(size, dark), n };
   }));
   return {
     all,

@@ -4,6 +4,7 @@ import type { Locator } from "playwright-core";
 import type { RealmClient } from "../../mod.ts";
 import { Cluster, eventually } from "../cluster.ts";
 import { buildWasmFixtures } from "../fixtures/build.ts";
+import { perlServer } from "../native_jobs.ts";
 import { canRun } from "../system_packages.ts";
 import { accessible, act, everyLook, goTo, launch, linkOf, noSideScroll, type Tab } from "./bed.ts";
 
@@ -208,19 +209,6 @@ async function list(tab: Tab, n: number): Promise<void> {
   await look(tab, "jobs");
 }
 
-/** A server in the perl of every Debian. */
-const SERVER = `use IO::Socket::INET;
-my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $ENV{PORT}, Listen => 100, ReuseAddr => 1)
-  or die "cannot listen at $ENV{PORT}: $!";
-$| = 1;
-print "listens\\n";
-while (1) {
-  my $c = $s->accept or next;
-  while (defined(my $line = <$c>)) { last if $line =~ /^\\r?$/; }
-  print $c "HTTP/1.1 200 OK\\r\\ncontent-length: 5\\r\\nconnection: close\\r\\n\\r\\nhello";
-  close $c;
-}
-`;
 const serviceToml = (name: string, port: number) =>
   `[job]
 name = "${name}"
@@ -280,7 +268,7 @@ Deno.test({
     const client = cluster.client(cluster.nodes[0]), origin = cluster.nodes[0].api, dir = cluster.root;
     await Deno.copyFile((await buildWasmFixtures()).commandModule, `${dir}/command.wasm`);
     await Deno.writeTextFile(`${dir}/in.txt`, "from a file\n");
-    await Deno.writeTextFile(`${dir}/server.pl`, SERVER);
+    await Deno.writeTextFile(`${dir}/server.pl`, perlServer("hello"));
     const browser = await launch();
     try {
       await using tabs = await everyLook(browser, origin, await linkOf(cluster));

@@ -18,7 +18,6 @@ import {
   noSideScroll,
   open,
   packSite,
-  SIZES,
   type Tab,
 } from "./bed.ts";
 
@@ -129,7 +128,7 @@ async function invites(tab: Tab, cluster: Cluster, client: RealmClient): Promise
 }
 
 async function keys(tab: Tab, browser: Browser, origin: string, root: string): Promise<void> {
-  const { page, shot, n, look } = tab, name = `ann-${n}`;
+  const { page, shot, n } = tab, name = `ann-${n}`;
   await goTo(page, "/keys");
   await page.getByRole("button", { name: "Grant a role" }).click();
   const dialog = page.getByRole("dialog");
@@ -156,8 +155,7 @@ async function keys(tab: Tab, browser: Browser, origin: string, root: string): P
   await row.waitFor();
   await shot("keys");
 
-  const size = Object.keys(SIZES).find((s) => look.startsWith(s)) as keyof typeof SIZES;
-  const other = await open(browser, origin, size, look.endsWith("dark"));
+  const other = await open(browser, origin, tab.size, tab.dark);
   await other.page.goto(origin);
   await other.page.getByLabel("Key file").setInputFiles(key);
   await other.page.getByLabel("Its grants").setInputFiles(grants);

@@ -3,23 +3,10 @@
  * line of their logs, their deadlines and their ends; and ends those that nobody wants any more.
  */
 import assert from "node:assert/strict";
-import type { RunView } from "../../mod.ts";
 import { parseAgentFile } from "../../agent/protocol/data_dir.ts";
 import { Cluster, type ClusterNode, eventually } from "../cluster.ts";
+import { endOf, linuxTest, sleepersOf, submitNative } from "../native_jobs.ts";
 import { makeExecutable, refreshAll } from "../upgrade_bed.ts";
-
-const test = (name: string, fn: () => Promise<void>) =>
-  Deno.test({ name, fn, ignore: Deno.build.os !== "linux", sanitizeOps: false, sanitizeResources: false });
-
-async function submit(cluster: Cluster, name: string, body: string): Promise<string> {
-  const path = `${cluster.root}/${name}.toml`;
-  await Deno.writeTextFile(
-    path,
-    `[job]\nname = "${name}"\ntype = "one-shot"\n[runtime]\ntype = "native"\n${body}`,
-  );
-  const { runs } = JSON.parse(await cluster.realm("job", "submit", path, "--detach", "--json"));
-  return runs[0];
-}
 
 const step = (name: string, run: string) => `[[step]]\nname = "${name}"\nrun = ${JSON.stringify(run)}\n`;
 
@@ -27,22 +14,6 @@ const step = (name: string, run: string) => `[[step]]\nname = "${name}"\nrun = $
 const count = (lines: number, mark: string) =>
   `sleep ${mark} & i=0; while [ $i -lt ${lines} ]; do echo "line $i"; i=$((i+1)); sleep 0.02; done`;
 const newMark = () => `41.${Math.floor(Math.random() * 1e9)}`;
-
-/** Process ids of what has a mark. */
-const processesWith = (mark: string): string[] =>
-  [...Deno.readDirSync("/proc")].map((e) => e.name).filter((name) => {
-    try {
-      return Deno.readTextFileSync(`/proc/${name}/cmdline`).includes(`sleep\0${mark}`);
-    } catch {
-      return false;
-    }
-  });
-
-const ended = (cluster: Cluster, node: ClusterNode, run: string): Promise<RunView> =>
-  eventually(`${run} ends`, async () => {
-    const view = await cluster.client(node).run(run);
-    return view.ended_at !== undefined && view;
-  }, 60_000);
 
 /** The program's lines; their numbers must have no gap. */
 async function linesOf(cluster: Cluster, node: ClusterNode, run: string): Promise<string[]> {
@@ -91,90 +62,96 @@ const nothingKept = (node: ClusterNode) =>
     return true;
   });
 
-test("a job goes on when its agent is killed: same processes, no line lost or doubled, secrets hidden, the artifact right", async () => {
-  // Others would judge how long its restart takes on a busy machine.
-  await using cluster = await Cluster.start({ nodes: 1 });
-  const [node] = cluster.nodes;
-  await cluster.realm("policy", "set", "allow_native_execution=true");
-  await Deno.writeTextFile(`${cluster.root}/value`, "hush-hush-value");
-  await cluster.realm("secret", "set", "token", "--file", `${cluster.root}/value`);
-  const mark = newMark();
-  const run = await submit(
-    cluster,
-    "counts",
-    `[secrets]\nTOKEN = { name = "token", as = "file" }\n[execution]\nworking_dir = "/w"\n` +
-      `${step("first", "echo made > made; echo begun")}${step("counts", count(400, mark))}` +
-      `${step("last", 'cat "$TOKEN" >> made; cat "$TOKEN"; echo; wc -c < made')}` +
-      `[data]\noutputs = [{ path = "/w/made", name = "made" }]\n`,
-  );
-  await writes(cluster, node, run);
-  const before = processesWith(mark);
-  assert.equal(before.length, 1);
-  for (let kills = 0; kills < 2; kills++) {
-    await killAgent(node);
-    assert.deepEqual(processesWith(mark), before, "it was started anew");
-    assert.equal((await cluster.client(node).run(run)).state, "running");
-  }
-  const view = await ended(cluster, node, run);
-  assert.equal(view.state, "succeeded", `${view.reason}`);
-  assert.equal(view.attempts.length, 1);
-  assert.deepEqual(await linesOf(cluster, node, run), ["begun", ...numbered(400), "***", "20"]);
-  await cluster.realm("job", "artifacts", run, "made", "-o", `${cluster.root}/made`);
-  assert.equal(await Deno.readTextFile(`${cluster.root}/made`), "made\nhush-hush-value");
-  assert.ok(view.attempts[0].report!.wall_ms > 8_000, "the time before the restart counts");
-  await eventually("its processes are gone", () => processesWith(mark).length === 0);
-  await nothingKept(node);
-});
+linuxTest(
+  "a job goes on when its agent is killed: same processes, no line lost or doubled, secrets hidden, the artifact right",
+  async () => {
+    // Others would judge how long its restart takes on a busy machine.
+    await using cluster = await Cluster.start({ nodes: 1 });
+    const [node] = cluster.nodes;
+    await cluster.realm("policy", "set", "allow_native_execution=true");
+    await Deno.writeTextFile(`${cluster.root}/value`, "hush-hush-value");
+    await cluster.realm("secret", "set", "token", "--file", `${cluster.root}/value`);
+    const mark = newMark();
+    const run = await submitNative(
+      cluster,
+      "counts",
+      `[secrets]\nTOKEN = { name = "token", as = "file" }\n[execution]\nworking_dir = "/w"\n` +
+        `${step("first", "echo made > made; echo begun")}${step("counts", count(400, mark))}` +
+        `${step("last", 'cat "$TOKEN" >> made; cat "$TOKEN"; echo; wc -c < made')}` +
+        `[data]\noutputs = [{ path = "/w/made", name = "made" }]\n`,
+    );
+    await writes(cluster, node, run);
+    const before = sleepersOf(mark);
+    assert.equal(before.length, 1);
+    for (let kills = 0; kills < 2; kills++) {
+      await killAgent(node);
+      assert.deepEqual(sleepersOf(mark), before, "it was started anew");
+      assert.equal((await cluster.client(node).run(run)).state, "running");
+    }
+    const view = await endOf(cluster, node, run);
+    assert.equal(view.state, "succeeded", `${view.reason}`);
+    assert.equal(view.attempts.length, 1);
+    assert.deepEqual(await linesOf(cluster, node, run), ["begun", ...numbered(400), "***", "20"]);
+    await cluster.realm("job", "artifacts", run, "made", "-o", `${cluster.root}/made`);
+    assert.equal(await Deno.readTextFile(`${cluster.root}/made`), "made\nhush-hush-value");
+    assert.ok(view.attempts[0].report!.wall_ms > 8_000, "the time before the restart counts");
+    await eventually("its processes are gone", () => sleepersOf(mark).length === 0);
+    await nothingKept(node);
+  },
+);
 
-test("a job that ends while its node is off is told with its true end and all of its log", async () => {
+linuxTest("a job that ends while its node is off is told with its true end and all of its log", async () => {
   await using cluster = await Cluster.start({ nodes: 1 });
   const [node] = cluster.nodes;
   await cluster.realm("policy", "set", "allow_native_execution=true");
   const mark = newMark();
-  const run = await submit(cluster, "fails", step("counts", `${count(40, mark)}; exit 7`));
+  const run = await submitNative(cluster, "fails", step("counts", `${count(40, mark)}; exit 7`));
   await writes(cluster, node, run);
   await cluster.kill(node);
-  await eventually("it ends", () => processesWith(mark).length === 0, 30_000);
+  await eventually("it ends", () => sleepersOf(mark).length === 0, 30_000);
   await cluster.restart(node);
-  const view = await ended(cluster, node, run);
+  const view = await endOf(cluster, node, run);
   assert.equal(view.state, "failed");
   assert.equal(view.reason, "exited with code 7");
   assert.deepEqual(await linesOf(cluster, node, run), numbered(40));
   await nothingKept(node);
 });
 
-test("a job that was taken over is cancelled, and another one keeps to its time, as if nothing had been", async () => {
-  await using cluster = await Cluster.start({ nodes: 1 });
-  const [node] = cluster.nodes;
-  await cluster.realm("policy", "set", "allow_native_execution=true");
-  const marks = [newMark(), newMark()];
-  const cancelled = await submit(cluster, "cancelled", step("counts", count(100_000, marks[0])));
-  const late = await submit(
-    cluster,
-    "late",
-    `${step("counts", count(100_000, marks[1]))}[execution]\ntimeout_minutes = 0.15\n`,
-  );
-  await writes(cluster, node, cancelled);
-  await writes(cluster, node, late);
-  await cluster.kill(node);
-  await cluster.restart(node);
-  await cluster.realm("job", "cancel", cancelled);
-  assert.equal((await ended(cluster, node, cancelled)).state, "cancelled");
-  const view = await ended(cluster, node, late);
-  assert.equal(view.state, "timed_out");
-  assert.ok(
-    Math.abs(view.attempts[0].report!.wall_ms - 9_000) < 5_000,
-    `${view.attempts[0].report!.wall_ms}`,
-  );
-  await eventually("no process is left", () => marks.flatMap(processesWith).length === 0);
-  await nothingKept(node);
-});
+linuxTest(
+  "a job that was taken over is cancelled, and another one keeps to its time, as if nothing had been",
+  async () => {
+    await using cluster = await Cluster.start({ nodes: 1 });
+    const [node] = cluster.nodes;
+    await cluster.realm("policy", "set", "allow_native_execution=true");
+    const marks = [newMark(), newMark()];
+    const cancelled = await submitNative(cluster, "cancelled", step("counts", count(100_000, marks[0])));
+    const late = await submitNative(
+      cluster,
+      "late",
+      `${step("counts", count(100_000, marks[1]))}[execution]\ntimeout_minutes = 0.15\n`,
+    );
+    await writes(cluster, node, cancelled);
+    await writes(cluster, node, late);
+    await cluster.kill(node);
+    await cluster.restart(node);
+    await cluster.realm("job", "cancel", cancelled);
+    assert.equal((await endOf(cluster, node, cancelled)).state, "cancelled");
+    const view = await endOf(cluster, node, late);
+    assert.equal(view.state, "timed_out");
+    assert.ok(
+      Math.abs(view.attempts[0].report!.wall_ms - 9_000) < 5_000,
+      `${view.attempts[0].report!.wall_ms}`,
+    );
+    await eventually("no process is left", () => marks.flatMap(sleepersOf).length === 0);
+    await nothingKept(node);
+  },
+);
 
-test("a node that comes back ends a job that was given to another one meanwhile", async () => {
+linuxTest("a node that comes back ends a job that was given to another one meanwhile", async () => {
   await using cluster = await Cluster.start({ nodes: 3 });
   await cluster.realm("policy", "set", "allow_native_execution=true");
   const mark = newMark();
-  const run = await submit(
+  const run = await submitNative(
     cluster,
     "moves",
     `${step("counts", count(100_000, mark))}[retry]\nmax = 3\non = ["node_lost"]\nbackoff_seconds = 0.1\n`,
@@ -183,15 +160,15 @@ test("a node that comes back ends a job that was given to another one meanwhile"
   const at = (await cluster.client(cluster.nodes[0]).run(run)).attempts[0].node_name;
   const node = cluster.nodes.find((n) => n.name === at)!;
   const other = cluster.nodes.find((n) => n !== node)!;
-  const first = processesWith(mark);
+  const first = sleepersOf(mark);
   await cluster.kill(node);
   await eventually("another node has it", async () => {
     const view = await cluster.client(other).run(run);
     return view.attempts.length === 2 && view.state === "running";
   }, 60_000);
-  await eventually("both run", () => processesWith(mark).length === 2);
+  await eventually("both run", () => sleepersOf(mark).length === 2);
   await cluster.restart(node);
-  await eventually("the first one is ended", () => !processesWith(mark).includes(first[0]), 40_000);
+  await eventually("the first one is ended", () => !sleepersOf(mark).includes(first[0]), 40_000);
   const attempt = (await cluster.client(other).run(run)).attempts[0].id;
   await eventually(
     "its directory is gone",
@@ -199,21 +176,21 @@ test("a node that comes back ends a job that was given to another one meanwhile"
   );
 });
 
-test("a node that is stopped in order ends its jobs and says so", async () => {
+linuxTest("a node that is stopped in order ends its jobs and says so", async () => {
   await using cluster = await Cluster.start({ nodes: 1 });
   const [node] = cluster.nodes;
   await cluster.realm("policy", "set", "allow_native_execution=true");
   const mark = newMark();
-  const run = await submit(cluster, "ends", step("counts", count(100_000, mark)));
+  const run = await submitNative(cluster, "ends", step("counts", count(100_000, mark)));
   await writes(cluster, node, run);
   await cluster.stop(node);
-  await eventually("its processes are gone", () => processesWith(mark).length === 0);
+  await eventually("its processes are gone", () => sleepersOf(mark).length === 0);
   await cluster.restart(node);
-  const view = await ended(cluster, node, run);
+  const view = await endOf(cluster, node, run);
   assert.deepEqual([view.state, view.reason], ["lost", "the node was stopped"]);
 });
 
-test("a service and a job go on through an upgrade of their node", async () => {
+linuxTest("a service and a job go on through an upgrade of their node", async () => {
   await using cluster = await Cluster.start({ nodes: 1 });
   await cluster.realm("policy", "set", "allow_native_execution=true");
   const marks = [newMark(), newMark()];
@@ -227,12 +204,12 @@ test("a service and a job go on through an upgrade of their node", async () => {
       `[service]\nreplicas = 1\nports = [{ name = "http", port = 18999, route = "echo" }]\n`,
   );
   await cluster.realm("job", "submit", service);
-  const run = await submit(cluster, "counts", step("counts", count(1_000, marks[1])));
+  const run = await submitNative(cluster, "counts", step("counts", count(1_000, marks[1])));
   await writes(cluster, cluster.nodes[0], run);
-  await eventually("both run", () => marks.every((mark) => processesWith(mark).length === 1));
-  const before = marks.map(processesWith);
+  await eventually("both run", () => marks.every((mark) => sleepersOf(mark).length === 1));
+  const before = marks.map(sleepersOf);
   await upgrade(cluster);
-  assert.deepEqual(marks.map(processesWith), before, "they were started anew");
+  assert.deepEqual(marks.map(sleepersOf), before, "they were started anew");
   const [node] = cluster.nodes;
   await eventually("the service answers", async () => (await cluster.fetch(node, "echo")).ok, 30_000);
   const app = await cluster.client(node).app("echo");
@@ -240,15 +217,15 @@ test("a service and a job go on through an upgrade of their node", async () => {
   await wholeRun(cluster, node, run, 1_000);
 });
 
-test("a job goes on through an upgrade of its realm: the others wait for its node", async () => {
+linuxTest("a job goes on through an upgrade of its realm: the others wait for its node", async () => {
   await using cluster = await Cluster.start({ nodes: 3 });
   await cluster.realm("policy", "set", "allow_native_execution=true");
   const mark = newMark();
-  const run = await submit(cluster, "counts", step("counts", count(1_500, mark)));
+  const run = await submitNative(cluster, "counts", step("counts", count(1_500, mark)));
   await writes(cluster, cluster.nodes[0], run);
-  const before = processesWith(mark);
+  const before = sleepersOf(mark);
   await upgrade(cluster);
-  assert.deepEqual(processesWith(mark), before, "it was started anew");
+  assert.deepEqual(sleepersOf(mark), before, "it was started anew");
   await wholeRun(cluster, cluster.nodes[0], run, 1_500);
 });
 
@@ -260,7 +237,7 @@ async function upgrade(cluster: Cluster): Promise<void> {
 }
 
 async function wholeRun(cluster: Cluster, node: ClusterNode, run: string, lines: number): Promise<void> {
-  const view = await ended(cluster, node, run);
+  const view = await endOf(cluster, node, run);
   assert.equal(view.state, "succeeded", `${view.reason}`);
   assert.equal(view.attempts.length, 1);
   assert.deepEqual(await linesOf(cluster, node, run), numbered(lines));

@@ -1,26 +1,9 @@
 /** Native programs as jobs on real nodes: policy before anything, then steps, limits, files, audit. */
 import assert from "node:assert/strict";
 import { Cluster, type ClusterNode, eventually } from "../cluster.ts";
-import type { RunView } from "../../mod.ts";
+import { endOf, linuxTest, sleepersOf, submitNative } from "../native_jobs.ts";
 
-const test = (name: string, fn: () => Promise<void>) =>
-  Deno.test({ name, fn, ignore: Deno.build.os !== "linux", sanitizeOps: false, sanitizeResources: false });
-
-async function submit(cluster: Cluster, name: string, body: string): Promise<string> {
-  const path = `${cluster.root}/${name}.toml`;
-  await Deno.writeTextFile(
-    path,
-    `[job]\nname = "${name}"\ntype = "one-shot"\n[runtime]\ntype = "native"\n${body}`,
-  );
-  const { runs } = JSON.parse(await cluster.realm("job", "submit", path, "--detach", "--json"));
-  return runs[0];
-}
 const step = (run: string) => `[[step]]\nname = "it"\nrun = ${JSON.stringify(run)}\n`;
-const ended = (node: ClusterNode, cluster: Cluster, run: string): Promise<RunView> =>
-  eventually(`${run} ends`, async () => {
-    const view = await cluster.client(node).run(run);
-    return view.ended_at !== undefined && view;
-  }, 60_000);
 async function outputOf(cluster: Cluster, node: ClusterNode, run: string): Promise<string> {
   let text = "";
   for await (const entry of cluster.client(node).runLogs(run)) {
@@ -29,15 +12,17 @@ async function outputOf(cluster: Cluster, node: ClusterNode, run: string): Promi
   return text;
 }
 
-test("a native job waits until policy allows it, which is named with the command; then it runs in a sandbox, audited", async () => {
-  await using cluster = await Cluster.start({ nodes: 2 });
-  const [node, other] = cluster.nodes;
-  await Deno.mkdir(`${cluster.root}/src`);
-  await Deno.writeTextFile(`${cluster.root}/src/in.txt`, "from the submitter\n");
-  const run = await submit(
-    cluster,
-    "build",
-    `memory_mb = 64
+linuxTest(
+  "a native job waits until policy allows it, which is named with the command; then it runs in a sandbox, audited",
+  async () => {
+    await using cluster = await Cluster.start({ nodes: 2 });
+    const [node, other] = cluster.nodes;
+    await Deno.mkdir(`${cluster.root}/src`);
+    await Deno.writeTextFile(`${cluster.root}/src/in.txt`, "from the submitter\n");
+    const run = await submitNative(
+      cluster,
+      "build",
+      `memory_mb = 64
 [execution]
 working_dir = "/src"
 [[step]]
@@ -54,63 +39,67 @@ command = ["cat", "out.txt"]
 inputs = [{ path = "src", mount = "/src" }]
 outputs = [{ path = "/src/out.txt", name = "out" }]
 `,
-  );
-  const why = await eventually("the reason is known", async () => {
-    const view = await cluster.client(node).why(run);
-    return view.nodes.length === 2 && view;
-  });
-  assert.ok(
-    why.nodes.every((n) => n.reasons.includes("its policy allow_native_execution = false refuses it")),
-  );
-  assert.match(why.fix!, /^realm policy set allow_native_execution=true --node \S+$/);
-  const [, , , ...rest] = why.fix!.split(" ");
-  await cluster.realm("policy", "set", ...rest);
-  const view = await ended(node, cluster, run);
-  assert.equal(view.state, "succeeded", `${view.reason}`);
-  assert.equal(await outputOf(cluster, other, run), "from the submitter\nmade\n");
-  assert.match(view.attempts[0].report!.level, /^(floor|namespaced)$/);
-  assert.deepEqual(view.artifacts.map((a) => a.name), ["out"]);
-  const where = cluster.nodes.find((n) => n.name === view.attempts[0].node_name)!;
-  const entries = await cluster.client(where).audit({ action: "native.start" });
-  assert.equal(entries.filter((e) => e.target === run && e.result === "accepted").length, 3);
-});
+    );
+    const why = await eventually("the reason is known", async () => {
+      const view = await cluster.client(node).why(run);
+      return view.nodes.length === 2 && view;
+    });
+    assert.ok(
+      why.nodes.every((n) => n.reasons.includes("its policy allow_native_execution = false refuses it")),
+    );
+    assert.match(why.fix!, /^realm policy set allow_native_execution=true --node \S+$/);
+    const [, , , ...rest] = why.fix!.split(" ");
+    await cluster.realm("policy", "set", ...rest);
+    const view = await endOf(cluster, node, run);
+    assert.equal(view.state, "succeeded", `${view.reason}`);
+    assert.equal(await outputOf(cluster, other, run), "from the submitter\nmade\n");
+    assert.match(view.attempts[0].report!.level, /^(floor|namespaced)$/);
+    assert.deepEqual(view.artifacts.map((a) => a.name), ["out"]);
+    const where = cluster.nodes.find((n) => n.name === view.attempts[0].node_name)!;
+    const entries = await cluster.client(where).audit({ action: "native.start" });
+    assert.equal(entries.filter((e) => e.target === run && e.result === "accepted").length, 3);
+  },
+);
 
-test("limits of native jobs are kept and named, and what asks for more than policy gives stays out", async () => {
-  await using cluster = await Cluster.start({ nodes: 1 });
-  const [node] = cluster.nodes;
-  await cluster.realm("policy", "set", "allow_native_execution=true");
-  const slow = await submit(cluster, "slow", `${step("sleep 600")}[execution]\ntimeout_minutes = 0.02\n`);
-  const full = await submit(
-    cluster,
-    "full",
-    `disk_mb = 8\n${step("for i in 1 2 3 4 5 6; do head -c 4M /dev/zero > f$i; done; sleep 600")}`,
-  );
-  const bad = await submit(cluster, "bad", step("exit 7"));
-  const net = await submit(cluster, "net", `${step("true")}[sandbox]\nnetwork = "full"\n`);
-  assert.equal((await ended(node, cluster, slow)).state, "timed_out");
-  assert.match((await ended(node, cluster, full)).reason!, /its files take \d+ MiB of 8 MiB; raise disk_mb/);
-  assert.equal((await ended(node, cluster, bad)).reason, "exited with code 7");
-  const why = await cluster.client(node).why(net);
-  assert.match(why.nodes[0].reasons.join(), /its policy native_network = none refuses it/);
-});
+linuxTest(
+  "limits of native jobs are kept and named, and what asks for more than policy gives stays out",
+  async () => {
+    await using cluster = await Cluster.start({ nodes: 1 });
+    const [node] = cluster.nodes;
+    await cluster.realm("policy", "set", "allow_native_execution=true");
+    const slow = await submitNative(
+      cluster,
+      "slow",
+      `${step("sleep 600")}[execution]\ntimeout_minutes = 0.02\n`,
+    );
+    const full = await submitNative(
+      cluster,
+      "full",
+      `disk_mb = 8\n${step("for i in 1 2 3 4 5 6; do head -c 4M /dev/zero > f$i; done; sleep 600")}`,
+    );
+    const bad = await submitNative(cluster, "bad", step("exit 7"));
+    const net = await submitNative(cluster, "net", `${step("true")}[sandbox]\nnetwork = "full"\n`);
+    assert.equal((await endOf(cluster, node, slow)).state, "timed_out");
+    assert.match(
+      (await endOf(cluster, node, full)).reason!,
+      /its files take \d+ MiB of 8 MiB; raise disk_mb/,
+    );
+    assert.equal((await endOf(cluster, node, bad)).reason, "exited with code 7");
+    const why = await cluster.client(node).why(net);
+    assert.match(why.nodes[0].reasons.join(), /its policy native_network = none refuses it/);
+  },
+);
 
-test("a job that is cancelled ends with all its processes", async () => {
+linuxTest("a job that is cancelled ends with all its processes", async () => {
   await using cluster = await Cluster.start({ nodes: 1 });
   const [node] = cluster.nodes;
   await cluster.realm("policy", "set", "allow_native_execution=true");
   const mark = `41.25${Math.floor(Math.random() * 1e6)}`;
-  const left = () =>
-    [...Deno.readDirSync("/proc")].filter(({ name }) => {
-      try {
-        return Deno.readTextFileSync(`/proc/${name}/cmdline`).includes(`sleep\0${mark}`);
-      } catch {
-        return false;
-      }
-    }).length;
-  const run = await submit(cluster, "long", step(`setsid sleep ${mark} & sleep ${mark}`));
+  const left = () => sleepersOf(mark).length;
+  const run = await submitNative(cluster, "long", step(`setsid sleep ${mark} & sleep ${mark}`));
   await eventually("both processes run", () => left() === 2, 40_000);
   await cluster.realm("job", "cancel", run);
   await eventually("its processes are gone", () => left() === 0, 40_000);
-  const view = await ended(node, cluster, run);
+  const view = await endOf(cluster, node, run);
   assert.equal(view.state, "cancelled", `${view.reason}`);
 });

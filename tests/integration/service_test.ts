@@ -2,31 +2,11 @@
 import assert from "node:assert/strict";
 import { Cluster, type ClusterNode, eventually } from "../cluster.ts";
 import { buildWasmFixtures } from "../fixtures/build.ts";
+import { linuxTest, perlServer } from "../native_jobs.ts";
 import { provideSystemPackages } from "../provide.ts";
 
-const test = (name: string, fn: () => Promise<void>) =>
-  Deno.test({ name, fn, ignore: Deno.build.os !== "linux", sanitizeOps: false, sanitizeResources: false });
-
-/** A server in the perl of every Debian; `say`: what it answers. */
-const server = (say: string, more = "") => `
-use IO::Socket::INET;
-my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $ENV{PORT}, Listen => 100, ReuseAddr => 1, Proto => "tcp")
-  or die "cannot listen at $ENV{PORT}: $!";
-$| = 1;
-print "listens at $ENV{PORT}\\n";
-${more}
-while (1) {
-  my $c = $s->accept or next;
-  my $first = <$c>;
-  while (defined(my $line = <$c>)) { last if $line =~ /^\\r?$/; }
-  my $body = "${say} $ENV{REALM_REPLICA}";
-  print $c "HTTP/1.1 200 OK\\r\\ncontent-length: " . length($body) . "\\r\\nconnection: close\\r\\n\\r\\n$body";
-  close $c;
-}
-`;
-
 async function submit(cluster: Cluster, say: string, more = "", table = "", ...flags: string[]) {
-  await Deno.writeTextFile(`${cluster.root}/server.pl`, server(say, more));
+  await Deno.writeTextFile(`${cluster.root}/server.pl`, perlServer(`${say} $ENV{REALM_REPLICA}`, more));
   const path = `${cluster.root}/api.toml`;
   await Deno.writeTextFile(
     path,
@@ -98,80 +78,87 @@ const healthy = (cluster: Cluster, by: ClusterNode) =>
     return app.phase === "steady" && up.length === 2 && up;
   }, 60_000);
 
-test("a native service is reached through every gateway, kept at its replicas when a node is killed under load, and replaced rolling", async () => {
-  await using cluster = await Cluster.start({ nodes: 3 });
-  // One that no node can take yet, for two reasons.
-  await submit(cluster, "none", "", '[targeting]\ntags = ["nowhere"]\n', "--detach");
-  const reasons = async () =>
-    (await cluster.client(cluster.nodes[0]).why("api")).nodes.map((n) => n.reasons.join());
-  await eventually("nobody may run it", async () => {
-    const all = await reasons();
-    return all.length === 3 && all.every((r) => /nowhere.*allow_native_execution = false refuses it/.test(r));
-  });
-  await cluster.realm("policy", "set", "allow_native_execution=true");
-  await eventually(
-    "all may, and have a sandbox",
-    async () => (await reasons()).every((r) => !/refuses|sandbox/.test(r)),
-  );
-  const deployed = await submit(cluster, "one");
-  assert.equal(deployed.code, 0, deployed.stderr);
-  const up = await healthy(cluster, cluster.nodes[0]);
-  assert.equal(new Set(up.map((r) => r.node)).size, 2);
-  for (const node of cluster.nodes) {
-    await eventually(`${node.name} routes to it`, async () => (await ask(node)).includes("one api-"));
-  }
-  assert.match(await cluster.realm("app", "logs", "api"), /listens at \d+/);
-  // A kill of a node that has a replica, under load through the others.
-  const nodes = await cluster.client(cluster.nodes[0]).nodes();
-  const names = up.map((r) => nodes.find((n) => n.id === r.node)!.name);
-  const victim = cluster.nodes.find((n) => names.includes(n.name) && n !== cluster.nodes[0])!;
-  const others = cluster.nodes.filter((n) => n !== victim);
-  const first = load([...others, ...others]);
-  await eventually("requests are answered", () => (first.answers.get("one") ?? 0) > 20);
-  await cluster.kill(victim);
-  await healthy(cluster, others[0]);
-  const after = first.answers.get("one")!;
-  await eventually("requests are still answered", () => first.answers.get("one")! > after + 20);
-  const lost = await first.end();
-  console.log(
-    `${first.answers.get("one")} requests over a kill -9 of a node with a replica, ${lost.length} lost`,
-  );
-  assert.deepEqual(lost, []);
-  // A new version takes the place of the old one, replica by replica.
-  const second = load(others);
-  const replaced = await submit(cluster, "two");
-  assert.equal(replaced.code, 0, replaced.stderr);
-  await eventually("the new one answers", () => (second.answers.get("two") ?? 0) > 10);
-  const broken = await second.end();
-  console.log(
-    `${JSON.stringify(Object.fromEntries(second.answers))} over a replacement, ${broken.length} lost`,
-  );
-  assert.deepEqual(broken, []);
-  assert.ok((await ask(others[0])).includes("two api-"));
-  await cluster.realm("app", "remove", "api", "--yes");
-  await eventually("it is gone", async () => !(await ask(others[0])).includes("HTTP/1.1 200"));
-});
+linuxTest(
+  "a native service is reached through every gateway, kept at its replicas when a node is killed under load, and replaced rolling",
+  async () => {
+    await using cluster = await Cluster.start({ nodes: 3 });
+    // One that no node can take yet, for two reasons.
+    await submit(cluster, "none", "", '[targeting]\ntags = ["nowhere"]\n', "--detach");
+    const reasons = async () =>
+      (await cluster.client(cluster.nodes[0]).why("api")).nodes.map((n) => n.reasons.join());
+    await eventually("nobody may run it", async () => {
+      const all = await reasons();
+      return all.length === 3 &&
+        all.every((r) => /nowhere.*allow_native_execution = false refuses it/.test(r));
+    });
+    await cluster.realm("policy", "set", "allow_native_execution=true");
+    await eventually(
+      "all may, and have a sandbox",
+      async () => (await reasons()).every((r) => !/refuses|sandbox/.test(r)),
+    );
+    const deployed = await submit(cluster, "one");
+    assert.equal(deployed.code, 0, deployed.stderr);
+    const up = await healthy(cluster, cluster.nodes[0]);
+    assert.equal(new Set(up.map((r) => r.node)).size, 2);
+    for (const node of cluster.nodes) {
+      await eventually(`${node.name} routes to it`, async () => (await ask(node)).includes("one api-"));
+    }
+    assert.match(await cluster.realm("app", "logs", "api"), /listens at \d+/);
+    // A kill of a node that has a replica, under load through the others.
+    const nodes = await cluster.client(cluster.nodes[0]).nodes();
+    const names = up.map((r) => nodes.find((n) => n.id === r.node)!.name);
+    const victim = cluster.nodes.find((n) => names.includes(n.name) && n !== cluster.nodes[0])!;
+    const others = cluster.nodes.filter((n) => n !== victim);
+    const first = load([...others, ...others]);
+    await eventually("requests are answered", () => (first.answers.get("one") ?? 0) > 20);
+    await cluster.kill(victim);
+    await healthy(cluster, others[0]);
+    const after = first.answers.get("one")!;
+    await eventually("requests are still answered", () => first.answers.get("one")! > after + 20);
+    const lost = await first.end();
+    console.log(
+      `${first.answers.get("one")} requests over a kill -9 of a node with a replica, ${lost.length} lost`,
+    );
+    assert.deepEqual(lost, []);
+    // A new version takes the place of the old one, replica by replica.
+    const second = load(others);
+    const replaced = await submit(cluster, "two");
+    assert.equal(replaced.code, 0, replaced.stderr);
+    await eventually("the new one answers", () => (second.answers.get("two") ?? 0) > 10);
+    const broken = await second.end();
+    console.log(
+      `${JSON.stringify(Object.fromEntries(second.answers))} over a replacement, ${broken.length} lost`,
+    );
+    assert.deepEqual(broken, []);
+    assert.ok((await ask(others[0])).includes("two api-"));
+    await cluster.realm("app", "remove", "api", "--yes");
+    await eventually("it is gone", async () => !(await ask(others[0])).includes("HTTP/1.1 200"));
+  },
+);
 
-test("a service that crashes is started again with back-off, and named as in a crash loop; one that never listens is not rolled out", async () => {
-  await using cluster = await Cluster.start({ nodes: 1 });
-  const [node] = cluster.nodes;
-  await cluster.realm("policy", "set", "allow_native_execution=true");
-  const first = await submit(
-    cluster,
-    "one",
-    'alarm 1; $SIG{ALRM} = sub { print STDERR "had enough\\n"; exit 3 };',
-  );
-  assert.equal(first.code, 0, first.stderr);
-  const looping = await eventually("it is in a crash loop", async () => {
-    const { replicas } = await cluster.client(node).app("api");
-    return replicas.find((r) => r.reason?.includes("crash loop"));
-  }, 60_000);
-  assert.ok(looping.restarts >= 4);
-  assert.match(looping.reason!, /exited with code 3.*crash loop: \d+ short lives in a row/);
-  const second = await submit(cluster, "two", "exit 5;");
-  assert.equal(second.code, 1, second.stderr);
-  assert.match(second.stderr, /exited with code 5/);
-});
+linuxTest(
+  "a service that crashes is started again with back-off, and named as in a crash loop; one that never listens is not rolled out",
+  async () => {
+    await using cluster = await Cluster.start({ nodes: 1 });
+    const [node] = cluster.nodes;
+    await cluster.realm("policy", "set", "allow_native_execution=true");
+    const first = await submit(
+      cluster,
+      "one",
+      'alarm 1; $SIG{ALRM} = sub { print STDERR "had enough\\n"; exit 3 };',
+    );
+    assert.equal(first.code, 0, first.stderr);
+    const looping = await eventually("it is in a crash loop", async () => {
+      const { replicas } = await cluster.client(node).app("api");
+      return replicas.find((r) => r.reason?.includes("crash loop"));
+    }, 60_000);
+    assert.ok(looping.restarts >= 4);
+    assert.match(looping.reason!, /exited with code 3.*crash loop: \d+ short lives in a row/);
+    const second = await submit(cluster, "two", "exit 5;");
+    assert.equal(second.code, 1, second.stderr);
+    assert.match(second.stderr, /exited with code 5/);
+  },
+);
 
 Deno.test({
   name: "a wasm service answers through every gateway, from its own copy of its files",

@@ -34,11 +34,17 @@ function tableAt(text: string, at: number): { readonly path: readonly string[]; 
   return { path, used };
 }
 
+/** How well a word names a proposal, the best first: ids are chance, and may hold any short name somewhere. */
+function rank({ text, hint }: Proposal, low: string): number {
+  const [what, name] = [text.replace(/^"|"$/g, "").toLowerCase(), hint.toLowerCase()];
+  return [what === low || name === low, what.startsWith(low), name.startsWith(low), name.includes(low), true]
+    .indexOf(true);
+}
+
 const fits = (all: readonly Proposal[], word: string) => {
   const low = word.toLowerCase();
-  const shown = all.filter((p) => `${p.text} ${p.hint}`.toLowerCase().includes(low) && p.text !== word);
-  const starts = (p: Proposal) => p.text.toLowerCase().startsWith(low) ? 0 : 1;
-  return shown.toSorted((a, b) => starts(a) - starts(b)).slice(0, 40);
+  return all.filter((p) => `${p.text} ${p.hint}`.toLowerCase().includes(low) && p.text !== word)
+    .map((p) => ({ p, at: rank(p, low) })).toSorted((a, b) => a.at - b.at).slice(0, 40).map(({ p }) => p);
 };
 
 /** Proposals at a place; `asked`: also where nothing was typed yet. */

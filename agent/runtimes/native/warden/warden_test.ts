@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { nativeIgnored, plainFolder, programOf } from "../../../../tests/native_bed.ts";
+import { sleepersOf } from "../../../../tests/native_jobs.ts";
 import type { Outlived } from "../../../../tests/warden_bed.ts";
 import { sandboxLevels } from "../../../protocol/policy.ts";
 import { eventually } from "../../../../tests/cluster.ts";
@@ -154,14 +155,7 @@ Deno.test({
     await using it = await bed(300);
     const root = await it.root();
     const mark = `1000.${crypto.randomUUID().slice(0, 6).replaceAll(/\D/g, "1")}`;
-    const named = () =>
-      [...Deno.readDirSync("/proc")].filter(({ name }) => {
-        try {
-          return Deno.readTextFileSync(`/proc/${name}/cmdline`).includes(`sleep\0${mark}`);
-        } catch {
-          return false;
-        }
-      }).length;
+    const named = () => sleepersOf(mark).length;
     {
       await using runtime = it.runtime();
       const run = await runtime.start(
