@@ -117,7 +117,7 @@ export class JobLog {
   write(chunk: LogChunk): void {
     this.positions?.receive(chunk.stream, chunk.bytes);
     let decoder = this.#decoders.get(chunk.stream);
-    if (!decoder) this.#decoders.set(chunk.stream, decoder = new TextDecoder());
+    if (!decoder) this.#decoders.set(chunk.stream, decoder = new TextDecoder("utf-8", { ignoreBOM: true }));
     let mask = this.#masks.get(chunk.stream);
     if (!mask) this.#masks.set(chunk.stream, mask = this.masker.stream());
     const shown = mask.push(decoder.decode(chunk.bytes, { stream: true }));
@@ -125,12 +125,13 @@ export class JobLog {
     let rest = lines.pop()!;
     const fresh: LogEntry[] = [];
     for (const line of lines) this.#line(fresh, chunk.stream, chunk.at, line);
-    while (rest.length >= jobLimits.logEntryBytes) {
+    // All of a long one: where a part of it ends is not known in bytes once something in it was hidden.
+    const parts = rest.length >= jobLimits.logEntryBytes;
+    for (; parts && rest !== ""; rest = rest.slice(jobLimits.logEntryBytes)) {
       fresh.push(this.#entry(chunk.stream, chunk.at, rest.slice(0, jobLimits.logEntryBytes), true));
-      rest = rest.slice(jobLimits.logEntryBytes);
     }
     this.#partial.set(chunk.stream, rest);
-    if (rest !== "") this.#partialTimer ??= setTimeout(() => this.#showPartial(), PARTIAL_MS);
+    if (rest !== "") this.#partialTimer ??= setTimeout(() => this.showPartial(), PARTIAL_MS);
     this.#appendOf(chunk.stream, fresh);
   }
 
@@ -138,8 +139,8 @@ export class JobLog {
   #appendOf(stream: StreamName, fresh: readonly LogEntry[]): void {
     const last = fresh.at(-1);
     if (!last) return;
-    const waiting = (this.#masks.get(stream)?.held() ?? "") + (this.#partial.get(stream) ?? "");
-    const b = this.positions?.after(stream, waiting);
+    const partWaits = (this.#partial.get(stream) ?? "") !== "";
+    const b = this.positions?.after(stream, partWaits, this.#masks.get(stream)?.held() ?? "");
     this.#append(b === undefined ? fresh : [...fresh.slice(0, -1), { ...last, b }]);
     this.positions?.keep(stream, b);
     this.onKept?.();
@@ -178,7 +179,9 @@ export class JobLog {
     return { n: ++this.#seq, at, s: STREAMS[stream], t: text, ...(more ? { m: 1 } : {}) };
   }
 
-  #showPartial(): void {
+  /** Lines without an end become entries as far as they are there: by itself after a while. */
+  showPartial(): void {
+    clearTimeout(this.#partialTimer);
     this.#partialTimer = undefined;
     for (const [stream, text] of this.#partial) {
       if (text === "") continue;
