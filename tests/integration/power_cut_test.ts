@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { Cluster, eventually } from "../cluster.ts";
+import { build } from "../../examples/hello-site/build.ts";
+import { Cluster, type ClusterNode, eventually } from "../cluster.ts";
+import { noise } from "../content.ts";
+import { readOnDisk } from "../on_disk.ts";
 
 /** kill -9 at this many random moments; `REALM_POWER_CUTS` for more. */
 const CUTS = Number(Deno.env.get("REALM_POWER_CUTS") ?? 50);
@@ -9,20 +12,30 @@ Deno.test({
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
-    const script = new URL("../../examples/hello-site/build.ts", import.meta.url).pathname;
     await using cluster = await Cluster.start({ nodes: 3 });
     const [n0, ...others] = cluster.nodes;
-    const packages = await Promise.all(["1.0.0", "2.0.0"].map(async (version) => {
-      const out = `${cluster.root}/site-${version}`;
-      const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "--quiet", script, "--version", version, "--out", out],
-      }).output();
-      assert.ok(success, new TextDecoder().decode(stderr));
-      return { version, path: new TextDecoder().decode(stdout).trim().split("\n").at(-1)! };
-    }));
+    // Chunked, and each version brings a chunk of its own.
+    const large = noise(1_500 * 1024);
+    const packageOf = async (version: string, cut: number) => {
+      const { directory } = await build({ version, out: `${cluster.root}/site`, say: () => {} });
+      large.set(noise(64 * 1024, cut + 2), 1_200 * 1024);
+      await Deno.writeFile(`${directory}/static/large.bin`, large);
+      return directory;
+    };
+    let read = { blobs: 0, chunks: 0, packages: 0, bytes: 0 };
+    const check = async (node: ClusterNode, when: string) => {
+      const { problems, ...rest } = await readOnDisk(node.dataDir);
+      assert.deepEqual(problems, [], `${node.name} ${when}`);
+      read = {
+        blobs: read.blobs + rest.blobs,
+        chunks: read.chunks + rest.chunks,
+        packages: read.packages + rest.packages,
+        bytes: read.bytes + rest.bytes,
+      };
+    };
     const ended: number[] = [];
     for (let cut = 0; cut < CUTS; cut++) {
-      const { version, path } = packages[cut % 2];
+      const version = `1.0.${cut}`, path = await packageOf(version, cut);
       const victim = others[cut % others.length];
       const deploy = cluster.run(["deploy", path, "--replicas", "all", "--detach"], n0);
       // Anywhere between the command and the last healthy replica.
@@ -30,6 +43,7 @@ Deno.test({
       const started = performance.now();
       await eventually("the moment", () => performance.now() - started >= moment);
       await cluster.kill(victim);
+      await check(victim, `after cut ${cut}`);
       const ran = await deploy;
       assert.equal(ran.code, 0, ran.stderr);
       const cutAt = performance.now();
@@ -55,17 +69,20 @@ Deno.test({
     }
     // Whatever was cut short must not be found damaged afterwards.
     for (const node of cluster.nodes) {
-      const check = await cluster.client(node).auditVerify();
-      assert.ok(check.ok, `the audit chain of ${node.name}: ${check.problem}`);
+      const audit = await cluster.client(node).auditVerify();
+      assert.ok(audit.ok, `the audit chain of ${node.name}: ${audit.problem}`);
       assert.ok(!/damaged/.test(node.output), `${node.name} found damage:\n${node.output.slice(-3_000)}`);
       const damaged = [...Deno.readDirSync(node.dataDir)].filter((e) => e.name.includes("damaged"));
       assert.deepEqual(damaged.map((e) => e.name), []);
+      await cluster.stop(node);
+      await check(node, "at the end");
     }
     const seconds = (ms: number) => (ms / 1_000).toFixed(1);
     console.log(
-      `${CUTS} cuts: nothing damaged; healthy again everywhere after ${
-        seconds(ended.sort((a, b) => a - b)[CUTS >> 1])
-      } s (median), ${seconds(ended.at(-1)!)} s (worst)`,
+      `${CUTS} cuts: nothing damaged (hashed again: ${read.blobs} blobs and ${read.chunks} chunks, ${read.packages} ` +
+        `packages, ${(read.bytes / 1e6).toFixed(0)} MB); healthy again everywhere after ${
+          seconds(ended.sort((a, b) => a - b)[CUTS >> 1])
+        } s (median), ${seconds(ended.at(-1)!)} s (worst)`,
     );
   },
 });
