@@ -3,7 +3,7 @@ import { limits } from "../protocol/limits.ts";
 import type { HeldVolumes, RecordBody, ReplicaState, ReplicaStatus } from "../protocol/record.ts";
 import { revisionOf } from "./apps.ts";
 import { isKept } from "./decisions.ts";
-import type { Write } from "./control.ts";
+import { ordersFor, type Write } from "./control.ts";
 import { recordOf } from "./record_store.ts";
 import type { Core } from "./state.ts";
 
@@ -48,6 +48,21 @@ function heldAfter(
   if (!replica || !revision || revision.spec.volumes.length === 0) return held;
   const others = held.filter((h) => h.slot !== replica.slot);
   return [...others, { slot: replica.slot, revision: revision.id }].slice(-limits.replicasPerNode);
+}
+
+/** A replica has ended: nothing is said of it any more, or, where it is wanted again, that it begins anew. */
+export function writeGone(core: Core, app: string, replica: string, now: number, write: Write): void {
+  const order = ordersFor(core).find((o) => o.replica === replica);
+  const anew: ReplicaStatus | undefined = order && {
+    app,
+    replica,
+    revision: order.revision.id,
+    epoch: order.epoch,
+    state: "accepted",
+    restarts: 0,
+    since: now,
+  };
+  writeStatus(core, app, replica, anew, write);
 }
 
 /** What ran here before this start does not run any more until it is reported anew. */

@@ -17,6 +17,8 @@ export interface Candidate {
   readonly memoryMb: number;
   /** Memory that decided replicas and reservations take. */
   readonly reservedMb: number;
+  /** When it started, by its clock; 0 while that is unknown. */
+  readonly startedAt: number;
 }
 
 /** What is to be placed. */

@@ -11,6 +11,7 @@ const node = (id: string, more: Partial<Candidate> = {}): Candidate => ({
   runtimes: ["wasm"],
   memoryMb: 1_000,
   reservedMb: 0,
+  startedAt: 0,
   ...more,
 });
 const wanted = (more: Partial<Wanted> = {}): Wanted => ({

@@ -9,7 +9,7 @@
 import { canonicalJson } from "../protocol/encoding.ts";
 import type { AppSpec } from "../protocol/app_spec.ts";
 import type { Digest, NodeId } from "../protocol/identity.ts";
-import type { DecidedReplica, Decision } from "../protocol/record.ts";
+import type { DecidedReplica, Decision, ReplicaState } from "../protocol/record.ts";
 import { timing } from "../protocol/limits.ts";
 import { type AppState, type DesiredApp, numberOf, type Revision, revisionOf, statusOf } from "./apps.ts";
 import { type Candidate, place, type Placement } from "./placement.ts";
@@ -74,11 +74,21 @@ function healthOf(facts: AppFacts, replica: DecidedReplica, byId: ReadonlyMap<No
   return "pending";
 }
 
-/** Time by which a pending replica must be healthy: bytes that still arrive extend it. */
-function deadlineOf(facts: AppFacts, replica: DecidedReplica): number {
+/** A replica gets on: it is not healthy yet, or ends and will begin anew. */
+const getsOn: readonly ReplicaState[] = ["accepted", "fetching", "verifying", "starting", "stopping"];
+
+/**
+ * Time by which a pending replica must have got on: the next state, and bytes that arrive, extend it, and it counts
+ * anew when the replica or its node does. However old the decision is, a replica that begins anew has the time for it.
+ */
+function deadlineOf(facts: AppFacts, replica: DecidedReplica, node: Candidate | undefined): number {
   const status = statusOf(facts.app, replica);
-  return (status?.state === "fetching" ? Math.max(status.since, replica.at) : replica.at) +
-    timing.startDeadlineMs;
+  const moved = status === undefined
+    ? node?.startedAt ?? 0
+    : getsOn.includes(status.state)
+    ? status.since
+    : 0;
+  return Math.max(replica.at, moved) + timing.startDeadlineMs;
 }
 
 /** Decides. Only the app's controller acts on the verdict; anyone may compute it to explain. */
@@ -108,8 +118,8 @@ export function decideApp(facts: AppFacts): Verdict {
       if (!draft.isBound(replica.slot)) draft.drop(replica);
       continue;
     }
-    if (health === "pending" && now < deadlineOf(facts, replica)) {
-      const deadline = deadlineOf(facts, replica);
+    const deadline = deadlineOf(facts, replica, byId.get(replica.node));
+    if (health === "pending" && now < deadline) {
       lookAgainAt = Math.min(lookAgainAt ?? deadline, deadline);
       continue;
     }

@@ -49,6 +49,7 @@ Deno.test("slots under `all`: a new node takes none that another holds, be it dr
     runtimes: [],
     memoryMb: 1,
     reservedMb: 0,
+    startedAt: 0,
     ...how,
   });
   const nodes = [

@@ -282,6 +282,7 @@ export function candidates(core: Core): Candidate[] {
       runtimes: info?.runtimes ?? [],
       memoryMb: info?.memory_mb ?? 0,
       reservedMb: reserved.get(member.id) ?? 0,
+      startedAt: info?.started_at ?? 0,
     });
   }
   return out;

@@ -24,7 +24,7 @@ import { flushOutbox } from "./outbox.ts";
 import { controlSecrets, writeBoxes } from "./secrets/sealing.ts";
 import { Turn } from "./turn.ts";
 import { act, factsOf, reconnect } from "./watching.ts";
-import { forgetStatuses, writeStatus } from "./own_statuses.ts";
+import { forgetStatuses, writeGone, writeStatus } from "./own_statuses.ts";
 import { aliveNodes, type Core } from "./state.ts";
 
 /** One step; see the module's text. */
@@ -99,7 +99,7 @@ function handle(turn: Turn, event: Event): void {
     case "gone":
       for (const app of core.apps.values()) {
         if (app.statuses.get(core.config.self)?.has(event.replica)) {
-          writeStatus(core, app.name, event.replica, undefined, turn.write);
+          writeGone(core, app.name, event.replica, turn.now, turn.write);
         }
       }
       return;

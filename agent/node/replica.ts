@@ -153,7 +153,7 @@ export class Replica {
   }
 
   #report(state: ReplicaState, reason?: string, progress?: { done: number; total: number }): void {
-    if (state !== this.#state) this.#since = Date.now();
+    if (state !== this.#state || state === "fetching") this.#since = Date.now();
     const before = this.#state;
     this.#state = state;
     const { order } = this;

@@ -111,6 +111,7 @@ export const ReplicaStatusSchema = v.strictObject({
   log: v.optional(v.pipe(v.string(), v.maxLength(4_000))),
   restarts: count,
   progress: v.optional(v.strictObject({ done: count, total: count })),
+  /** When this state began; while it fetches, when bytes arrived last. */
   since: TimeSchema,
 });
 /** See {@link ReplicaStatusSchema}. */

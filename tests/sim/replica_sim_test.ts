@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { brisk, calm, sluggish, storm } from "./chance.ts";
+import { timing } from "../../agent/protocol/limits.ts";
 import { checkSafety, disagreement, unfulfilled } from "./checks.ts";
 import { gather } from "./scenarios.ts";
 import { stall } from "./stalls.ts";
@@ -68,4 +69,35 @@ Deno.test("a node that starts again runs nothing before it has said so: what it 
   world.start(node);
   for (; node.core!.info === undefined; world.run(5)) assert.equal(node.running.size, 0);
   assert.notEqual(world.until(() => node.running.size === 1 && well(), 10_000), undefined);
+});
+
+Deno.test("a node that is back before it is missed keeps its replicas however old they are: their time to start counts anew", () => {
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const world = new World(900 + seed), nodes = gather(world, 5);
+    world.deploy(nodes[0], "web", { replicas: 1 });
+    const well = () => unfulfilled(world, "web") === undefined;
+    assert.notEqual(world.until(well, 10_000), undefined);
+    const replicas = () => nodes[0].core!.apps.get("web")!.decision!.value.replicas;
+    const [replica] = replicas();
+    world.run(timing.startDeadlineMs + 1_000);
+    world.pace = { prepareMs: [3_000, 4_000], startMs: [3_000, 4_000], endMs: [1, 20] };
+    const node = world.nodes.get(replica.node)!;
+    world.crash(node);
+    world.start(node);
+    const anew = () => node.running.get(replica.id)?.state === "healthy" && well();
+    assert.notEqual(world.until(anew, 15_000), undefined, `seed ${seed}: ${JSON.stringify(replicas())}`);
+    assert.deepEqual(replicas(), [replica], `seed ${seed}`);
+  }
+});
+
+Deno.test("a replica that has ended and is wanted again is said to begin anew, in the same breath", () => {
+  const world = new World(1), nodes = gather(world, 3);
+  world.deploy(nodes[0], "web", { replicas: 1 });
+  assert.notEqual(world.until(() => unfulfilled(world, "web") === undefined, 10_000), undefined);
+  const [{ id, node }] = nodes[0].core!.apps.get("web")!.decision!.value.replicas;
+  const core = () => world.nodes.get(node)!.core!.apps.get("web")!.statuses.get(node)!;
+  world.event(world.nodes.get(node)!, { t: "gone", replica: id });
+  assert.deepEqual([core().get(id)?.state, core().get(id)?.since], ["accepted", world.now]);
+  world.submit(nodes[0], world.command("app.remove", { app: "web", volumes: false }));
+  assert.notEqual(world.until(() => core().size === 0, 10_000), undefined);
 });
