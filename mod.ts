@@ -260,5 +260,5 @@ export {
 } from "./agent/protocol/upgrade.ts";
 export type * from "./agent/protocol/upgrade_views.ts";
 export type * from "./agent/protocol/views.ts";
-export type * from "./agent/protocol/app_views.ts";
+export * from "./agent/protocol/app_views.ts";
 export type * from "./agent/protocol/storage_views.ts";

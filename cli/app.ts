@@ -1,18 +1,33 @@
 /** `realm app list|show|logs|history`: reading. */
-import { type AppView, type LogLineView, type MountsView, type RevisionView, shortId } from "../mod.ts";
+import {
+  type AppView,
+  countReplicas,
+  type LogLineView,
+  type MountsView,
+  type RevisionView,
+  shortId,
+} from "../mod.ts";
 import { connect } from "./connection.ts";
 import { ago, bytes, type Cell, facts, moment, paint, plain, print, stateCell, table } from "./display.ts";
 import { durationMs, flag, type Handler, type Invocation, text, whole } from "./invocation.ts";
 import { show as showing } from "./watching.ts";
 
+/** How many replicas are healthy, and how many ended and are to stay so. */
+export function healthCell(a: AppView): Cell {
+  const { healthy, wanted, ended, well } = countReplicas(a);
+  return {
+    text: `${healthy}/${a.wanted === "all" ? `all (${wanted})` : wanted}${
+      ended > 0 ? `, ${ended} ended` : ""
+    }`,
+    colour: well ? "green" : "yellow",
+  };
+}
+
 const row = (a: AppView): readonly Cell[] => [
   a.name,
   a.version ?? "",
   stateCell(a.phase),
-  {
-    text: `${a.healthy}/${a.wanted === "all" ? `all (${a.replicas.length})` : a.wanted}`,
-    colour: a.healthy >= (a.wanted === "all" ? a.replicas.length : a.wanted) ? "green" : "yellow",
-  },
+  healthCell(a),
   a.links[0] ?? a.routes[0] ?? "",
 ];
 

@@ -1,5 +1,12 @@
 /** Following what a command set off, to its end. */
-import { type AppView, type Digest, type RealmClient, RealmError, type ReplicaView } from "../mod.ts";
+import {
+  type AppView,
+  countReplicas,
+  type Digest,
+  type RealmClient,
+  RealmError,
+  type ReplicaView,
+} from "../mod.ts";
 import { bytes, paint, plain, stateCell } from "./display.ts";
 import { flag, type Invocation } from "./invocation.ts";
 
@@ -75,8 +82,7 @@ async function explain(i: Invocation, client: RealmClient, app: string): Promise
 
 const settled = (app: AppView): boolean =>
   app.phase === "steady" &&
-  app.replicas.every((r) => r.state === "healthy") &&
-  app.healthy >= (app.wanted === "all" ? app.replicas.length : app.wanted);
+  app.replicas.every((r) => r.state === "healthy" || r.state === "ended") && countReplicas(app).well;
 
 /** How a rollout ended. */
 export type RolloutEnd =

@@ -8,6 +8,7 @@ import {
   type ScheduleView,
   shortId,
 } from "../mod.ts";
+import { healthCell } from "./app.ts";
 import { FOLLOW_MS } from "./app_change.ts";
 import { connect } from "./connection.ts";
 import { ago, bytes, type Cell, facts, moment, print, span, stateCell, table } from "./display.ts";
@@ -43,7 +44,7 @@ const servicesText = (i: Invocation, services: readonly AppView[]): string =>
     services.map((a): readonly Cell[] => [
       a.name,
       stateCell(a.phase),
-      `${a.replicas.filter((r) => r.state === "healthy").length} of ${a.wanted}`,
+      healthCell(a),
       a.routes.join(" "),
       a.version ?? "",
     ]),

@@ -117,7 +117,13 @@ export async function planOfJobs(
     ),
     ...services.map(({ wish, plan: { replicas } }) => {
       const names = [...new Set(replicas.flatMap((r) => r.node_name ?? []))];
-      return row(wish.spec.service!.run, `always, ${wish.replicas} of it`, names.join(" ") || "no node now");
+      const { run, restart } = wish.spec.service!;
+      const when = restart.policy === undefined
+        ? "always"
+        : restart.policy === "never"
+        ? "once"
+        : "until done";
+      return row(run, `${when}, ${wish.replicas} of it`, names.join(" ") || "no node now");
     }),
   ];
   const names = (kind: Kind) => [...new Set(kind.runs.map((at) => runs[at].run.job))].join(", ");

@@ -262,7 +262,7 @@ export function ordersFor(core: Core): RunOrder[] {
   for (const name of [...core.apps.keys()].sort()) {
     const app = core.apps.get(name)!;
     for (const replica of app.decision?.value.replicas ?? []) {
-      if (replica.node !== core.config.self) continue;
+      if (replica.node !== core.config.self || replica.ended) continue;
       const revision = revisionOf(app, replica.revision);
       if (revision) {
         orders.push({

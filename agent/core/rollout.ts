@@ -51,7 +51,7 @@ export interface AppFacts {
   readonly offered: (slot: number) => NodeId | undefined;
 }
 
-type Health = "pending" | "healthy" | "failed" | "gone";
+type Health = "pending" | "healthy" | "failed" | "gone" | "ended";
 
 /** How many slots may be in change at once. */
 export function batchOf(strategy: DesiredApp["strategy"], slots: number, proven: boolean): number {
@@ -66,11 +66,12 @@ const rejection = (decision: Decision | undefined, revision: Digest) =>
   decision?.rejected.find((r) => r.revision === revision);
 
 function healthOf(facts: AppFacts, replica: DecidedReplica, byId: ReadonlyMap<NodeId, Candidate>): Health {
+  if (replica.ended) return "ended";
   const node = byId.get(replica.node);
   if (!node || node.state === "unreachable" || node.state === "left") return "gone";
   const state = statusOf(facts.app, replica)?.state;
   if (state === "healthy") return "healthy";
-  if (state === "failed") return "failed";
+  if (state === "failed" || state === "ended") return state;
   return "pending";
 }
 
@@ -124,6 +125,10 @@ export function decideApp(facts: AppFacts): Verdict {
       continue;
     }
     if (health === "healthy") continue;
+    if (health === "ended") {
+      draft.end(replica);
+      continue;
+    }
     const status = statusOf(facts.app, replica);
     const reason = status?.reason ?? `not healthy within ${timing.startDeadlineMs / 1000} s`;
     if (replica.revision === target.id && !proven) {
@@ -145,7 +150,8 @@ export function decideApp(facts: AppFacts): Verdict {
     draft.drop(replica);
   }
 
-  const isHealthy = (r: DecidedReplica) => healthOf(facts, r, byId) === "healthy";
+  // One that ended as it may has done what was wished of it.
+  const isHealthy = (r: DecidedReplica) => ["healthy", "ended"].includes(healthOf(facts, r, byId));
   const seats = desired.replicas === "all" ? seatsOf(draft.replicas, draft.volumes, isHealthy) : undefined;
   const anyNewHealthy = draft.replicas.some((r) => r.revision === target.id && isHealthy(r));
   // An older revision on a cordoned node serves until the new one does elsewhere.
@@ -166,7 +172,7 @@ export function decideApp(facts: AppFacts): Verdict {
   const batch = batchOf(desired.strategy, slots.length, proven || anyNewHealthy);
   for (const slot of slots) {
     const here = draft.at(slot);
-    const fresh = here.filter((r) => r.revision === target.id && staysOn(byId.get(r.node)));
+    const fresh = here.filter((r) => r.revision === target.id && (r.ended || staysOn(byId.get(r.node))));
     const healthy = fresh.find(isHealthy);
     if (healthy) {
       for (const r of here) if (r !== healthy) draft.drop(r);
@@ -319,6 +325,13 @@ class Draft {
   }
   drop(replica: DecidedReplica): void {
     this.replicas = this.replicas.filter((r) => r !== replica);
+  }
+  /** Its slot is done with, whatever becomes of its node. */
+  end(replica: DecidedReplica): void {
+    if (replica.ended) return;
+    const { reason, restarts = 0, since = this.#facts.now } = statusOf(this.#facts.app, replica) ?? {};
+    const ended = { at: since, restarts, ...(reason === undefined ? {} : { reason }) };
+    this.replicas = this.replicas.map((r) => r === replica ? { ...r, ended } : r);
   }
   boundNode(slot: number): NodeId | undefined {
     return this.volumes.find((v) => v.slot === slot)?.node;

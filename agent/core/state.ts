@@ -252,6 +252,7 @@ export function reservedMb(core: Core): ReadonlyMap<NodeId, number> {
   const reserved = new Map<NodeId, number>();
   for (const app of core.apps.values()) {
     for (const replica of app.decision?.value.replicas ?? []) {
+      if (replica.ended) continue;
       const memory = revisionOf(app, replica.revision)?.spec.memory_mb ?? 0;
       reserved.set(replica.node, (reserved.get(replica.node) ?? 0) + memory);
     }

@@ -87,6 +87,11 @@ export function whyApp(core: Core, app: AppState, around: Surroundings): WhyView
       `replica ${r.id} (slot ${r.slot}) on ${r.node_name} is ${r.state}${r.reason ? `: ${r.reason}` : ""}`,
     );
   }
+  if (view?.replicas.some((r) => r.state === "ended")) {
+    reasons.push(
+      "what ended is not started again, as [service] restart.policy says; submit the job again to start it",
+    );
+  }
   if (view?.rejected) {
     reasons.push(`the wished version was rolled back: ${view.rejected.reason.split("\n")[0]}`);
     fix = `realm app logs ${app.name}`;

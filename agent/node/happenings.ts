@@ -37,6 +37,7 @@ export function look(core: Core): Seen {
     for (const statuses of app.statuses.values()) {
       for (const s of statuses.values()) replicas.set(s.replica, s.state);
     }
+    for (const { id, ended } of decision.replicas) if (ended) replicas.set(id, "ended");
     const { phase, revision } = decision;
     apps.set(app.name, { phase, revision, stood: decision.good === revision, replicas });
   }
@@ -112,6 +113,17 @@ function replicaHappenings(
   now: SeenApp,
 ): Happening[] {
   const found: Happening[] = [];
+  for (const { id, node, ended } of app.decision?.value.replicas ?? []) {
+    if (!ended || before?.replicas.get(id) === "ended") continue;
+    found.push({
+      topic: "app",
+      what: `${app.name} on ${nameOf(core, node)} has ended${
+        ended.reason === undefined ? "" : `: ${ended.reason.split("\n")[0]}`
+      }`,
+      target: app.name,
+      ...(ended.reason === undefined ? {} : { severity: "warning" }),
+    });
+  }
   for (const [node, statuses] of app.statuses) {
     for (const s of statuses.values()) {
       const old = before?.replicas.get(s.replica), state = now.replicas.get(s.replica);

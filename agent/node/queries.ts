@@ -21,6 +21,7 @@ import {
 import {
   type AppMetricsView,
   type AppView,
+  countReplicas,
   defaultPolicy,
   type KeyView,
   narrowPolicy,
@@ -65,7 +66,9 @@ export function nodeViews(core: Core, around: Surroundings): NodeView[] {
   const peers = new Map(around.peers().map((p) => [p.id, p]));
   const replicas = new Map<NodeId, number>();
   for (const app of core.apps.values()) {
-    for (const r of app.decision?.value.replicas ?? []) replicas.set(r.node, (replicas.get(r.node) ?? 0) + 1);
+    for (const r of app.decision?.value.replicas ?? []) {
+      if (!r.ended) replicas.set(r.node, (replicas.get(r.node) ?? 0) + 1);
+    }
   }
   return [...core.members.admitted.values()].map((member): NodeView => {
     const peer = peers.get(member.id);
@@ -110,6 +113,7 @@ function replicaViews(core: Core, app: AppState): ReplicaView[] {
     const heard = statusOf(app, r);
     const node = nodeState(core, r.node);
     const lost = node === "unreachable" || node === "left" || node === "removed";
+    const reason = r.ended ? r.ended.reason : heard?.reason;
     return {
       id: r.id,
       slot: r.slot,
@@ -117,11 +121,15 @@ function replicaViews(core: Core, app: AppState): ReplicaView[] {
       node_name: nameOf(core, r.node),
       revision: r.revision,
       version: revisionOf(app, r.revision)?.spec.version ?? "?",
-      state: lost ? "node unreachable" as const : heard?.state ?? "pending" as const,
-      ...(heard?.reason === undefined ? {} : { reason: heard.reason }),
-      restarts: heard?.restarts ?? 0,
+      state: r.ended
+        ? "ended" as const
+        : lost
+        ? "node unreachable" as const
+        : heard?.state ?? "pending" as const,
+      ...(reason === undefined ? {} : { reason }),
+      restarts: r.ended?.restarts ?? heard?.restarts ?? 0,
       ...(heard?.progress === undefined ? {} : { progress: heard.progress }),
-      since: heard?.since ?? r.at,
+      since: r.ended?.at ?? heard?.since ?? r.at,
     };
   });
 }
@@ -149,7 +157,7 @@ function rolloutOf(app: AppState, replicas: readonly ReplicaView[]): RolloutView
   return {
     ...(from ? { from: { version: from.spec.version, revision: from.id } } : {}),
     to: { version: to.spec.version, revision: to.id },
-    done: fresh.filter((r) => r.state === "healthy").length,
+    done: fresh.filter((r) => r.state === "healthy" || r.state === "ended").length,
     total: wanted === "all" ? Math.max(fresh.length, new Set(replicas.map((r) => r.slot)).size) : wanted,
     since: decision.since,
   };
@@ -290,20 +298,20 @@ function nodeProblems(n: NodeView): ProblemFound[] {
 
 function appProblems(a: AppView): ProblemFound[] {
   const about = { what: `app ${a.name}`, target: { kind: "app", id: a.name } as const };
-  const wanted = a.wanted === "all" ? a.replicas.length : a.wanted;
+  const { wanted, well, ended } = countReplicas(a);
   if (a.rejected) {
     const why = `a new version was rolled back: ${a.rejected.reason.split("\n")[0]}`;
     return [{ ...about, why, fix: `realm app logs ${a.name}` }];
   }
-  if (a.healthy >= wanted) return [];
-  const ill = a.replicas.filter((r) => r.state !== "healthy");
+  if (well) return [];
+  const ill = a.replicas.filter((r) => r.state !== "healthy" && r.state !== "ended");
   const bad = ill.find((r) =>
     r.state === "node unreachable" || r.state === "failed" || r.state === "unhealthy"
   );
   const cause = bad
     ? `; on ${bad.node_name}: ${bad.state}${bad.reason ? `, ${bad.reason.split("\n")[0]}` : ""}`
-    : a.replicas.length < wanted
-    ? `; for ${wanted - a.replicas.length} no node is found`
+    : a.replicas.length - ended < wanted
+    ? `; for ${wanted + ended - a.replicas.length} no node is found`
     : "";
   return [{
     ...about,
@@ -340,10 +348,7 @@ export function realmView(core: Core, around: Surroundings): RealmView {
     ...secretProblems(core),
     ...keyViews(core).flatMap((key) => keyProblems(key, around.now())),
   ];
-  const steady =
-    apps.filter((a) =>
-      a.phase === "steady" && a.healthy >= (a.wanted === "all" ? a.replicas.length : a.wanted)
-    ).length;
+  const steady = apps.filter((a) => a.phase === "steady" && countReplicas(a).well).length;
   let records = 0;
   for (const log of core.store.authors.values()) records += log.live.size;
   const count = (state: string) => nodes.filter((n) => n.state === state).length;

@@ -58,8 +58,17 @@ export interface Workload {
   };
   /** Wait before it is started again, ms; doubled with each start, up to the last. */
   readonly backoffMs: { readonly first: number; readonly last: number };
+  /** When it is not started again: `on-failure`, after it exited with code 0; `never`, after any end. Default always. */
+  readonly restart?: "on-failure" | "never";
   /** Time that it has to end after its last request, ms; default what is left of the time for those. */
   readonly graceMs?: number;
+}
+
+/** How one life of a process ended. */
+interface LifeEnd {
+  readonly why: string;
+  /** By itself, with code 0. */
+  readonly well?: boolean;
 }
 
 /** What a replica needs from its node. */
@@ -128,7 +137,7 @@ export class Replica {
   async stop(graceMs: number): Promise<void> {
     const until = performance.now() + graceMs;
     if (!this.#abort.signal.aborted) {
-      if (this.#state !== "failed") this.#report("stopping");
+      if (this.#state !== "failed" && this.#state !== "ended") this.#report("stopping");
       this.#abort.abort();
       this.#wakeBackoff?.();
     }
@@ -197,7 +206,7 @@ export class Replica {
     this.#markPrepared();
     if (this.order.revision.spec.volumes.length > 0) await this.#world.volumesFree(this.order);
     if (signal.aborted) return;
-    const { start, backoffMs } = workload;
+    const { start, backoffMs, restart } = workload;
     if (!start) {
       this.#report("healthy");
       await aborted(signal);
@@ -206,15 +215,25 @@ export class Replica {
     let wasHealthy = false, shortLives = 0, backoff = backoffMs.first;
     while (!signal.aborted) {
       const startedAt = Date.now();
-      const why = await this.#runOnce(workload, start, () => wasHealthy = true);
+      const { why, well } = await this.#runOnce(workload, start, () => wasHealthy = true);
       if (signal.aborted) return;
+      if (restart && (well || (restart === "never" && wasHealthy))) {
+        this.#world.note(
+          this.order,
+          `has ended and is not started again, as its restart policy says: ${why}`,
+        );
+        this.#report("ended", well ? undefined : why);
+        await aborted(signal);
+        return;
+      }
       if (Date.now() - startedAt > STABLE_MS) {
         backoff = backoffMs.first;
         shortLives = 0;
       }
       shortLives++;
-      if (!wasHealthy && shortLives >= START_ATTEMPTS) {
-        this.#world.note(this.order, `gave up after ${shortLives} starts: ${why}`);
+      if (!wasHealthy && (restart === "never" || shortLives >= START_ATTEMPTS)) {
+        const starts = shortLives === 1 ? "one start" : `${shortLives} starts`;
+        this.#world.note(this.order, `gave up after ${starts}: ${why}`);
         this.#report("failed", why);
         await aborted(signal);
         return;
@@ -228,12 +247,12 @@ export class Replica {
     }
   }
 
-  /** One life of the process; resolves with why it ended. */
+  /** One life of the process; resolves with how it ended. */
   async #runOnce(
     workload: Workload,
     start: NonNullable<Workload["start"]>,
     onHealthy: () => void,
-  ): Promise<string> {
+  ): Promise<LifeEnd> {
     const { order } = this;
     const { signal } = this.#abort;
     if (this.#state !== "unhealthy") this.#report("starting");
@@ -241,13 +260,13 @@ export class Replica {
     try {
       handle = await start((chunk) => this.#world.log(order, chunk), signal);
     } catch (error) {
-      return describe(error);
+      return { why: describe(error) };
     }
     this.#handle = handle;
     if (signal.aborted) {
       await handle.stop(0);
       this.#handle = undefined;
-      return "stopped";
+      return { why: "stopped" };
     }
     const watch = new AbortController();
     const unhealthy = this.#watchHealth(
@@ -256,14 +275,17 @@ export class Replica {
       onHealthy,
       AbortSignal.any([watch.signal, signal]),
     );
-    const ended = handle.exit.then((report) => report.message || report.reason);
-    const why = await Promise.race([ended, unhealthy]);
+    const ended = handle.exit.then(({ message, reason, code }): LifeEnd => ({
+      why: message || reason,
+      well: reason === "exited" && code === 0,
+    }));
+    const end = await Promise.race([ended, unhealthy.then((why): LifeEnd => ({ why }))]);
     watch.abort();
-    if (signal.aborted) return why; // stop() ends the handle, with its grace
+    if (signal.aborted) return end; // stop() ends the handle, with its grace
     this.#handle = undefined;
     this.#world.changed();
     await handle.stop(0);
-    return why;
+    return end;
   }
 
   /** Probes until the replica is unhealthy for good; resolves with the reason (never, while all is well). */

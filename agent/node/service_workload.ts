@@ -51,6 +51,7 @@ export async function serviceWorkload(
   return {
     health: { intervalMs: health.interval_ms, failures: health.failures, startMs: health.start_ms },
     backoffMs: { first: restart.backoff_ms, last: restart.max_backoff_ms },
+    ...(restart.policy === undefined ? {} : { restart: restart.policy }),
     graceMs: stop.grace_ms,
     start(onLog, stopped) {
       if (!run.native) return startWasm(world, attempt, service, root, onLog, stopped);

@@ -21,7 +21,7 @@ export interface ReplicaView {
   readonly version: string;
   /** `pending`: decided, nothing heard yet; `node unreachable`: its node is gone. */
   readonly state: ReplicaState | "pending" | "node unreachable";
-  /** Why it is not healthy. */
+  /** Why it is not healthy; absent for one that ended well. */
   readonly reason?: string;
   /** Since it was decided. */
   readonly restarts: number;
@@ -104,6 +104,26 @@ export interface AppView {
   readonly rejected?: { readonly revision: Digest; readonly reason: string };
   /** Figures at the answering node's gateway. */
   readonly metrics?: AppMetricsView;
+}
+
+/** What an app's replicas come to. */
+export interface ReplicaCount {
+  /** Those that are healthy. */
+  readonly healthy: number;
+  /** Slots whose replica ended by itself and is not started again. */
+  readonly ended: number;
+  /** Those that are to be healthy: all that are wished, but for those that ended. */
+  readonly wanted: number;
+  /** As many as wished do what is wished. */
+  readonly well: boolean;
+}
+
+/** See {@link ReplicaCount}. */
+export function countReplicas(a: Pick<AppView, "wanted" | "replicas" | "healthy">): ReplicaCount {
+  const slots = [...Map.groupBy(a.replicas, (r) => r.slot).values()];
+  const ended = slots.filter((list) => list.every((r) => r.state === "ended")).length;
+  const wanted = (a.wanted === "all" ? a.replicas.length : a.wanted) - ended;
+  return { healthy: a.healthy, ended, wanted, well: a.healthy >= wanted };
 }
 
 /** Figures of an app at the answering node's gateway. */

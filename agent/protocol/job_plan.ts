@@ -265,6 +265,7 @@ function serviceOf(job: WrittenJob, run: JobRunSpec): DeployWish {
       start_ms: ms(health.start_seconds ?? 30),
     },
     restart: {
+      ...(restart.policy === undefined || restart.policy === "always" ? {} : { policy: restart.policy }),
       backoff_ms: ms(restart.backoff_seconds ?? 1),
       max_backoff_ms: ms(restart.max_backoff_seconds ?? 60),
     },

@@ -260,7 +260,11 @@ const Service = v.strictObject({
   ),
   restart: may(
     v.strictObject({
-      policy: may(choice("always", "on-failure", "never"), "When it is started again; default always."),
+      policy: may(
+        choice("always", "on-failure", "never"),
+        "When it is started again: always, unless it exited with code 0, or never. What ended stays so, also when its " +
+          "node goes, until the job is submitted again; default always.",
+      ),
       backoff_seconds: may(seconds(), "First wait; doubled with each restart. Default 1."),
       max_backoff_seconds: may(seconds(), "Longest wait; default 60."),
     }),

@@ -45,11 +45,6 @@ const GAPS: readonly Gap[] = [
     when: (level) => level === "container",
     hint: 'there is no "container" yet, use "namespaced"',
   },
-  {
-    path: ["service", "restart", "policy"],
-    when: (policy) => policy !== "always",
-    hint: "a service is always started again",
-  },
 ];
 /** What services do not have yet. */
 const SERVICE_GAPS: readonly (readonly [path: readonly string[], hint: string])[] = [

@@ -3,7 +3,7 @@
  * error codes, limits. Browser-safe and pure: no clock, no randomness, no I/O. It knows nothing of how a node decides.
  */
 export * from "./app_spec.ts";
-export type * from "./app_views.ts";
+export * from "./app_views.ts";
 export * from "./capability.ts";
 export * from "./command.ts";
 export * from "./data_dir.ts";

@@ -84,7 +84,7 @@ export interface NodeInfo {
   started_at: number;
 }
 
-/** States of a replica, in the order of a good life. */
+/** States of a replica, in the order of a good life. `ended`: by itself, and its restart policy leaves it so. */
 export const replicaStates = [
   "accepted",
   "fetching",
@@ -95,6 +95,7 @@ export const replicaStates = [
   "stopping",
   "stopped",
   "failed",
+  "ended",
 ] as const;
 /** One of {@link replicaStates}. */
 export type ReplicaState = (typeof replicaStates)[number];
@@ -124,6 +125,14 @@ export const DecidedReplicaSchema = v.strictObject({
   node: NodeIdSchema,
   revision: DigestSchema,
   at: TimeSchema,
+  /** It ended by itself and is not started again: its slot is done with. Without a reason it ended well. */
+  ended: v.optional(
+    v.strictObject({
+      at: TimeSchema,
+      restarts: count,
+      reason: v.optional(v.pipe(v.string(), v.maxLength(2_000))),
+    }),
+  ),
 });
 /** See {@link DecidedReplicaSchema}. */
 export type DecidedReplica = v.InferOutput<typeof DecidedReplicaSchema>;

@@ -24,7 +24,11 @@ export const ServiceSpecSchema = v.strictObject({
     failures: whole(1, 100),
     start_ms: milliseconds,
   }),
-  restart: v.strictObject({ backoff_ms: milliseconds, max_backoff_ms: milliseconds }),
+  restart: v.strictObject({
+    policy: v.optional(v.picklist(["on-failure", "never"])),
+    backoff_ms: milliseconds,
+    max_backoff_ms: milliseconds,
+  }),
   stop: v.strictObject({ signal: v.picklist(stopSignals), grace_ms: milliseconds }),
 });
 
@@ -42,8 +46,11 @@ export interface ServiceSpec {
     failures: number;
     start_ms: number;
   };
-  /** Wait before it is started again; doubled with each start, up to the greatest. */
-  restart: { backoff_ms: number; max_backoff_ms: number };
+  /**
+   * Wait before it is started again; doubled with each start, up to the greatest. `policy`: `on-failure` leaves it ended
+   * when it exited with code 0, `never` however it ended; absent: it is always started again.
+   */
+  restart: { policy?: "on-failure" | "never" | undefined; backoff_ms: number; max_backoff_ms: number };
   /** How it is asked to end, and how long it has for it. */
   stop: { signal: StopSignal; grace_ms: number };
 }

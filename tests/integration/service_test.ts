@@ -6,6 +6,14 @@ import { linuxTest, perlServer } from "../native_jobs.ts";
 import { provideSystemPackages } from "../provide.ts";
 
 async function submit(cluster: Cluster, say: string, more = "", table = "", ...flags: string[]) {
+  return await submitService(cluster, say, { more, table, flags });
+}
+
+async function submitService(
+  cluster: Cluster,
+  say: string,
+  { more = "", table = "", restart = "always", flags = [] as readonly string[] },
+) {
   await Deno.writeTextFile(`${cluster.root}/server.pl`, perlServer(`${say} $ENV{REALM_REPLICA}`, more));
   const path = `${cluster.root}/api.toml`;
   await Deno.writeTextFile(
@@ -25,7 +33,7 @@ inputs = [{ path = "server.pl", mount = "/app/server.pl" }]
 replicas = 2
 ports = [{ name = "http", port = 18080, route = "api.my-realm" }]
 health = { http = "/healthz", interval_seconds = 0.5, start_seconds = 20 }
-restart = { backoff_seconds = 0.2, max_backoff_seconds = 1 }
+restart = { policy = "${restart}", backoff_seconds = 0.2, max_backoff_seconds = 1 }
 stop = { signal = "SIGTERM", grace_seconds = 2 }
 ${table}`,
   );
@@ -160,6 +168,44 @@ linuxTest(
   },
 );
 
+linuxTest(
+  "a service whose restart policy leaves it ended stays so over restarts of its node, and runs again when it is submitted again",
+  async () => {
+    await using cluster = await Cluster.start({ nodes: 1 });
+    const [node] = cluster.nodes;
+    await cluster.realm("policy", "set", "allow_native_execution=true");
+    const ends = (how: string) => `alarm 2; $SIG{ALRM} = sub { print "done\\n"; exit ${how} };`;
+    const ended = (reason: string | undefined) =>
+      eventually(`both ended: ${reason ?? "well"}`, async () => {
+        const { replicas, phase } = await cluster.client(node).app("api");
+        return phase === "steady" && replicas.length === 2 &&
+          replicas.every((r) => r.state === "ended" && r.reason === reason) && replicas;
+      }, 60_000);
+    const first = await submitService(cluster, "one", { more: ends("0"), restart: "on-failure" });
+    assert.equal(first.code, 0, first.stderr);
+    const were = await ended(undefined);
+    assert.match(await cluster.realm("job", "list"), /api +steady +0\/0, 2 ended/);
+    assert.match(await cluster.realm("why", "api"), /is ended[^]*restart.policy/);
+    assert.match(await cluster.realm("events"), /api on n0 has ended/);
+    assert.deepEqual((await cluster.client(node).realm()).problems, []);
+    assert.equal((await cluster.client(node).nodes())[0].reserved_mb, 0);
+    await cluster.kill(node);
+    await cluster.restart(node);
+    await eventually(
+      "the node is back",
+      async () => (await cluster.client(node).nodes())[0].state === "alive",
+    );
+    assert.deepEqual((await cluster.client(node).app("api")).replicas, were);
+    const second = await submitService(cluster, "two", { more: ends("3"), restart: "never" });
+    assert.equal(second.code, 0, second.stderr);
+    const after = await ended("It exited with code 3.");
+    assert.ok(after.every((r) => r.restarts === 0 && !were.some((w) => w.id === r.id)));
+    const third = await submitService(cluster, "three", { restart: "never" });
+    assert.equal(third.code, 0, third.stderr);
+    await healthy(cluster, node);
+  },
+);
+
 Deno.test({
   name: "a wasm service answers through every gateway, from its own copy of its files",
   ignore: !await provideSystemPackages("wasi", () => {}),
@@ -191,6 +237,6 @@ health = { http = "/", interval_seconds = 1 }
         return response.status === 200 && /hello/i.test(await response.text());
       });
     }
-    assert.match(await cluster.realm("job", "list"), /hello +steady +1 of 1 +hello/);
+    assert.match(await cluster.realm("job", "list"), /hello +steady +1\/1 +hello/);
   },
 });

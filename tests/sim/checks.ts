@@ -12,7 +12,7 @@ export function checkSafety(world: World): string[] {
         wrong.push(`${node.name} applied a command that was never accepted: ${id}`);
       }
     }
-    const decided = [...node.running.values()].filter((f) => f.state !== "stopping");
+    const decided = [...node.running.values()].filter((f) => f.state !== "stopping" && f.state !== "ended");
     const used = decided.reduce((mb, f) => mb + f.order.revision.spec.memory_mb, 0);
     if (used > node.memoryMb) wrong.push(`${node.name} runs ${used} MiB on ${node.memoryMb} MiB`);
     // Before a node has told its start nothing is ordered of it.
@@ -65,6 +65,7 @@ export function unfulfilled(world: World, app: string): string | undefined {
     if (without) return `${app} has not exactly one replica on ${without.name}`;
   }
   for (const replica of decision.replicas) {
+    if (replica.ended) continue;
     const running = world.nodes.get(replica.node)?.running.get(replica.id);
     if (running?.state !== "healthy") {
       return `${replica.id} is ${running?.state ?? "not running"} on ${world.nodes.get(replica.node)?.name}`;

@@ -16,7 +16,7 @@ import type { SimNode, World } from "./world.ts";
 /** A replica, from its beginning until it has ended. */
 export interface FakeReplica {
   readonly order: RunOrder;
-  state: Extract<ReplicaState, "fetching" | "starting" | "healthy" | "failed" | "stopping">;
+  state: Extract<ReplicaState, "fetching" | "starting" | "healthy" | "failed" | "ended" | "stopping">;
   /** All that it needs is there: its predecessor on the same volumes may end. */
   prepared: boolean;
   /** It started: what it has open it may write to, until it has ended. */
@@ -84,6 +84,14 @@ function start(world: World, node: SimNode, fake: FakeReplica): void {
     if (fake.state !== "starting") return;
     fake.state = bad ? "failed" : "healthy";
     report(world, node, fake);
+    if (!bad && world.endingPackages.has(order.revision.spec.package)) {
+      later(world, node, fake, between(world.random, world.pace.startMs), () => {
+        if (fake.state !== "healthy") return;
+        fake.state = "ended";
+        world.endedReplicas.add(order.replica);
+        report(world, node, fake);
+      });
+    }
   });
 }
 

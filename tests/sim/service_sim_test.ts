@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { decideApp, factsFor, keepingOf } from "../../agent/core/mod.ts";
+import { decideApp, factsFor, keepingOf, reservedMb } from "../../agent/core/mod.ts";
 import type { DeployWish, JobRunSpec } from "../../agent/protocol/mod.ts";
 import { specOf } from "./attempts.ts";
 import { disagreement, unfulfilled } from "./checks.ts";
@@ -108,5 +108,49 @@ Deno.test("a service runs where its platform, nodes and policy let it, and says 
       reasons.join("; "),
       /no native runtime.*is linux\/amd64, not darwin\/arm64; .*allow_native_execution = false/,
     );
+  }
+});
+
+Deno.test(`${SEEDS} histories: what ended by itself and is not to be started again stays ended, whatever becomes of its node; the next version runs`, () => {
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const world = new World(500 + seed);
+    const nodes = gather(world, 5);
+    world.endingPackages.add("e".repeat(64));
+    const wish = service("e", 2);
+    wish.spec.service!.restart.policy = "on-failure";
+    world.submit(nodes[0], world.command("app.deploy", wish));
+    const stateAt = (node = world.alive()[0]) => node.core!.apps.get("api")!.decision?.value;
+    const allEnded = () =>
+      stateAt()?.phase === "steady" && stateAt()!.replicas.length === 2 &&
+      stateAt()!.replicas.every((r) => r.ended) && disagreement(world) === undefined;
+    assert.notEqual(world.until(allEnded, 60_000), undefined, `seed ${seed}: all ended`);
+    const before = stateAt()!.replicas;
+    // Nothing runs of it, and nothing is held for it.
+    for (const node of world.alive()) {
+      assert.deepEqual([...node.running.keys()], [], `seed ${seed}`);
+      assert.equal(reservedMb(node.core!).get(node.id) ?? 0, 0, `seed ${seed}`);
+    }
+    // Its node dies, another is drained and a third removed: that is no reason to start it.
+    const [first, second] = before.map((r) => world.nodes.get(r.node)!);
+    world.crash(first);
+    const by = world.alive().find((n) => n !== second)!;
+    world.submit(by, world.command("node.drain", { node: second.id }));
+    world.run(20_000);
+    world.submit(by, world.command("node.remove", { node: first.id }));
+    world.run(60_000);
+    assert.deepEqual(stateAt(by)!.replicas, before, `seed ${seed}: it was started again`);
+    assert.equal(world.endedReplicas.size, 2, `seed ${seed}`);
+    // One more is wished: that one runs, and ends too.
+    world.submit(by, world.command("app.scale", { app: "api", replicas: 3 }));
+    assert.notEqual(
+      world.until(() => stateAt(by)!.replicas.filter((r) => r.ended).length === 3, 60_000),
+      undefined,
+      `seed ${seed}: the third`,
+    );
+    world.submit(by, world.command("app.deploy", service("1", 3)));
+    const well = () =>
+      unfulfilled(world, "api") === undefined && stateAt(by)!.replicas.every((r) => !r.ended);
+    assert.notEqual(world.until(well, 60_000), undefined, `seed ${seed}: ${unfulfilled(world, "api")}`);
+    assert.ok(stateAt(by)!.replicas.every((r) => r.node !== second.id), `seed ${seed}`);
   }
 });

@@ -62,6 +62,10 @@ export class World {
   readonly verifier = cachingVerifier();
   /** Packages that never become healthy. */
   readonly badPackages = new Set<Digest>();
+  /** Packages of services that end by themselves and are not to be started again. */
+  readonly endingPackages = new Set<Digest>();
+  /** Replicas of these that ended. */
+  readonly endedReplicas = new Set<string>();
   /** Releases that fail, by version, and how. */
   readonly badReleases = new Map<string, BadRelease>();
   /** Nodes on which each release ever ran. */

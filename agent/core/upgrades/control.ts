@@ -32,13 +32,15 @@ function upgradeApps(core: Core): UpgradeApp[] {
     const decision = app.decision?.value;
     if (!app.desired || !decision) continue;
     const healthyOn: NodeId[] = [];
-    for (const replica of decision.replicas) {
+    const lasting = decision.replicas.filter((r) => !r.ended);
+    for (const replica of lasting) {
       const state = nodeState(core, replica.node);
       const healthy = statusOf(app, replica)?.state === "healthy";
       if (healthy && (state === "alive" || state === "suspect")) healthyOn.push(replica.node);
     }
     const { replicas } = app.desired;
-    const wanted = replicas === "all" ? decision.replicas.length : replicas;
+    const ended = decision.replicas.length - lasting.length;
+    const wanted = replicas === "all" ? lasting.length : replicas - ended;
     apps.push({
       name: app.name,
       well: decision.phase !== "rolling" && healthyOn.length >= wanted,

@@ -1,15 +1,15 @@
 /** What lists and details of apps share. */
-import type { AppView } from "../../../mod.ts";
+import { type AppView, countReplicas } from "../../../mod.ts";
 
-/** Replicas wished; of an app on all nodes as many as there are. */
-export const wantedOf = (a: AppView): number => a.wanted === "all" ? a.replicas.length : a.wanted;
-/** `2 / 3`; of an app on all nodes `3 / 3 (all)`. */
-export const replicasText = (a: AppView): string =>
-  `${a.healthy} / ${wantedOf(a)}${a.wanted === "all" ? " (all)" : ""}`;
+/** `2 / 3`; of an app on all nodes `3 / 3 (all)`; with those that ended and are to stay so. */
+export function replicasText(a: AppView): string {
+  const { healthy, wanted, ended } = countReplicas(a);
+  return `${healthy} / ${wanted}${a.wanted === "all" ? " (all)" : ""}${ended > 0 ? `, ${ended} ended` : ""}`;
+}
 
 /** How many replicas are healthy, in the colour of what that means. */
 export const Health = ({ of: a }: { of: AppView }) => (
-  <span class={a.healthy >= wantedOf(a) ? "" : a.healthy === 0 ? "bad-text" : "warn-text"}>
+  <span class={countReplicas(a).well ? "" : a.healthy === 0 ? "bad-text" : "warn-text"}>
     {replicasText(a)}
   </span>
 );

@@ -1,13 +1,13 @@
 /** All apps. */
 import { signal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
-import type { AppView } from "../../../mod.ts";
+import { type AppView, countReplicas } from "../../../mod.ts";
 import { Command } from "../copy.tsx";
 import { apps } from "../live.ts";
 import { Empty, Name, Panel, State, Time } from "../parts.tsx";
 import { to } from "../router.ts";
 import { type Column, having, type Order, Rows } from "../rows.tsx";
-import { Health, Open, wantedOf } from "./app_parts.tsx";
+import { Health, Open } from "./app_parts.tsx";
 import { Filter } from "./why.tsx";
 
 export { App } from "./app.tsx";
@@ -39,7 +39,7 @@ const columns: readonly Column<AppView>[] = [
     head: "Healthy",
     size: "minmax(80px, 1fr)",
     cell: (a) => <Health of={a} />,
-    by: (a) => a.healthy - wantedOf(a),
+    by: (a) => a.healthy - countReplicas(a).wanted,
     phone: "sub",
   },
   {

@@ -1,5 +1,5 @@
 /** Is everything well? What runs, what is wrong and why, what happened. */
-import type { AppView, NodeView, ProblemFound } from "../../../mod.ts";
+import { type AppView, countReplicas, type NodeView, type ProblemFound } from "../../../mod.ts";
 import { Command } from "../copy.tsx";
 import { mebibytes, span } from "../format.ts";
 import { Icon } from "../icons.tsx";
@@ -69,7 +69,7 @@ function Hero({ ns, as }: { ns: readonly NodeView[]; as: readonly AppView[] }) {
   const r = realm.value!;
   const memory = ns.reduce((sum, n) => sum + (n.info?.memory_mb ?? 0), 0);
   const reserved = ns.reduce((sum, n) => sum + n.reserved_mb, 0);
-  const replicas = as.reduce((sum, a) => sum + a.replicas.length, 0);
+  const replicas = as.reduce((sum, a) => sum + a.replicas.filter((r) => r.state !== "ended").length, 0);
   const healthy = as.reduce((sum, a) => sum + a.healthy, 0);
   const started = ns.find((n) => n.self)?.info?.started_at;
   const count = r.problems.length;
@@ -95,10 +95,8 @@ function Hero({ ns, as }: { ns: readonly NodeView[]; as: readonly AppView[] }) {
 }
 
 /** What needs a look first: troubled, then changing, then by name. */
-const weight = (a: AppView): number => {
-  const wanted = a.wanted === "all" ? a.replicas.length : a.wanted;
-  return a.rejected || a.phase === "failed" || a.healthy < wanted ? 0 : a.phase === "rolling" ? 1 : 2;
-};
+const weight = (a: AppView): number =>
+  a.rejected || a.phase === "failed" || !countReplicas(a).well ? 0 : a.phase === "rolling" ? 1 : 2;
 
 /** See the module's text. */
 export function Overview() {

@@ -67,6 +67,7 @@ const MEANING: Readonly<Record<string, string>> = {
   verifying: "its package is being verified",
   starting: "started, not healthy yet",
   stopping: "finishes its requests",
+  ended: "ended well, and is not started again, as its restart policy says",
   "node unreachable": "its node does not answer; another takes the place, but not where a volume is",
 };
 

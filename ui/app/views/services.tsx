@@ -1,6 +1,7 @@
 /** Services: jobs that are kept running. Each is an app, and looked at as one. */
 import { Command } from "../copy.tsx";
 import { apps } from "../live.ts";
+import { Health } from "./app_parts.tsx";
 import { Empty, Name, Panel, State, Table } from "../parts.tsx";
 import { to } from "../router.ts";
 import { NEW_JOB, Tabs } from "./jobs.tsx";
@@ -40,7 +41,7 @@ export function Services() {
                   <Name text={a.name} />
                 </a>,
                 <State is={a.phase} />,
-                `${a.healthy} / ${a.wanted}`,
+                <Health of={a} />,
                 <Name text={a.version ?? "–"} />,
                 a.routes.length > 0 ? <Name text={a.routes.join(" ")} /> : "–",
               ],
