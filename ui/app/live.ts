@@ -1,5 +1,5 @@
 /** What the node knows, kept current by one event stream; says when it is not. */
-import { effect, signal, untracked } from "@preact/signals";
+import { computed, effect, signal, untracked } from "@preact/signals";
 import { type AppView, type EventView, type NodeView, RealmError, type RealmView } from "../../mod.ts";
 import { heard, type Session, session, signOut } from "./session.ts";
 
@@ -19,6 +19,8 @@ export const link = signal<{ readonly live: boolean; readonly since: number }>({
 export const worked = signal(0);
 /** Now, to the second. */
 export const now = signal(Date.now());
+/** Rises every 10 s: that often come new samples, and what changes without an event is asked for. */
+export const beat = computed(() => Math.floor(now.value / 10_000));
 
 /** Between two refreshes, and between two without any event: figures such as round trips make no events. */
 const THROTTLE_MS = 400, POLL_MS = 10_000;

@@ -16,6 +16,7 @@ import {
 } from "../../core/mod.ts";
 import {
   changeText,
+  type NodeId,
   type ScheduleView,
   shortId,
   type TickView,
@@ -39,13 +40,18 @@ function tickViews({ jobs }: Core, schedule: Schedule): TickView[] {
   });
 }
 
-function triggerView({ jobs: { schedules } }: Core, schedule: Schedule): Pick<ScheduleView, "trigger"> {
+function triggerView(
+  { jobs: { schedules }, config }: Core,
+  schedule: Schedule,
+  watcher: NodeId | undefined,
+): Pick<ScheduleView, "trigger"> {
   const { trigger } = schedule;
   if (!trigger) return {};
   const { url, branches, paths, poll_ms, webhook, badge, status } = trigger;
   const { job } = schedule.runs[0];
   const looked = schedules.looks.get(schedule.id)?.lookedAt;
-  const looks = looked !== undefined && looked > 0 && !isPaused(schedules, schedule);
+  const looks = looked !== undefined && looked > 0 && watcher === config.self &&
+    !isPaused(schedules, schedule);
   return {
     trigger: {
       url,
@@ -81,7 +87,7 @@ export function scheduleView(core: Core, schedule: Schedule): ScheduleView {
       : "failing",
     ...(reason === undefined ? {} : { reason }),
     ...schedule.timing,
-    ...triggerView(core, schedule),
+    ...triggerView(core, schedule, controller),
     jobs: [...new Set(schedule.runs.map((r) => r.job))],
     by: schedule.by,
     submitted_at: schedule.at,

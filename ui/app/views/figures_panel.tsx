@@ -4,7 +4,7 @@ import type { MetricsQuery, MetricsView, RealmClient } from "../../../mod.ts";
 import { Chart } from "../chart.tsx";
 import { Command } from "../copy.tsx";
 import type { ChartOf } from "../figures.ts";
-import { now } from "../live.ts";
+import { beat } from "../live.ts";
 import { Name, Panel, useFetched } from "../parts.tsx";
 
 const HOUR = 3_600_000;
@@ -19,13 +19,6 @@ const SPANS = [["15 min", HOUR / 4, "15m"], ["1 h", HOUR, "1h"], ["6 h", 6 * HOU
 ], ["30 d", 720 * HOUR, "30d"]] as const;
 /** What was chosen, for all charts. */
 const chosen = signal<number>(1);
-/** New samples come this often. */
-const EVERY_MS = 10_000;
-const beat = {
-  get value() {
-    return Math.floor(now.value / EVERY_MS);
-  },
-};
 
 /** See the module's text. `line`: the same on the command line, without the stretch. */
 export function Figures({ id, charts, line, fetch }: {

@@ -1,10 +1,10 @@
 /** Jobs that run by themselves: when each runs next, or what it watches, and how its latest times or changes went. */
-import { type ScheduleView, type TickView, type TriggerView, whenText } from "../../../mod.ts";
+import { type ScheduleView, shortId, type TickView, type TriggerView, whenText } from "../../../mod.ts";
 import { scheduleActions } from "../actions/schedule_actions.ts";
 import { Buttons } from "../confirm.tsx";
 import { Command } from "../copy.tsx";
 import { span } from "../format.ts";
-import { worked } from "../live.ts";
+import { beat, nodes, worked } from "../live.ts";
 import { Empty, Name, Panel, Reason, State, Time, useFetched } from "../parts.tsx";
 import { to } from "../router.ts";
 import { NEW_JOB, Tabs } from "./jobs.tsx";
@@ -48,7 +48,7 @@ const ENDS: Readonly<Record<TriggerView["ends"][number]["as"], string>> = {
 };
 
 /** What is watched, and how far it is known. */
-const Watched = ({ t }: { t: TriggerView }) => (
+const Watched = ({ t, by }: { t: TriggerView; by: string | undefined }) => (
   <>
     <p class="foot-line">
       <small class="muted">
@@ -64,6 +64,14 @@ const Watched = ({ t }: { t: TriggerView }) => (
         {t.next_look !== undefined && (
           <>
             , again <Time at={t.next_look} />
+          </>
+        )}
+        {by !== undefined && t.looked_at === undefined && (
+          <>
+            ; looked at by{" "}
+            <a href={to("nodes", by)}>
+              <Name text={nodes.value?.find((n) => n.id === by)?.name ?? shortId(by)} />
+            </a>
           </>
         )}
       </small>
@@ -118,7 +126,7 @@ const Schedule = ({ s }: { s: ScheduleView }) => (
         <Name text={s.jobs.join(", ")} />
       </small>
     </p>
-    {s.trigger && <Watched t={s.trigger} />}
+    {s.trigger && <Watched t={s.trigger} by={s.state === "paused" ? undefined : s.controller} />}
     {s.ticks.length > 0 && (
       <ul class="plain ticks" aria-label={s.trigger ? "Latest changes" : "Latest times"}>
         {s.ticks.slice(0, TICKS).map((t) => <Tick key={`${t.at} ${t.change?.branch}`} t={t} />)}
@@ -129,7 +137,10 @@ const Schedule = ({ s }: { s: ScheduleView }) => (
 
 /** See the module's text. */
 export function Schedules() {
-  const { value, error } = useFetched("schedules", (c) => c.schedules(), worked);
+  // A look that finds nothing new is no event.
+  const { value, error } = useFetched("schedules", (c) => c.schedules(), {
+    value: worked.value + beat.value,
+  });
   return (
     <>
       <div class="title">
