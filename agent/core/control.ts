@@ -256,6 +256,27 @@ export function consider(
   return answer();
 }
 
+/**
+ * Replicas on this node that are still to be replaced elsewhere before it restarts: those that alone serve their app, as
+ * long as a node could take them or takes them already.
+ */
+export function replicasToMove(core: Core, now: number): number {
+  const { self } = core.config;
+  let count = 0;
+  for (const name of new Set(ordersFor(core).map((o) => o.app))) {
+    const app = core.apps.get(name)!;
+    const facts = factsOf(core, app, now);
+    const nodes = facts.nodes.map((n) => n.id === self ? { ...n, cordoned: true, leaving: true } : n);
+    const { wants } = decideApp({ ...facts, nodes });
+    const wanted = new Set(wants.filter((w) => w.placement.ranked.length > 0).map((w) => w.slot));
+    const replicas = app.decision!.value.replicas.filter((r) => !r.ended);
+    const goes = (slot: number) =>
+      wanted.has(slot) || replicas.some((r) => r.slot === slot && r.node !== self);
+    count += replicas.filter((r) => r.node === self && goes(r.slot)).length;
+  }
+  return count;
+}
+
 /** Everything that the decisions want to run on this node. */
 export function ordersFor(core: Core): RunOrder[] {
   const orders: RunOrder[] = [];

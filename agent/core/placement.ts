@@ -12,6 +12,8 @@ export interface Candidate {
   readonly state: "alive" | "suspect" | "unreachable" | "left";
   readonly cordoned: boolean;
   readonly draining: boolean;
+  /** About to restart as another version. */
+  readonly leaving: boolean;
   readonly tags: readonly string[];
   readonly runtimes: readonly string[];
   readonly memoryMb: number;

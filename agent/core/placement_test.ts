@@ -7,6 +7,7 @@ const node = (id: string, more: Partial<Candidate> = {}): Candidate => ({
   state: "alive",
   cordoned: false,
   draining: false,
+  leaving: false,
   tags: [],
   runtimes: ["wasm"],
   memoryMb: 1_000,

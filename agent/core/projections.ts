@@ -68,7 +68,7 @@ export function project(core: Core, record: RealmRecord, topics: Set<Topic>): Re
       const body = record.body as RecordBody<"liveness">;
       if (body.state === "left" && subject !== record.author) return;
       const verdicts = core.verdicts.get(subject) ?? new Map();
-      verdicts.set(record.author, body);
+      verdicts.set(record.author, { ...body, at: record.at });
       core.verdicts.set(subject, verdicts);
       core.alive = undefined;
       topics.add("nodes");

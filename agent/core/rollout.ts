@@ -6,12 +6,12 @@
  * One slot holds one replica; while a stateless slot is being replaced it holds two (surge), so that requests always
  * find one. A slot with state volumes is bound to the node that holds them and is replaced in place.
  */
-import { canonicalJson } from "../protocol/encoding.ts";
 import type { AppSpec } from "../protocol/app_spec.ts";
 import type { Digest, NodeId } from "../protocol/identity.ts";
 import type { DecidedReplica, Decision, ReplicaState } from "../protocol/record.ts";
 import { timing } from "../protocol/limits.ts";
 import { type AppState, type DesiredApp, numberOf, type Revision, revisionOf, statusOf } from "./apps.ts";
+import { Draft, stamp, without } from "./draft.ts";
 import { type Candidate, place, type Placement } from "./placement.ts";
 import { seatsOf, slotsOf } from "./slots.ts";
 
@@ -170,19 +170,27 @@ export function decideApp(facts: AppFacts): Verdict {
   let changing = 0;
   let settled = true;
   const batch = batchOf(desired.strategy, slots.length, proven || anyNewHealthy);
+  const leaves = (node: NodeId) => byId.get(node)?.leaving === true;
+  const servesStaying = draft.replicas.filter((r) => isHealthy(r) && !leaves(r.node));
+  // What alone serves, and could elsewhere, is not left on a node that is about to restart.
+  const mustMove = (r: DecidedReplica) =>
+    !seats && !draft.isBound(r.slot) && leaves(r.node) && servesStaying.every((s) => s.slot === r.slot);
   for (const slot of slots) {
     const here = draft.at(slot);
-    const fresh = here.filter((r) => r.revision === target.id && (r.ended || staysOn(byId.get(r.node))));
+    const ours = here.filter((r) => r.revision === target.id && (r.ended || staysOn(byId.get(r.node))));
+    const fresh = ours.filter((r) => r.ended || !mustMove(r));
     const healthy = fresh.find(isHealthy);
     if (healthy) {
       for (const r of here) if (r !== healthy) draft.drop(r);
       continue;
     }
-    settled = false;
     if (fresh.length > 0) {
+      settled = false;
       changing++;
       continue;
     }
+    const serves = ours.some(isHealthy);
+    if (!serves) settled = false;
     const empty = here.length === 0;
     // A slot that serves is replaced within the batch; an empty one is filled at once, unless a canary is out.
     if (!empty && changing >= batch) continue;
@@ -226,9 +234,10 @@ export function decideApp(facts: AppFacts): Verdict {
     const likely = facts.offered(slot) ?? placement.ranked[0];
     // A slot that no node can take now must not hold up the others.
     if (likely !== undefined) {
+      settled = false;
       tentative.set(slot, likely);
       changing++;
-    }
+    } else if (serves) continue;
     wants.push({ slot, revision: target.id, memoryMb: target.spec.memory_mb, placement });
   }
   const phase = !settled ? "rolling" : refused ? "rolled_back" : "steady";
@@ -287,94 +296,6 @@ function withdraw(facts: AppFacts, standing: Decision): Verdict {
   };
 }
 
-function without({ over: _over, ...decision }: Decision): Decision {
-  return decision;
-}
-
-function stamp(
-  facts: AppFacts,
-  standing: Decision | undefined,
-): Pick<Decision, "epoch" | "step"> & { over?: NodeId[] } {
-  const over = facts.over.length > 0 ? { over: [...facts.over] } : {};
-  if (!standing) return { epoch: 1, step: 1, ...over };
-  const mine = facts.app.decision?.author === facts.self;
-  return mine
-    ? { epoch: standing.epoch, step: standing.step + 1, ...over }
-    : { epoch: standing.epoch + 1, step: 1, ...over };
-}
-
-/** A decision being made; starts from the standing one. */
-class Draft {
-  replicas: readonly DecidedReplica[];
-  #rejected: Decision["rejected"];
-  volumes: Decision["volumes"];
-  readonly #facts: AppFacts;
-  readonly #standing: Decision | undefined;
-
-  constructor(facts: AppFacts, standing: Decision | undefined, desired: DesiredApp) {
-    this.#facts = facts;
-    this.#standing = standing;
-    this.replicas = standing?.replicas ?? [];
-    this.#rejected = standing?.rejected ?? [];
-    this.volumes = desired.revision.spec.volumes.length > 0 || standing?.volumes.length
-      ? standing?.volumes ?? []
-      : [];
-  }
-  at(slot: number): readonly DecidedReplica[] {
-    return this.replicas.filter((r) => r.slot === slot);
-  }
-  drop(replica: DecidedReplica): void {
-    this.replicas = this.replicas.filter((r) => r !== replica);
-  }
-  /** Its slot is done with, whatever becomes of its node. */
-  end(replica: DecidedReplica): void {
-    if (replica.ended) return;
-    const { reason, restarts = 0, since = this.#facts.now } = statusOf(this.#facts.app, replica) ?? {};
-    const ended = { at: since, restarts, ...(reason === undefined ? {} : { reason }) };
-    this.replicas = this.replicas.map((r) => r === replica ? { ...r, ended } : r);
-  }
-  boundNode(slot: number): NodeId | undefined {
-    return this.volumes.find((v) => v.slot === slot)?.node;
-  }
-  isBound(slot: number): boolean {
-    return this.boundNode(slot) !== undefined;
-  }
-  reject(revision: Digest, reason: string): void {
-    const entry = { revision, reason, at: this.#facts.now, by: this.#facts.self };
-    this.#rejected = [...this.#rejected.filter((r) => r.revision !== revision), entry].slice(-16);
-    this.replicas = this.replicas.filter((r) => r.revision !== revision);
-  }
-  value(phase: Decision["phase"], target: Revision): Decision {
-    const standing = this.#standing;
-    const good = phase === "steady" || phase === "rolled_back" ? target.id : standing?.good;
-    const changedPhase = standing?.phase !== phase || standing.revision !== target.id;
-    return {
-      app: this.#facts.app.name,
-      phase,
-      revision: target.id,
-      number: numberOf(this.#facts.app, target),
-      ...(good === undefined ? {} : { good }),
-      replicas: [...this.replicas],
-      volumes: [...this.volumes],
-      rejected: [...this.#rejected],
-      since: changedPhase ? this.#facts.now : standing.since,
-      ...stamp(this.#facts, standing),
-    };
-  }
-  finish(phase: Decision["phase"], target: Revision, wants: readonly Want[]): Verdict {
-    const replicas = phase === "failed" ? [] : this.replicas;
-    this.replicas = replicas;
-    const next = this.value(phase, target);
-    return sameDecision(next, this.#facts.standing) ? { wants } : { next, wants };
-  }
-}
-
-/** Whether two decisions say the same, apart from their stamps. */
-export function sameDecision(a: Decision, b: Decision | undefined): boolean {
-  const plain = (d: Decision) => canonicalJson({ ...d, epoch: 0, step: 0, since: 0 });
-  return b !== undefined && plain(a) === plain(b);
-}
-
 /**
  * Adds accepted replicas of one revision to a decision; binds their slots when the app has state volumes, and replaces
  * in place there.
@@ -387,9 +308,10 @@ export function withReplicas(facts: AppFacts, added: readonly DecidedReplica[]):
   const standing = app.decision?.value;
   const stateful = revision.spec.volumes.length > 0;
   const slots = new Set(fresh.map((r) => r.slot));
-  const others = (standing?.replicas ?? []).filter((r) =>
-    !(slots.has(r.slot) && (stateful || r.revision === revision.id))
-  );
+  const byId = new Map(facts.nodes.map((n) => [n.id, n]));
+  // One that still serves, on a node that is to be left, ends when the added one is healthy.
+  const goesOn = (r: DecidedReplica) => r.revision !== revision.id || healthOf(facts, r, byId) === "healthy";
+  const others = (standing?.replicas ?? []).filter((r) => !slots.has(r.slot) || (!stateful && goesOn(r)));
   const volumes = (standing?.volumes ?? []).filter((v) => !stateful || !slots.has(v.slot));
   const bound = stateful ? fresh.map(({ slot, node }) => ({ slot, node, by: facts.self })) : [];
   return {

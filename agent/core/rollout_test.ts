@@ -56,6 +56,7 @@ function verdict(
     state: "alive" as const,
     cordoned: false,
     draining: false,
+    leaving: false,
     tags: [],
     runtimes: ["wasm"],
     memoryMb: 100,

@@ -45,6 +45,7 @@ Deno.test("slots under `all`: a new node takes none that another holds, be it dr
     state: "alive",
     cordoned: false,
     draining: false,
+    leaving: false,
     tags: [],
     runtimes: [],
     memoryMb: 1,

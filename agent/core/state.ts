@@ -80,7 +80,10 @@ export interface Core {
   /** What others' records say of a node's life: subject → author → verdict. */
   readonly verdicts: Map<
     NodeId,
-    Map<NodeId, { readonly state: "unreachable" | "left"; readonly incarnation: number }>
+    Map<
+      NodeId,
+      { readonly state: "unreachable" | "left"; readonly incarnation: number; readonly at: number }
+    >
   >;
   /** All commands that passed verification, whatever their kind. */
   readonly commands: Map<
@@ -208,6 +211,14 @@ function verdictOf(core: Core, id: NodeId): "unreachable" | "left" | undefined {
   return found;
 }
 
+/** When others found a node unreachable, in its present life; `undefined` while nobody does, or it went in order. */
+export function unreachableSince(core: Core, id: NodeId): number | undefined {
+  if (nodeState(core, id) !== "unreachable") return undefined;
+  const incarnation = incarnationOf(core, id);
+  const verdicts = [...core.verdicts.get(id)?.values() ?? []].filter((v) => v.incarnation === incarnation);
+  return Math.min(...verdicts.map((v) => v.at));
+}
+
 /** See {@link NodeState}. */
 export function nodeState(core: Core, id: NodeId): NodeState {
   if (!isMember(core.members, id)) return "removed";
@@ -279,6 +290,7 @@ export function candidates(core: Core): Candidate[] {
       state: state === "removed" ? "left" : info === undefined ? "unreachable" : state,
       cordoned: scheduling !== "open",
       draining: scheduling === "draining",
+      leaving: isChanging(core, member.id),
       tags: tagsOf(core, member),
       runtimes: info?.runtimes ?? [],
       memoryMb: info?.memory_mb ?? 0,

@@ -1,16 +1,16 @@
 /** The node's part in upgrades of the fleet, put together from what the agent has. */
-import type { Core, UpgradeOrder } from "../core/mod.ts";
+import { type Core, replicasToMove, type UpgradeOrder } from "../core/mod.ts";
 import type { Mesh } from "../mesh/mod.ts";
 import { thisPlatform } from "../platform/mod.ts";
 import type { Clock, Disk, Hasher } from "../ports.ts";
-import { openRelease } from "../protocol/mod.ts";
+import { openRelease, timing } from "../protocol/mod.ts";
 import { selfTest, Upgrader, Versions } from "../upgrade/mod.ts";
 import type { AgentOptions } from "./agent_options.ts";
 import type { Contents } from "./contents.ts";
 import type { CoreLoop } from "./core_loop.ts";
 import type { JobHost } from "./jobs/job_host.ts";
 
-/** How often it is looked whether jobs have ended. */
+/** How often it is looked whether jobs have ended and replicas have gone elsewhere. */
 const DRAIN_LOOK_MS = 200;
 
 /** See the module's text. */
@@ -73,8 +73,9 @@ export async function openUpgrading(parts: UpgradingParts): Promise<Upgrading> {
       }),
     selfTest: (path, version, platform) => selfTest(path, options.dataDir, version, platform),
     async drained(withinMs, signal) {
-      const end = clock.monotonic() + withinMs;
-      while (!jobs.attempts.canBeLeft && clock.monotonic() < end && !signal.aborted) {
+      const start = clock.monotonic(), after = () => clock.monotonic() - start;
+      const moved = () => after() >= timing.startDeadlineMs || replicasToMove(core, clock.now()) === 0;
+      while (!(jobs.attempts.canBeLeft && moved()) && after() < withinMs && !signal.aborted) {
         await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
       }
     },

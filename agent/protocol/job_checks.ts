@@ -67,6 +67,9 @@ function checkType(job: WrittenJob, report: ReportJob): void {
     }
   }
   if (type === "service") checkService(job, report);
+  if (job.runtime.type === "wasm" && job.retry?.lost_after_seconds !== undefined) {
+    report(["retry", "lost_after_seconds"], "a wasm job ends with the agent of its node", "remove it");
+  }
   if (type === "recurring" && job.trigger) {
     report(["trigger"], "stands on a recurring job", "keep the schedule or the trigger");
   }

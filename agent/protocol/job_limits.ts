@@ -140,6 +140,11 @@ export const jobTiming = {
   lookMs: 5 * 60_000,
   /** A node whose core did not move for this long stood still. */
   stillMs: 15_000,
+  /**
+   * A node that is away is waited for this long when what runs there goes on without its agent, before that counts as lost:
+   * an agent that was killed is back in seconds, also on a busy machine.
+   */
+  awayMs: 30_000,
   /** The log of a long attempt is stored and made known this often, so that others can keep it. */
   logPublishMs: 30_000,
   /** States on the way are told this late, and not at all when the next one comes first. */

@@ -80,6 +80,9 @@ for (
     [job('[retry]\non = ["exit:256"]\n'), [
       'job.toml:8: `retry.on[0]`: expected "node_lost", "timeout", "failure", "out_of_memory" or "exit:75", got "exit:256"',
     ]],
+    [job("[retry]\nlost_after_seconds = 5\n"), [
+      "job.toml:8: `retry.lost_after_seconds`: a wasm job ends with the agent of its node; remove it",
+    ]],
     [job('[[step]]\nname = "x"\n'), [
       "job.toml:7: `step[0]`: has neither `run` nor `command`; give one",
       "job.toml:7: `step`: a wasm job runs its module, not steps; remove [[step]]",

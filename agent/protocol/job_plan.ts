@@ -223,6 +223,9 @@ function runOf(
       max: retry?.max ?? (recurring ? DEFAULTS.recurringRetries : 0),
       on: retry?.on ?? (recurring ? ["node_lost"] : [...DEFAULTS.retryOn]),
       backoff_ms: Math.round((retry?.backoff_seconds ?? DEFAULTS.backoffSeconds) * 1_000),
+      ...(retry?.lost_after_seconds !== undefined && {
+        lost_after_ms: Math.round(retry.lost_after_seconds * 1_000),
+      }),
     },
     ...(matrix?.max_parallel !== undefined && { max_parallel: matrix.max_parallel }),
     fail_fast: matrix?.fail_fast ?? false,

@@ -7,7 +7,7 @@ import { isNodeId } from "./identity.ts";
 import { Cache, Data } from "./job_data_schema.ts";
 import { limits } from "./limits.ts";
 import { forges } from "./forge.ts";
-import { jobLimits } from "./job_limits.ts";
+import { jobLimits, jobTiming } from "./job_limits.ts";
 import { policySchemas } from "./policy.ts";
 import { secretLimits } from "./secret.ts";
 import {
@@ -205,6 +205,12 @@ const Retry = v.strictObject({
     'Ends that are tried again; default ["node_lost", "timeout", "failure"].',
   ),
   backoff_seconds: may(seconds(), "Wait before the first retry, doubled with each further one; default 10."),
+  lost_after_seconds: may(
+    seconds(),
+    `How long its node may be away before a native program, which goes on without its agent, counts as lost; default ${
+      jobTiming.awayMs / 1_000
+    }.`,
+  ),
 });
 const Concurrency = v.strictObject({
   group: must(text("a name", 256), "Runs with the same group count together."),

@@ -133,6 +133,7 @@ const fieldsOfRun = {
     max: whole(0, jobLimits.retries),
     on: list(v.pipe(v.string(), v.regex(RETRY_ON)), 32),
     backoff_ms: milliseconds,
+    lost_after_ms: v.optional(milliseconds),
   }),
   max_parallel: v.optional(whole(1, jobLimits.submissionRuns)),
   fail_fast: v.boolean(),
@@ -287,7 +288,13 @@ export interface JobRunSpec {
   /** Which ends are told, and where to. */
   notify?: { on: ("failure" | "recovered" | "success")[]; webhook: string } | undefined;
   /** When it is tried again. */
-  retry: { max: number; on: string[]; backoff_ms: number };
+  retry: {
+    max: number;
+    on: string[];
+    backoff_ms: number;
+    /** How long its node may be away while its native program goes on; default `jobTiming.awayMs`. */
+    lost_after_ms?: number | undefined;
+  };
   /** Runs of the job at once. */
   max_parallel?: number | undefined;
   /** Cancel the job's other runs when one fails. */

@@ -165,6 +165,8 @@ export interface JobRetry {
   on?: string[] | undefined;
   /** Wait before the first retry, doubled with each further one; default 10. */
   backoff_seconds?: number | undefined;
+  /** How long its node may be away before a native program counts as lost; default 30. */
+  lost_after_seconds?: number | undefined;
 }
 /** Runs that must not run together. */
 export interface JobConcurrency {

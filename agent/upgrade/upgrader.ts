@@ -48,7 +48,10 @@ export interface UpgradeWorld {
     signal: AbortSignal,
   ): Promise<void>;
   selfTest(path: string, version: string, platform: string): Promise<void>;
-  /** Resolves when no job runs here that a restart would end, or after `withinMs`. */
+  /**
+   * Resolves when no job runs here that a restart would end, and no replica that alone serves and could elsewhere, or
+   * after `withinMs`.
+   */
   drained(withinMs: number, signal: AbortSignal): Promise<void>;
   /** Whether other members are there to acknowledge a new version. */
   hasPeers(): boolean;

@@ -238,6 +238,14 @@ export async function act(
   await dialog.waitFor({ state: "detached" });
 }
 
+/** What every view is held to, and its picture. */
+export async function look(tab: Tab, name: string): Promise<void> {
+  await tab.settled();
+  await accessible(tab.page, name);
+  await noSideScroll(tab.page, name);
+  await tab.shot(name);
+}
+
 /** A queue: what is given to it is done one after the other, for what the looks share (the clipboard). */
 export function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();

@@ -147,6 +147,35 @@ linuxTest(
   },
 );
 
+linuxTest(
+  "a job goes on when the others found its node dead before it was back: one attempt, nothing doubled",
+  async () => {
+    await using cluster = await Cluster.start({ nodes: 3 });
+    await cluster.realm("policy", "set", "allow_native_execution=true");
+    const mark = newMark(), retry = '[retry]\nmax = 3\non = ["node_lost"]\nbackoff_seconds = 0.1\n';
+    const run = await submitNative(cluster, "stays", `${step("counts", count(1_500, mark))}${retry}`);
+    await writes(cluster, cluster.nodes[0], run);
+    const at = (await cluster.client(cluster.nodes[0]).run(run)).attempts[0].node_name;
+    const node = cluster.nodes.find((n) => n.name === at)!;
+    const others = cluster.nodes.filter((n) => n !== node);
+    const before = sleepersOf(mark);
+    await cluster.kill(node);
+    for (const other of others) {
+      await eventually(`${other.name} finds ${at} dead`, async () => {
+        return (await cluster.view(node, other)).state === "unreachable";
+      }, 30_000);
+      const { reasons } = await cluster.client(other).why(run);
+      assert.match(reasons[0], new RegExp(`^waits [0-9]+ s more for ${at}, which is away`));
+    }
+    await cluster.restart(node);
+    await eventually("the others see it again", async () => {
+      return (await cluster.view(node, others[0])).state === "alive";
+    }, 30_000);
+    assert.deepEqual(sleepersOf(mark), before, "it was started anew");
+    await wholeRun(cluster, others[0], run, 1_500);
+  },
+);
+
 linuxTest("a node that comes back ends a job that was given to another one meanwhile", async () => {
   await using cluster = await Cluster.start({ nodes: 3 });
   await cluster.realm("policy", "set", "allow_native_execution=true");
@@ -154,7 +183,9 @@ linuxTest("a node that comes back ends a job that was given to another one meanw
   const run = await submitNative(
     cluster,
     "moves",
-    `${step("counts", count(100_000, mark))}[retry]\nmax = 3\non = ["node_lost"]\nbackoff_seconds = 0.1\n`,
+    `${
+      step("counts", count(100_000, mark))
+    }[retry]\nmax = 3\non = ["node_lost"]\nbackoff_seconds = 0.1\nlost_after_seconds = 0\n`,
   );
   await writes(cluster, cluster.nodes[0], run);
   const at = (await cluster.client(cluster.nodes[0]).run(run)).attempts[0].node_name;

@@ -30,6 +30,7 @@ inputs = [{ git = "${url}", mount = "/src" }]
 [retry]
 max = 2
 on = ["node_lost"]
+lost_after_seconds = 0
 `,
   );
   return path;

@@ -9,8 +9,12 @@ export interface FakeAttempt {
   readonly order: AttemptOrder;
   readonly startedAt: number;
   cancelled: boolean;
+  /** Once its program runs: what it does then. */
+  program?: () => void;
 }
 
+/** How long a long program runs. */
+export const LONG_MS = 40_000;
 /** Programs: what they do once they run. */
 export const programs = {
   good: "0".repeat(64),
@@ -20,6 +24,8 @@ export const programs = {
   busy: "2".repeat(64),
   /** Never ends. */
   endless: "3".repeat(64),
+  /** Succeeds after {@link LONG_MS}. */
+  long: "4".repeat(64),
 } as const;
 
 /** A spec whose program succeeds. */
@@ -69,27 +75,39 @@ function start(world: World, node: SimNode, order: AttemptOrder): void {
     if (fake.cancelled) return end(world, node, fake, "cancelled", order.cancelled ?? "cancelled");
     if (missing) return end(world, node, fake, "failed", "an input is not there");
     report(world, node, order, "running");
-    const { digest } = order.spec.program!;
-    const took = 50 + world.random() * 2_000;
-    if (digest === programs.endless) {
-      later(
-        world,
-        node,
-        fake,
-        order.spec.timeout_ms,
-        () => end(world, node, fake, "timed_out", "ran too long"),
-      );
-    } else {
-      const code = digest === programs.bad ? 1 : digest === programs.busy ? 75 : 0;
-      later(
-        world,
-        node,
-        fake,
-        took,
-        () => end(world, node, fake, code === 0 ? "succeeded" : "failed", `exited with code ${code}`, code),
-      );
-    }
+    execute(world, node, fake);
   });
+}
+
+/** Lets the program run to its end, also after the agent that started it. */
+function execute(world: World, node: SimNode, fake: FakeAttempt): void {
+  const { program, timeout_ms } = fake.order.spec, { digest } = program!;
+  const code = digest === programs.bad ? 1 : digest === programs.busy ? 75 : 0;
+  const endsAt = world.now +
+    (digest === programs.endless
+      ? timeout_ms
+      : digest === programs.long
+      ? LONG_MS
+      : 50 + world.random() * 2_000);
+  fake.program = () =>
+    later(world, node, fake, endsAt - world.now, () => {
+      if (digest === programs.endless) end(world, node, fake, "timed_out", "ran too long");
+      else end(world, node, fake, code === 0 ? "succeeded" : "failed", `exited with code ${code}`, code);
+    });
+  fake.program();
+}
+
+/** The agent is killed: programs of WASM end with it, native ones go on without. */
+export function orphanAttempts(node: SimNode): void {
+  for (const [id, { order, program }] of node.attempts) {
+    if (order.spec.runtime !== "native" || !program) node.attempts.delete(id);
+  }
+}
+
+/** The next agent takes over what went on; their ids. */
+export function adoptAttempts(node: SimNode): string[] {
+  for (const { program } of node.attempts.values()) program!();
+  return [...node.attempts.keys()];
 }
 
 function end(

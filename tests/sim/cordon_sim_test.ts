@@ -1,7 +1,7 @@
 /** Nodes are cordoned, drained and opened again, side by side, while an app is to run on all of them. */
 import assert from "node:assert/strict";
 import { ordersFor, schedulingOf } from "../../agent/core/mod.ts";
-import { disagreement } from "./checks.ts";
+import { disagreement, unfulfilled } from "./checks.ts";
 import { gather } from "./scenarios.ts";
 import { type SimNode, World } from "./world.ts";
 
@@ -73,3 +73,22 @@ for (const [slowMs, mostMs] of [[5, 1_500], [400, 4_000]]) {
     assert.ok(openedMs <= mostMs && drainedMs <= mostMs);
   });
 }
+
+Deno.test("a drained node's only replica of an app ends when its replacement elsewhere is healthy", () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const world = new World(850 + seed), nodes = gather(world, 4);
+    world.deploy(nodes[0], "web", { replicas: 1 });
+    const well = () => unfulfilled(world, "web") === undefined;
+    assert.notEqual(world.until(well, 10_000), undefined);
+    const [{ node }] = nodes[0].core!.apps.get("web")!.decision!.value.replicas;
+    world.submit(nodes[0], world.command("node.drain", { node }));
+    const moved = () => {
+      assert.ok(
+        nodes.some((n) => [...n.running.values()].some((r) => r.state === "healthy")),
+        `seed ${seed}`,
+      );
+      return well() && world.nodes.get(node)!.running.size === 0;
+    };
+    assert.notEqual(world.until(moved, 20_000), undefined);
+  }
+});

@@ -50,6 +50,39 @@ Deno.test("a good release: canary first, then batches, never more at once, and a
   console.log(`12 nodes in ${ms} virtual ms, ${most} at once at most`);
 });
 
+Deno.test("an app with one replica: its replacement is healthy elsewhere before its node restarts, each time, and it never waits for what cannot go", () => {
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const world = new World(130 + seed), nodes = gather(world, 6);
+    world.pace = { prepareMs: [20, 400], startMs: [80, 600], endMs: [1, 20] };
+    world.deploy(nodes[1], "web", { replicas: 1 });
+    world.deploy(nodes[1], "db", { replicas: 1, volumes: ["data"] });
+    // There is one node for it: it cannot go elsewhere.
+    world.submit(nodes[0], world.command("node.tag", { node: nodes[5].id, tags: ["only"] }));
+    world.run(1_000);
+    world.deploy(nodes[1], "bound", { replicas: 1, tags: ["only"] });
+    world.run(5_000);
+    const body = upgradeTo(world, VERSION, [nodes[4]], { batch: 2, drain_ms: 60_000, probation_ms: 2_000 });
+    start(world, nodes[2], body);
+    const serve = (app: string) =>
+      nodes.some((n) => [...n.running.values()].some((r) => r.order.app === app && r.state === "healthy"));
+    const longest = new Map<SimNode, number>(), since = new Map<SimNode, number>();
+    const done = () => {
+      assert.ok(serve("web"), `seed ${seed}: no replica is healthy`);
+      for (const n of nodes) {
+        if (stateOf(n, n) !== "draining") since.delete(n);
+        else {
+          since.set(n, since.get(n) ?? world.now);
+          longest.set(n, Math.max(longest.get(n) ?? 0, world.now - since.get(n)!));
+        }
+      }
+      return nodes.every((n) => n.core && decision(n)?.phase === "done");
+    };
+    assert.notEqual(world.until(done, 240_000), undefined, `seed ${seed}: ${versions(nodes)}`);
+    for (const [node, ms] of longest) assert.ok(ms < 5_000, `${node.name} drained for ${ms} ms`);
+    assert.ok(serve("bound") && serve("db"));
+  }
+});
+
 for (
   const bad of ["crashes", "crashes_later", "hangs", "cannot_join"] as const satisfies readonly BadRelease[]
 ) {

@@ -2,7 +2,7 @@
  * Upgrades of a simulated machine: it downloads, verifies, drains, switches, restarts in probation, and keeps the release
  * or returns to its old version, as supervisor and agent do on a real one. What its disk says survives a crash.
  */
-import type { UpgradeOrder } from "../../agent/core/mod.ts";
+import { replicasToMove, type UpgradeOrder } from "../../agent/core/mod.ts";
 import {
   type CommandBody,
   digestOf,
@@ -82,17 +82,20 @@ export function reconcileUpgrade(world: World, node: SimNode, order: UpgradeOrde
     [0, "downloading"],
     [200 + world.random() * 1_500, "verifying"],
     [300, "draining"],
-    [200, "switching"],
   ];
   let at = world.now;
   for (const [ms, state] of steps) {
     at += ms;
-    world.at(at, () => {
-      if (!goesOn()) return;
-      report(world, node, order.upgrade, state, node.version);
-      if (state === "switching") switchOver(world, node, order);
-    });
+    world.at(at, () => goesOn() && report(world, node, order.upgrade, state, node.version));
   }
+  const until = at + order.wish.drain_ms;
+  const leave = () => {
+    if (!goesOn()) return;
+    if (world.now < until && replicasToMove(core!, world.now) > 0) return world.at(world.now + 100, leave);
+    report(world, node, order.upgrade, "switching", node.version);
+    switchOver(world, node, order);
+  };
+  world.at(at + 200, leave);
 }
 
 function switchOver(world: World, node: SimNode, order: UpgradeOrder): void {

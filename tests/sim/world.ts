@@ -25,6 +25,7 @@ import {
   type WireRecord,
 } from "../../agent/protocol/mod.ts";
 import {
+  attemptOrders,
   type CommitStatus,
   type Core,
   createCore,
@@ -37,6 +38,7 @@ import {
   wakeAt,
 } from "../../agent/core/mod.ts";
 import { createSigner } from "../../agent/platform/crypto.ts";
+import { adoptAttempts, orphanAttempts, reconcileAttempts } from "./attempts.ts";
 import { brisk, calm, createRandom, type Pace, type Weather } from "./chance.ts";
 import { cachingVerifier, createMachine, type SimNode } from "./machine.ts";
 import { performEffects } from "./effects.ts";
@@ -81,6 +83,8 @@ export class World {
   readonly began = new Map<string, string[]>();
   /** How attempts ended where they executed. */
   readonly ended = new Map<string, string>();
+  /** Whether machines run native programs. */
+  native = false;
   /** Whether gossip arrives at all. */
   gossip = true;
   /** How often a replica was wanted again while it was ending. */
@@ -213,7 +217,7 @@ export class World {
     const records = [...node.disk].sort(([a], [b]) => a < b ? -1 : 1).map(([, r]) => r);
     this.event(node, { t: "load", records, ...node.saved });
     const core = node.core;
-    const startedAt = this.now;
+    const startedAt = this.now, goOn = adoptAttempts(node);
     // Other nodes reach it before it has measured what it is.
     this.at(this.now + this.random() * 300, () => {
       if (node.core === core) {
@@ -229,11 +233,14 @@ export class World {
             cpu_cores: 4,
             memory_mb: node.memoryMb,
             disk_mb: 10_000,
-            runtimes: ["wasm"],
+            runtimes: this.native ? ["wasm", "native"] : ["wasm"],
+            ...(this.native && { native: { levels: ["floor"] } }),
             git: "2.39.5",
             started_at: startedAt,
           },
+          goOn,
         });
+        if (node.core) reconcileAttempts(this, node, attemptOrders(node.core));
       }
     });
     for (const id of this.nodes.keys()) {
@@ -269,7 +276,7 @@ export class World {
     node.core = undefined;
     node.own = createOwnReplicas();
     node.running = new Map();
-    node.attempts.clear();
+    orphanAttempts(node);
     node.installation.fetching = undefined;
     node.timerAt = Infinity;
     node.stalledUntil = 0;
@@ -277,6 +284,7 @@ export class World {
       node.disk.clear();
       node.saved = undefined;
       node.volumes.clear();
+      node.attempts.clear();
     }
     for (const other of this.nodes.values()) {
       if (!other.core?.liveness.neighbours.includes(node.id) || !this.reaches(other.id, node.id, true)) {

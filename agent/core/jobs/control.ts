@@ -4,6 +4,7 @@ import type { NodeId } from "../../protocol/identity.ts";
 import { jobLimits, jobTiming } from "../../protocol/job_limits.ts";
 import { type AttemptStatus, isEnd } from "../../protocol/job_record.ts";
 import { limits, timing } from "../../protocol/limits.ts";
+import type { JobRunSpec } from "../../protocol/job_spec.ts";
 import type { Message } from "../../protocol/message.ts";
 import type { RecordBody } from "../../protocol/record.ts";
 import type { Write } from "../control.ts";
@@ -13,7 +14,15 @@ import { recordOf } from "../record_store.ts";
 import { rendezvousRanker } from "../rendezvous.ts";
 import { policyFor, whyNotGit, whyNotNative } from "../policies.ts";
 import { whyNoSecrets } from "../secrets/sealing.ts";
-import { aliveNodes, candidates, type Core, freshId, nodeState, schedulingOf } from "../state.ts";
+import {
+  aliveNodes,
+  candidates,
+  type Core,
+  freshId,
+  nodeState,
+  schedulingOf,
+  unreachableSince,
+} from "../state.ts";
 import { cancelOf, cancelText } from "./cancelling.ts";
 import { decideRun, type RunFacts, type RunVerdict, withAttempt } from "./decide.ts";
 import { noticeOf } from "./notices.ts";
@@ -62,9 +71,15 @@ const factsOf = (core: Core, run: RunState, now: number): RunFacts => ({
     const state = nodeState(core, node);
     return state === "alive" || state === "suspect";
   },
-  returnsBy: (node) => upgradedBy(core, node),
+  returnsBy: (node) => upgradedBy(core, node) ?? backBy(core, node, run.spec),
   nameOf: (node) => core.infos.get(node)?.name ?? node,
 });
+
+/** Until when a node that was found dead is waited for: a native program goes on without its agent, which starts again. */
+function backBy(core: Core, node: NodeId, { runtime, retry }: JobRunSpec): number | undefined {
+  const since = runtime === "native" ? unreachableSince(core, node) : undefined;
+  return since === undefined ? undefined : since + (retry.lost_after_ms ?? jobTiming.awayMs);
+}
 
 /** What this node would decide about a run now, and where it could go; to explain. */
 export function explainRun(

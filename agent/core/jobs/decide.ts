@@ -31,7 +31,7 @@ export interface RunVerdict {
   readonly next?: RunDecision;
   /** It needs a node now. */
   readonly wants: boolean;
-  /** Why it does not need one yet. */
+  /** Why it does not need one yet, or for whom it waits. */
   readonly waits?: string;
   /** When to look again although nothing happened. */
   readonly lookAgainAt?: number;
@@ -50,8 +50,14 @@ export function decideRun(facts: RunFacts): RunVerdict {
   if (standing && isEnd(standing.state)) return { wants: false };
   const attempt = activeAttempt(run);
   if (attempt) {
-    const { ending, lookAgainAt } = endOf(facts, attempt);
-    if (!ending) return { wants: false, ...(lookAgainAt === undefined ? {} : { lookAgainAt }) };
+    const { ending, lookAgainAt, waits } = endOf(facts, attempt);
+    if (!ending) {
+      return {
+        wants: false,
+        ...(lookAgainAt === undefined ? {} : { lookAgainAt }),
+        ...(waits === undefined ? {} : { waits }),
+      };
+    }
     return { wants: false, next: afterAttempt(facts, standing!, attempt, ending) };
   }
   const cancel = cancelOf(facts.jobs, run);
@@ -144,7 +150,7 @@ const earlier = (jobs: Jobs, a: RunState, b: RunState): boolean => {
 function endOf(
   facts: RunFacts,
   attempt: DecidedAttempt,
-): { readonly ending?: Ending; readonly lookAgainAt?: number } {
+): { readonly ending?: Ending; readonly lookAgainAt?: number; readonly waits?: string } {
   const { run, now } = facts;
   const node = facts.nameOf(attempt.node);
   const status = attemptStatus(run, attempt);
@@ -158,11 +164,11 @@ function endOf(
     };
   }
   const deadlines: [number, Ending][] = [];
+  let waits: string | undefined;
   if (!facts.lives(attempt.node)) {
-    deadlines.push([
-      facts.returnsBy(attempt.node) ?? now,
-      { state: "lost", reason: `the node ${node} is gone` },
-    ]);
+    const until = facts.returnsBy(attempt.node) ?? now, left = Math.ceil((until - now) / 1_000);
+    deadlines.push([until, { state: "lost", reason: `the node ${node} is gone` }]);
+    waits = `waits ${left} s more for ${node}, which is away: the program may go on there`;
   }
   const cancel = cancelOf(facts.jobs, run);
   if (cancel) {
@@ -190,7 +196,7 @@ function endOf(
   }
   deadlines.sort((a, b) => a[0] - b[0]);
   const [at, ending] = deadlines[0];
-  return now >= at ? { ending } : { lookAgainAt: at };
+  return now >= at ? { ending } : { lookAgainAt: at, ...(waits === undefined ? {} : { waits }) };
 }
 
 /** Whether the job wishes another attempt after such an end. */

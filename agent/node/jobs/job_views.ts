@@ -120,10 +120,10 @@ export function whyRun(core: Core, run: RunState, now: number): WhyView {
       }`,
     );
   }
-  if (view.state === "pending" || (view.state === "offered" && !lastAttempt(run))) {
+  if (!isEnd(view.state)) {
     const { verdict, placement } = explainRun(core, run, now);
     if (verdict.waits) reasons.unshift(verdict.waits);
-    if (verdict.wants) {
+    if (verdict.wants && (view.state === "pending" || !lastAttempt(run))) {
       const able = placement.verdicts.filter((v) => v.reasons.length === 0);
       reasons.unshift(
         able.length === 0
