@@ -52,6 +52,7 @@ export function appText(i: Invocation, a: AppView): string {
     ["state", stateCell(a.phase)],
     ["since", `${moment(a.since)} UTC`],
     ["replicas", `${a.healthy} healthy of ${a.wanted === "all" ? "all matching nodes" : a.wanted}`],
+    ["commits", a.commits && Object.entries(a.commits).map(([mount, c]) => `${mount} ${c}`).join(", ")],
     ["tags", a.tags.length > 0 ? a.tags.join(" ") : undefined],
     ["routes", a.routes.length > 0 ? a.routes.join(" ") : undefined],
     ["links", a.links.length > 0 ? a.links.join(" ") : undefined],

@@ -78,7 +78,7 @@ function makesSense(core: Core, command: Command, now: number): Result<string> {
           );
         }
       }
-      return ok(app);
+      return (spec.service && secretsRefused(core, [spec.service.run])) ?? ok(app);
     }
     case "app.scale":
     case "app.rollback":

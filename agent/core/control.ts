@@ -9,6 +9,7 @@ import { footingOf, isPlausible } from "./decisions.ts";
 import type { Effect, RunOrder } from "./events.ts";
 import { endedAt } from "./members.ts";
 import { type AppFacts, decideApp, type Want, withReplicas } from "./rollout.ts";
+import { commitsOfRevision } from "./service_commits.ts";
 import { blobsOf, unfitFor } from "./services.ts";
 import {
   candidates,
@@ -241,7 +242,7 @@ export function consider(
   const app = core.apps.get(offered.app);
   const revision = app && revisionOf(app, offered.revision);
   const unfit = revision && unfitFor(core, self, revision.spec);
-  if (unfit !== undefined) return answer(unfit);
+  if (unfit) return answer(unfit.reason);
   for (const [id, r] of core.reservations) if (now >= r.until) core.reservations.delete(id);
   const promised = [...core.reservations.values()].reduce((mb, r) => mb + r.memoryMb, 0);
   const decided = reservedMb(core).get(self) ?? 0;
@@ -286,12 +287,14 @@ export function ordersFor(core: Core): RunOrder[] {
       if (replica.node !== core.config.self || replica.ended) continue;
       const revision = revisionOf(app, replica.revision);
       if (revision) {
+        const commits = commitsOfRevision(app, revision);
         orders.push({
           replica: replica.id,
           app: name,
           slot: replica.slot,
           epoch: app.decision!.value.epoch,
           revision,
+          ...(commits ? { commits } : {}),
         });
       }
     }

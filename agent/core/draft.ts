@@ -4,6 +4,7 @@ import type { Digest, NodeId } from "../protocol/identity.ts";
 import type { DecidedReplica, Decision } from "../protocol/record.ts";
 import { type DesiredApp, numberOf, type Revision, statusOf } from "./apps.ts";
 import type { AppFacts, Verdict, Want } from "./rollout.ts";
+import { learnCommits, needsCommits, originOf } from "./service_commits.ts";
 
 /** What of a decision goes on into the next. */
 export function without({ over: _over, ...decision }: Decision): Decision {
@@ -28,6 +29,7 @@ export class Draft {
   replicas: readonly DecidedReplica[];
   #rejected: Decision["rejected"];
   volumes: Decision["volumes"];
+  readonly #commits: NonNullable<Decision["commits"]>;
   readonly #facts: AppFacts;
   readonly #standing: Decision | undefined;
 
@@ -36,6 +38,7 @@ export class Draft {
     this.#standing = standing;
     this.replicas = standing?.replicas ?? [];
     this.#rejected = standing?.rejected ?? [];
+    this.#commits = learnCommits(facts.app, standing);
     this.volumes = desired.revision.spec.volumes.length > 0 || standing?.volumes.length
       ? standing?.volumes ?? []
       : [];
@@ -59,6 +62,13 @@ export class Draft {
   isBound(slot: number): boolean {
     return this.boundNode(slot) !== undefined;
   }
+  /** Whether it is not known yet what a revision's repositories stand for, and a replica is finding it out. */
+  isResolving(revision: Revision): boolean {
+    return this.lacksCommits(revision) && this.replicas.some((r) => r.revision === revision.id);
+  }
+  lacksCommits(revision: Revision): boolean {
+    return needsCommits(revision) && !this.#commits.some((c) => c.revision === originOf(revision));
+  }
   reject(revision: Digest, reason: string): void {
     const entry = { revision, reason, at: this.#facts.now, by: this.#facts.self };
     this.#rejected = [...this.#rejected.filter((r) => r.revision !== revision), entry].slice(-16);
@@ -77,6 +87,7 @@ export class Draft {
       replicas: [...this.replicas],
       volumes: [...this.volumes],
       rejected: [...this.#rejected],
+      ...(this.#commits.length > 0 ? { commits: this.#commits } : {}),
       since: changedPhase ? this.#facts.now : standing.since,
       ...stamp(this.#facts, standing),
     };

@@ -79,6 +79,8 @@ export interface RunOrder {
   readonly slot: number;
   readonly epoch: number;
   readonly revision: Revision;
+  /** What its inputs by git stand for, by mount, when that is known. */
+  readonly commits?: Readonly<Record<string, string>>;
 }
 
 /** Content that an attempt finds as a file or directory, or the name of what it should find and is not there. */

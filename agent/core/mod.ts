@@ -39,6 +39,7 @@ export * from "./returning.ts";
 export * from "./rollout.ts";
 export * from "./secrets/sealing.ts";
 export * from "./secrets/secrets.ts";
+export { commitsOfRevision } from "./service_commits.ts";
 export * from "./services.ts";
 export * from "./state.ts";
 export * from "./step.ts";

@@ -32,6 +32,12 @@ export interface Verdict {
   readonly lookAgainAt?: number;
 }
 
+/** Why a node cannot run something, and the command that would change that. */
+export interface Unfit {
+  readonly reason: string;
+  readonly fix?: string;
+}
+
 /** Facts for {@link decideApp}. */
 export interface AppFacts {
   readonly app: AppState;
@@ -46,7 +52,7 @@ export interface AppFacts {
   /** Nodes that declined a slot lately, and why. */
   readonly declined: (slot: number) => ReadonlyMap<NodeId, string>;
   /** Why a node cannot run a spec, whatever the slot. */
-  readonly unfit: (node: NodeId, spec: AppSpec) => string | undefined;
+  readonly unfit: (node: NodeId, spec: AppSpec) => Unfit | undefined;
   /** The node to which a slot is offered right now. */
   readonly offered: (slot: number) => NodeId | undefined;
 }
@@ -171,7 +177,7 @@ export function decideApp(facts: AppFacts): Verdict {
   let settled = true;
   const batch = batchOf(desired.strategy, slots.length, proven || anyNewHealthy);
   const leaves = (node: NodeId) => byId.get(node)?.leaving === true;
-  const servesStaying = draft.replicas.filter((r) => isHealthy(r) && !leaves(r.node));
+  const servesStaying = draft.replicas.filter((r) => isHealthy(r) && !r.ended && !leaves(r.node));
   // What alone serves, and could elsewhere, is not left on a node that is about to restart.
   const mustMove = (r: DecidedReplica) =>
     !seats && !draft.isBound(r.slot) && leaves(r.node) && servesStaying.every((s) => s.slot === r.slot);
@@ -196,10 +202,13 @@ export function decideApp(facts: AppFacts): Verdict {
     if (!empty && changing >= batch) continue;
     if (empty && desired.strategy === "canary" && !proven && !anyNewHealthy && changing >= batch) continue;
     const bound = draft.boundNode(slot);
-    const excluded = new Map([...exhausted, ...facts.declined(slot)]);
+    // What its repositories stand for is found out by one replica; all others take the same.
+    if (draft.isResolving(target) || (wants.some(isPlaced) && draft.lacksCommits(target))) continue;
+    const excluded = new Map([...exhausted, ...facts.declined(slot)]), fixes = new Map<NodeId, string>();
     for (const { id } of facts.nodes) {
-      const why = facts.unfit(id, target.spec);
-      if (why !== undefined) excluded.set(id, why);
+      const unfit = facts.unfit(id, target.spec);
+      if (unfit) excluded.set(id, unfit.reason);
+      if (unfit?.fix !== undefined) fixes.set(id, unfit.fix);
     }
     if (bound !== undefined) {
       for (const n of facts.nodes) if (n.id !== bound) excluded.set(n.id, "does not hold the app's volumes");
@@ -227,6 +236,7 @@ export function decideApp(facts: AppFacts): Verdict {
         ...(target.spec.kind === "component" ? { runtime: "wasm" } : {}),
         ...(target.spec.service ? { runtime: target.spec.service.run.runtime } : {}),
         excluded,
+        fixes,
         alike: alikeOf(draft, target.id, slot, tentative),
       },
       facts.nodes.map((n) => withoutOwn(n, here, facts)),
@@ -244,6 +254,8 @@ export function decideApp(facts: AppFacts): Verdict {
   const next = draft.finish(phase, target, wants);
   return lookAgainAt === undefined ? next : { ...next, lookAgainAt };
 }
+
+const isPlaced = ({ placement }: Want): boolean => placement.ranked.length > 0;
 
 const staysOn = (node: Candidate | undefined): boolean => node !== undefined && !node.draining;
 
@@ -323,6 +335,7 @@ export function withReplicas(facts: AppFacts, added: readonly DecidedReplica[]):
     replicas: [...others, ...fresh].sort((a, b) => a.slot - b.slot || (a.id < b.id ? -1 : 1)),
     volumes: [...volumes, ...bound].sort((a, b) => a.slot - b.slot),
     rejected: standing?.rejected ?? [],
+    ...(standing?.commits ? { commits: standing.commits } : {}),
     since: standing?.phase === "rolling" && standing.revision === revision.id ? standing.since : facts.now,
     ...stamp(facts, standing),
   };

@@ -61,6 +61,7 @@ import { startRemembering } from "./remembering.ts";
 import { NodeSecrets } from "./secrets.ts";
 import { ReplicaLogs } from "./replica_log.ts";
 import { ServiceAdoptions } from "./service_adoption.ts";
+import { serviceWorld } from "./service_secrets.ts";
 import { replicaWorld } from "./replica_world.ts";
 import { Replicas } from "./replicas.ts";
 import { openUpgrading } from "./upgrading.ts";
@@ -250,7 +251,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       routes,
       holdersOf,
       startRun,
-      attempts: () => jobs.world,
+      attempts: () => serviceWorld(jobs.world, secrets),
       adoptions,
       viaOf: (revision) => core.commands.get(revision)?.via ?? self,
     }),
@@ -307,6 +308,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   loop.feed({ t: "info", info, goOn: jobs.survivors });
   await jobs.recover(wanted.attempts);
   await adoptions.recover(wanted.orders, disk, dataDir);
+  jobs.keepSecrets([...jobs.survivors, ...adoptions.replicas]);
   // Not before what outlived the last process is found: it is gone on with, not begun anew.
   late.replicas = replicas;
   late.jobs = jobs;
@@ -360,7 +362,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       upgrading[Symbol.dispose]();
       looks[Symbol.dispose]();
       statuses[Symbol.dispose]();
-      await parts.jobs.stop(leave);
+      const left = await parts.jobs.stop(leave);
       loop.feed({ t: "leave" });
       loop.feed({ t: "tick" });
       notifier[Symbol.dispose]();
@@ -374,6 +376,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
           ? [new Promise((resolve) => setTimeout(resolve, gatewayLimits.leaveMs))]
           : [],
       ]);
+      const goOn = parts.replicas.list().filter((r) => r.isLeft).map((r) => r.order.replica);
+      parts.jobs.keepSecrets([...left, ...goOn]);
       accessFile?.[Symbol.dispose]();
       loop[Symbol.dispose]();
       watch[Symbol.dispose]();

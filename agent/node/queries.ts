@@ -3,6 +3,7 @@ import { clockProblem } from "../monitor/mod.ts";
 import {
   type AppState,
   candidates,
+  commitsOfRevision,
   controllerOf,
   type Core,
   keptRevisions,
@@ -171,6 +172,7 @@ export function appView(core: Core, app: AppState, around: Surroundings): AppVie
   const standing = decision && revisionOf(app, decision.revision);
   const shown = standing ?? app.desired?.revision;
   const replicas = replicaViews(core, app);
+  const commits = shown && commitsOfRevision(app, shown);
   const rejected = app.desired && decision?.rejected.find((r) => r.revision === app.desired!.revision.id);
   const routes = shown?.spec.routes ?? [];
   const controller = controllerOf(core, `app/${app.name}`);
@@ -186,6 +188,7 @@ export function appView(core: Core, app: AppState, around: Surroundings): AppVie
         package: shown.spec.package,
       }
       : {}),
+    ...(commits ? { commits } : {}),
     phase: decision?.phase ?? "pending",
     wanted: app.desired?.replicas ?? 0,
     healthy: replicas.filter((r) => r.state === "healthy").length,

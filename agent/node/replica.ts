@@ -64,6 +64,13 @@ export interface Workload {
   readonly graceMs?: number;
 }
 
+/** What is told while a replica is prepared. */
+export interface PrepareNews {
+  progress(done: number, total: number, verifying: boolean): void;
+  /** What its inputs by git stand for, by mount. */
+  commits(commits: Readonly<Record<string, string>>): void;
+}
+
 /** How one life of a process ended. */
 interface LifeEnd {
   readonly why: string;
@@ -74,11 +81,7 @@ interface LifeEnd {
 /** What a replica needs from its node. */
 export interface ReplicaWorld {
   /** Brings everything here that the replica needs. */
-  prepare(
-    order: RunOrder,
-    onProgress: (done: number, total: number, verifying: boolean) => void,
-    signal: AbortSignal,
-  ): Promise<Workload>;
+  prepare(order: RunOrder, news: PrepareNews, signal: AbortSignal): Promise<Workload>;
   clearWork(order: RunOrder): Promise<void>;
   /** Gives it no new request; resolves when those in flight have ended, or after `withinMs`. */
   drained(order: RunOrder, withinMs: number): Promise<boolean>;
@@ -101,12 +104,14 @@ export class Replica {
   #state: ReplicaState = "accepted";
   #since = Date.now();
   #restarts = 0;
+  #left = false;
   #handle: ReplicaHandle | undefined;
   #workload: Workload | undefined;
   /** Package here, verified: a successor that waits for volumes is prepared this far. */
   readonly prepared: Promise<void>;
   #markPrepared!: () => void;
   #wakeBackoff: (() => void) | undefined;
+  #commits: Readonly<Record<string, string>> | undefined;
   #untold: ReplicaStatus | undefined;
   #tellTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -159,6 +164,12 @@ export class Replica {
     if (!leave || this.#abort.signal.aborted) return await this.stop(graceMs);
     await this.#world.drained(this.order, graceMs);
     leave();
+    this.#left = true;
+  }
+
+  /** Its program goes on, for the next process to take it over. */
+  get isLeft(): boolean {
+    return this.#left;
   }
 
   #report(state: ReplicaState, reason?: string, progress?: { done: number; total: number }): void {
@@ -176,6 +187,7 @@ export class Replica {
       since: this.#since,
       ...(reason === undefined ? {} : { reason: reason.slice(0, 1_900) }),
       ...(progress === undefined ? {} : { progress }),
+      ...(this.#commits ? { commits: { ...this.#commits } } : {}),
       ...(state === "failed" ? { log: this.#world.lastLines(order).slice(-3_900) } : {}),
     }, PASSING.states.includes(state));
     if (before !== state) this.#world.changed();
@@ -197,11 +209,17 @@ export class Replica {
     const { signal } = this.#abort;
     let lastProgress = 0;
     this.#report("fetching");
-    const workload = this.#workload = await this.#world.prepare(this.order, (done, total, verifying) => {
-      const now = Date.now();
-      if (!verifying && now - lastProgress < 500) return;
-      lastProgress = now;
-      if (!signal.aborted) this.#report(verifying ? "verifying" : "fetching", undefined, { done, total });
+    const workload = this.#workload = await this.#world.prepare(this.order, {
+      progress: (done, total, verifying) => {
+        const now = Date.now();
+        if (!verifying && now - lastProgress < 500) return;
+        lastProgress = now;
+        if (!signal.aborted) this.#report(verifying ? "verifying" : "fetching", undefined, { done, total });
+      },
+      commits: (commits) => {
+        this.#commits = commits;
+        if (!signal.aborted) this.#report(this.#state);
+      },
     }, signal);
     this.#markPrepared();
     if (this.order.revision.spec.volumes.length > 0) await this.#world.volumesFree(this.order);

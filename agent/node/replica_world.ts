@@ -4,13 +4,13 @@ import { clearWork, type PackageWorld, prepareMounts } from "../packages/mod.ts"
 import type { Digest, NodeId } from "../protocol/mod.ts";
 import type { Contents } from "./contents.ts";
 import type { CoreLoop } from "./core_loop.ts";
-import type { AttemptWorld } from "./jobs/attempt_world.ts";
 import { type PackageHost, packageWorkload } from "./package_workload.ts";
 import type { ReplicaWorld } from "./replica.ts";
 import type { ReplicaLogs } from "./replica_log.ts";
 import type { Routes } from "./routes.ts";
-import { type ServiceAdoptions, serviceDirectory } from "./service_adoption.ts";
-import { serviceWorkload } from "./service_workload.ts";
+import type { ServiceAdoptions } from "./service_adoption.ts";
+import type { ServiceWorld } from "./service_secrets.ts";
+import { clearService, serviceWorkload } from "./service_workload.ts";
 
 /** Parts of the node. */
 export interface WorldParts {
@@ -24,7 +24,7 @@ export interface WorldParts {
   readonly holdersOf: (digest: Digest) => NodeId[];
   readonly startRun: PackageHost["startRun"];
   /** What runs of jobs have of the node; a service is started as they are. */
-  readonly attempts: () => AttemptWorld;
+  readonly attempts: () => ServiceWorld;
   /** Programs of services that go on from before this start. */
   readonly adoptions: ServiceAdoptions;
   /** The member that took a deploy, and with it the uploads. */
@@ -62,7 +62,7 @@ export function replicaWorld(parts: WorldParts): Omit<ReplicaWorld, "volumesFree
     },
   };
   return {
-    async prepare(order, onProgress, signal) {
+    async prepare(order, news, signal) {
       const { id, spec } = order.revision;
       if (spec.service) {
         const adoption = adoptions.take(order.replica);
@@ -72,16 +72,16 @@ export function replicaWorld(parts: WorldParts): Omit<ReplicaWorld, "volumesFree
           spec.service,
           viaOf(id),
           adoption,
-          onProgress,
+          news,
           signal,
         );
       }
-      const ready = await contents.ensurePackage(order, holdersOf(spec.package), onProgress, signal);
+      const ready = await contents.ensurePackage(order, holdersOf(spec.package), news.progress, signal);
       return packageWorkload(packages, order, ready);
     },
     clearWork: (order) =>
       order.revision.spec.service
-        ? world.disk.remove(serviceDirectory(dataDir, order.replica).replace(/\/files$/, ""))
+        ? clearService(attempts(), order, order.revision.spec.service)
         : clearWork(world, dataDir, order.app, order.replica),
     report: (status) => loop.feed({ t: "replica", status }),
     log: (order, chunk) => logs.write(order.app, order.replica, chunk),

@@ -55,10 +55,18 @@ export class NodeSecrets {
    * The value of a secret for a run that executes here. Throws `RealmError`: `not_found`, `policy_refused` (not for this
    * job, branch or node), `unavailable` (this node was not given it).
    */
-  open(name: string, order: AttemptOrder): Uint8Array {
-    const { by, run, number, spec } = order;
+  open(
+    name: string,
+    { by, run, number, spec }: AttemptOrder,
+    what = `run ${run}, attempt ${number}`,
+  ): Uint8Array {
     const use = { job: spec.job, branch: branchOf(spec) };
-    return this.#use(name, by, `run ${run}, attempt ${number}`, (scope) => whyNotUsed(scope, use));
+    return this.#use(name, by, what, (scope) => whyNotUsed(scope, use));
+  }
+
+  /** Which value a secret has now; `undefined`: there is none. */
+  versionOf(name: string): string | undefined {
+    return secretNamed(this.#options.core.secrets, name)?.version;
   }
 
   /**

@@ -10,6 +10,10 @@ export interface ReplicaMemo {
   readonly revision: string;
   /** Ports that it was given, by their names. */
   readonly ports: readonly { readonly name: string; readonly port: number }[];
+  /** Which values of its secrets it was given: their versions by name. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** What its inputs by git stand for, by mount. */
+  readonly commits?: Readonly<Record<string, string>>;
 }
 
 /** One that can be taken over. */
@@ -21,9 +25,13 @@ export interface ServiceAdoption {
 /** Directory below which the files of all replicas of services lie. */
 const servicesDirectory = (dataDir: string): string => `${dataDir}/work/services`;
 
+/** Directory of all that is a replica's. */
+export const replicaDirectory = (dataDir: string, replica: string): string =>
+  `${servicesDirectory(dataDir)}/${replica}`;
+
 /** Directory of a replica's files; its program sees it as `/`. */
 export const serviceDirectory = (dataDir: string, replica: string): string =>
-  `${servicesDirectory(dataDir)}/${replica}/files`;
+  `${replicaDirectory(dataDir, replica)}/files`;
 
 /** See the module's text. */
 export class ServiceAdoptions {
@@ -47,6 +55,11 @@ export class ServiceAdoptions {
     for (const name of await disk.list(servicesDirectory(dataDir))) {
       if (!this.#found.has(name)) await disk.remove(`${servicesDirectory(dataDir)}/${name}`);
     }
+  }
+
+  /** Replicas that can be taken over. */
+  get replicas(): readonly string[] {
+    return [...this.#found.keys()];
   }
 
   /** The one of a replica; it is there once. */

@@ -2,98 +2,184 @@
  * What a replica of a service runs: a job's program with a directory of its own, which listens at ports of this machine
  * that only it may use (native), or answers requests itself (wasm).
  */
-import type { AttemptOrder, RunOrder } from "../core/mod.ts";
+import type { AttemptOrder, OrderedInput, RunOrder } from "../core/mod.ts";
 import { type NativeWork, RealmError, type ServiceSpec } from "../protocol/mod.ts";
-import type { AttemptWorld } from "./jobs/attempt_world.ts";
+import { checkOutAll } from "./jobs/git_inputs.ts";
 import { bringInputs, programFile } from "./jobs/inputs.ts";
 import { layOut, programSpec } from "./jobs/native_steps.ts";
+import { type GivenSecrets, removeSecrets } from "./jobs/run_secrets.ts";
+import { secretMounts, secretPaths } from "./jobs/wasm_work.ts";
 import type { ProgramHandle } from "../runtimes/mod.ts";
 import { probe } from "./package_workload.ts";
-import { describe, type ReplicaHandle, type Workload } from "./replica.ts";
-import { type ReplicaMemo, type ServiceAdoption, serviceDirectory } from "./service_adoption.ts";
+import { describe, type PrepareNews, type ReplicaHandle, type Workload } from "./replica.ts";
+import {
+  replicaDirectory,
+  type ReplicaMemo,
+  type ServiceAdoption,
+  serviceDirectory,
+} from "./service_adoption.ts";
+import { type HiddenLog, ServiceSecrets, type ServiceWorld } from "./service_secrets.ts";
 
+/** How often it is said that a repository is still being fetched. */
+const FETCHING_MS = 5_000;
 /** Requests that a wasm service works on at once, and the longest that one may take. */
 const WASM = { concurrency: 64, timeoutMs: 60_000 } as const;
 
+/** A replica as what runs of jobs are. */
+const attemptOf = (order: RunOrder, { run }: ServiceSpec, via: string): AttemptOrder => ({
+  attempt: order.replica,
+  run: order.app,
+  number: 1,
+  epoch: order.epoch,
+  spec: run,
+  by: order.revision.by,
+  via,
+  inputs: run.inputs.flatMap((input): OrderedInput[] => {
+    if (input.from === "job") return [];
+    if (input.from === "git") {
+      const commit = input.commit ?? order.commits?.[input.mount];
+      return [{ git: { ...input, ...(commit === undefined ? {} : { commit }) }, mount: input.mount }];
+    }
+    const { digest, bytes, form, mount, read_only } = input;
+    return [{ digest, bytes, form, mount, readOnly: read_only }];
+  }),
+});
+
+/** Removes everything of a replica that has ended. */
+export async function clearService(
+  world: ServiceWorld,
+  order: RunOrder,
+  service: ServiceSpec,
+): Promise<void> {
+  await removeSecrets(world, attemptOf(order, service, ""));
+  await world.disk.remove(replicaDirectory(world.dataDir, order.replica));
+}
+
 /** Fetches what a service needs and lays out its directory; `adoption`: its program runs already, in what is there. */
 export async function serviceWorkload(
-  world: AttemptWorld,
+  world: ServiceWorld,
   order: RunOrder,
   service: ServiceSpec,
   via: string,
   adoption: ServiceAdoption | undefined,
-  onProgress: (done: number, total: number, verifying: boolean) => void,
+  news: PrepareNews,
   signal: AbortSignal,
 ): Promise<Workload> {
   const { run, health, restart, stop } = service;
   const root = serviceDirectory(world.dataDir, order.replica);
-  const attempt: AttemptOrder = {
-    attempt: order.replica,
-    run: order.app,
-    number: 1,
-    epoch: order.epoch,
-    spec: run,
-    by: order.revision.by,
-    via,
-    inputs: run.inputs.flatMap((input) => {
-      if (input.from !== "blob") return [];
-      const { digest, bytes, form, mount, read_only } = input;
-      return [{ digest, bytes, form, mount, readOnly: read_only }];
-    }),
-  };
-  if (!adoption) {
-    await world.disk.remove(root);
-    await world.disk.makeDirectory(`${root}/tmp`);
-    await bringInputs(world, attempt, root, signal, (done, total) => onProgress(done, total, false));
-    if (run.native) await layOut(world, attempt, root);
+  const attempt = attemptOf(order, service, via);
+  const secrets = new ServiceSecrets(world, attempt);
+  let commits = order.commits;
+  let adopted = adoption && await takeOver(adoption, secrets);
+  if (adopted) commits ??= adopted.memo.commits;
+  else {
+    commits = await layOutAll(world, attempt, root, secrets, news, signal).catch((error) => {
+      throw secrets.hideIn(error);
+    });
   }
-  let adopted = adoption;
+  if (commits) news.commits(commits);
+  const replica: StartedReplica = { world, order: attempt, service, root, secrets };
+  const about = { replica: order.replica, revision: order.revision.id, ...(commits ? { commits } : {}) };
   return {
     health: { intervalMs: health.interval_ms, failures: health.failures, startMs: health.start_ms },
     backoffMs: { first: restart.backoff_ms, last: restart.max_backoff_ms },
     ...(restart.policy === undefined ? {} : { restart: restart.policy }),
     graceMs: stop.grace_ms,
     start(onLog, stopped) {
-      if (!run.native) return startWasm(world, attempt, service, root, onLog, stopped);
+      if (!run.native) return startWasm(replica, onLog, stopped);
       const taken = adopted;
       adopted = undefined;
-      if (taken) return Promise.resolve(adoptNative(taken, service, onLog));
-      const revision = order.revision.id;
-      return startNative(world, attempt, revision, service, run.native, root, onLog, stopped);
+      if (taken) return Promise.resolve(adoptNative(taken, service, secrets.hide(onLog)));
+      return startNative(replica, run.native, about, onLog, stopped);
     },
   };
 }
 
+/** A program that can be gone on with: it has the secrets that it would be given now. Any other is ended. */
+async function takeOver(
+  adoption: ServiceAdoption,
+  secrets: ServiceSecrets,
+): Promise<ServiceAdoption | undefined> {
+  try {
+    if (secrets.areStill(adoption.memo.secrets)) {
+      await secrets.giveAgain();
+      return adoption;
+    }
+  } catch (error) {
+    await adoption.survivor.end();
+    throw error;
+  }
+  await adoption.survivor.end();
+}
+
+/** Fetches everything and lays it out; resolves with what its repositories stand for, where it has some. */
+async function layOutAll(
+  world: ServiceWorld,
+  attempt: AttemptOrder,
+  root: string,
+  secrets: ServiceSecrets,
+  news: PrepareNews,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, string>> | undefined> {
+  await world.disk.remove(root);
+  await world.disk.makeDirectory(`${root}/tmp`);
+  await bringInputs(world, attempt, root, signal, (done, total) => news.progress(done, total, false));
+  let commits: Readonly<Record<string, string>> | undefined;
+  // Git says nothing while it fetches; it has bounds of its own.
+  const busy = setInterval(() => news.progress(0, 0, false), FETCHING_MS);
+  try {
+    await checkOutAll(world.git, attempt, secrets.open, root, signal, (found) => {
+      commits = found;
+      news.commits(found);
+    });
+  } finally {
+    clearInterval(busy);
+  }
+  if (attempt.spec.native) await layOut(world, attempt, root);
+  return commits;
+}
+
+/** What a start of a replica needs. */
+interface StartedReplica {
+  readonly world: ServiceWorld;
+  readonly order: AttemptOrder;
+  readonly service: ServiceSpec;
+  readonly root: string;
+  readonly secrets: ServiceSecrets;
+}
+
 type Start = Parameters<NonNullable<Workload["start"]>>;
 
-const environment = ({ spec, run, attempt }: AttemptOrder) => ({
+const environment = ({ spec, run, attempt }: AttemptOrder, given: GivenSecrets) => ({
   ...spec.env,
+  ...given.env,
   REALM_JOB: spec.job,
   REALM_APP: run,
   REALM_REPLICA: attempt,
 });
 
 async function startNative(
-  world: AttemptWorld,
-  order: AttemptOrder,
-  revision: string,
-  service: ServiceSpec,
+  { world, order, service, root, secrets }: StartedReplica,
   native: NativeWork,
-  root: string,
+  about: Pick<ReplicaMemo, "replica" | "revision" | "commits">,
   ...[onLog, signal]: Start
 ): Promise<ReplicaHandle> {
   const ports = service.ports.map(({ name, port }) => ({ name, port: freePort(port) }));
-  const env: Record<string, string> = environment(order);
+  const versions = secrets.versions();
+  const given = await secrets.give();
+  const env: Record<string, string> = environment(order, given);
   for (const { name, port } of ports) env[`PORT_${name.toUpperCase().replaceAll("-", "_")}`] = String(port);
   if (ports.length > 0) env.PORT = String(ports[0].port);
-  const memo: ReplicaMemo = { kind: "replica", replica: order.attempt, revision, ports };
-  const output = outputTo(onLog);
+  const memo: ReplicaMemo = { kind: "replica", ...about, ports, secrets: versions };
+  const output = outputTo(secrets.hide(onLog));
+  const files = given.files ? { secrets: given.files } : {};
   const handle = await world.startProgram(
     order,
     {
-      ...programSpec(native, { order, root, env, signal }, native.steps[0].argv, Infinity),
+      ...programSpec(native, { order, root, env, signal, ...files }, native.steps[0].argv, Infinity),
       bind: ports.map((p) => p.port),
       stopSignal: service.stop.signal,
+      ...(order.spec.stdin ? { stdin: world.store.read(order.spec.stdin.digest) } : {}),
       memo: JSON.stringify(memo),
     },
     output.onLog,
@@ -107,9 +193,9 @@ async function startNative(
 function adoptNative(
   { memo, survivor }: ServiceAdoption,
   service: ServiceSpec,
-  onLog: Start[0],
+  log: HiddenLog,
 ): ReplicaHandle {
-  const output = outputTo(onLog);
+  const output = outputTo(log);
   // From the last line on that is known to be in the log.
   const handle = survivor.adopt({ stdout: 0, stderr: 0 }, output.onLog);
   output.keep(handle);
@@ -138,14 +224,14 @@ const LINE_END = 10;
 const LONG_LINE = 64 * 1024;
 
 /** The way of a program's output into the log: whole lines are kept, the last unfinished one is told again. */
-function outputTo(onLog: Start[0]): { readonly onLog: Start[0]; keep(handle: ProgramHandle): void } {
+function outputTo(log: HiddenLog): { readonly onLog: Start[0]; keep(handle: ProgramHandle): void } {
   const kept = { stdout: 0, stderr: 0 };
   let lasting: ProgramHandle["lasting"];
   return {
     onLog(chunk) {
-      onLog(chunk);
+      log.onLog(chunk);
       const { stream, end, bytes } = chunk;
-      if (stream === "system" || end === undefined) return;
+      if (stream === "system" || end === undefined || log.holds(stream)) return;
       const last = bytes.lastIndexOf(LINE_END);
       if (last >= 0) kept[stream] = end - (bytes.length - last - 1);
       else if (end - kept[stream] > LONG_LINE) kept[stream] = end;
@@ -154,6 +240,7 @@ function outputTo(onLog: Start[0]): { readonly onLog: Start[0]; keep(handle: Pro
     keep(handle) {
       lasting = handle.lasting;
       lasting?.kept(kept);
+      void handle.exit.then(() => log.end());
     },
   };
 }
@@ -200,12 +287,11 @@ async function askPort(
 }
 
 async function startWasm(
-  world: AttemptWorld,
-  order: AttemptOrder,
-  { run, health }: ServiceSpec,
-  root: string,
+  { world, order, service: { run, health }, root, secrets }: StartedReplica,
   ...[onLog, signal]: Start
 ): Promise<ReplicaHandle> {
+  const given = await secrets.give();
+  const log = secrets.hide(onLog);
   const wasm = await programFile(world, run.program!.digest);
   const handle = await world.startRun(
     {
@@ -215,17 +301,21 @@ async function startWasm(
       digest: run.program!.digest,
       cacheDir: `${world.dataDir}/cache/wasm`,
       args: [run.program!.name, ...run.args],
-      env: environment(order),
-      mounts: [{ guest: "/", host: root, readOnly: false, quotaBytes: run.disk_mb * 1024 * 1024 }],
+      env: { ...environment(order, given), ...secretPaths(given) },
+      mounts: [
+        { guest: "/", host: root, readOnly: false, quotaBytes: run.disk_mb * 1024 * 1024 },
+        ...secretMounts(given),
+      ],
       memoryMb: run.memory_mb,
       maxConcurrency: WASM.concurrency,
       timeoutMs: WASM.timeoutMs,
       instance: "reuse",
       outbound: [],
     },
-    onLog,
+    log.onLog,
     signal,
   );
+  void handle.exit.then(() => log.end());
   const { path, timeout_ms } = health;
   return {
     exit: handle.exit,

@@ -69,6 +69,8 @@ export interface AppView {
   readonly revision?: Digest;
   /** Digest of its package. */
   readonly package?: Digest;
+  /** What its inputs by git stand for, by mount: all its replicas have these commits. */
+  readonly commits?: Readonly<Record<string, string>>;
   /** `pending`: no controller has decided yet. */
   readonly phase: "rolling" | "steady" | "rolled_back" | "failed" | "removed" | "pending";
   /** Replicas wished. */

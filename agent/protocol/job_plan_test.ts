@@ -175,12 +175,14 @@ Deno.test("a service is a deploy of its own; what never ends has no time-out, re
   assert.deepEqual(service!.stop, { signal: "SIGTERM", grace_ms: 10_000 });
   const wrong =
     EVERY_KEY.service.replace("route =", 'route = "http://x" }, { name = "b", port = 8080, route =') +
-    "[execution]\ntimeout_minutes = 5\n[retry]\nmax = 1\n";
+    '[execution]\ntimeout_minutes = 5\nstdin = "x"\n[retry]\nmax = 1\n[logs]\nmax_mb = 1\n';
   assert.deepEqual(problems(wrong).map((p) => p.replace(/^.*?`/, "`")), [
     '`service.ports[0].route`: expected a host without a scheme, got "http://x"',
     "`service.ports[1].port`: stands twice; choose another port",
     "`service.ports[1].route`: requests go to the first port; give the first port the route",
     "`execution.timeout_minutes`: stands on a service, which never ends; remove it",
+    "`execution.stdin`: stands on a wasm service, which reads requests alone; remove it",
     "`retry`: stands on a service; remove the table; [service] says how it is restarted",
+    "`logs`: stands on a service, which never ends; remove the table",
   ]);
 });

@@ -163,6 +163,12 @@ export interface AttemptReport {
   out_of_memory: boolean;
 }
 
+/** Commits by the mount of an input. */
+export const CommitsSchema = v.pipe(
+  v.record(v.pipe(v.string(), v.maxLength(limits.pathBytes)), commit),
+  v.check((t) => Object.keys(t).length <= jobLimits.inputs),
+);
+
 /** What a node says of an attempt that was decided to run there. */
 export const AttemptStatusSchema = v.strictObject({
   attempt: shortText,
@@ -175,12 +181,7 @@ export const AttemptStatusSchema = v.strictObject({
   progress: v.optional(v.strictObject({ done: count, total: count })),
   report: v.optional(AttemptReportSchema),
   /** Commits that inputs by git were found to stand for, by mount. */
-  commits: v.optional(
-    v.pipe(
-      v.record(v.pipe(v.string(), v.maxLength(limits.pathBytes)), commit),
-      v.check((t) => Object.keys(t).length <= jobLimits.inputs),
-    ),
-  ),
+  commits: v.optional(CommitsSchema),
   artifacts: v.pipe(v.array(ArtifactSchema), v.maxLength(jobLimits.outputs)),
   /** The log as far as it is stored: whole when the attempt has ended. */
   log: v.optional(v.strictObject({ digest, bytes: count, entries: count })),

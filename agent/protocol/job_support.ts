@@ -46,11 +46,6 @@ const GAPS: readonly Gap[] = [
     hint: 'there is no "container" yet, use "namespaced"',
   },
 ];
-/** What services do not have yet. */
-const SERVICE_GAPS: readonly (readonly [path: readonly string[], hint: string])[] = [
-  [["secrets"], "services get no secrets yet: remove it"],
-  [["execution", "stdin"], "services get no standard input: remove it"],
-];
 const MESSAGE = "is not supported by this version yet";
 
 const valueAt = (job: WrittenJob, path: readonly string[]): unknown =>
@@ -66,37 +61,16 @@ export function unsupportedKeys(job: WrittenJob, place: KeyPath): readonly DataP
     if (problems.some((p) => p.path.join() === [...place, path[0]].join())) continue;
     problems.push({ path: [...place, ...path], message: MESSAGE, hint: hint ?? "remove it" });
   }
-  if (job.job.type === "service") problems.push(...serviceGaps(job, place));
-  return problems;
-}
-
-function serviceGaps(job: WrittenJob, place: KeyPath): DataProblem[] {
-  const problems: DataProblem[] = [];
-  const add = (path: KeyPath, hint: string) =>
-    problems.push({ path: [...place, ...path], message: MESSAGE, hint });
-  for (const [path, hint] of SERVICE_GAPS) {
-    const value = valueAt(job, path);
-    if (value !== undefined && value !== "") add(path, hint);
-  }
-  (job.data?.inputs ?? []).forEach((input, i) => {
-    if (input.git !== undefined) {
-      add(["data", "inputs", i, "git"], "services take files by `path` or `asset`");
-    }
-  });
   return problems;
 }
 
 /** What is not carried out yet, as lines of a reference. */
 export function jobSupport(): readonly string[] {
-  const lines = GAPS.map(({ path, when, hint, but }) => {
+  return GAPS.map(({ path, when, hint, but }) => {
     const name = path.length === 1
       ? `\`[${path[0]}]\``
       : `\`${path.slice(1).join(".")}\` in \`[${path[0]}]\``;
     const key = but ? `${name} of jobs that are not ${but.join(" or ")}` : name;
     return hint ? `${key}: ${hint}` : when ? `${key}, but for its default` : key;
   });
-  return [
-    ...lines,
-    "`[secrets]`, `stdin` in `[execution]` and inputs by `git` of services",
-  ];
 }

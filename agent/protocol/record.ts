@@ -15,6 +15,7 @@ import { jobLimits } from "./job_limits.ts";
 import {
   AttemptsSchema,
   CacheEntrySchema,
+  CommitsSchema,
   RunDecisionSchema,
   SightSchema,
   TickSchema,
@@ -112,6 +113,8 @@ export const ReplicaStatusSchema = v.strictObject({
   log: v.optional(v.pipe(v.string(), v.maxLength(4_000))),
   restarts: count,
   progress: v.optional(v.strictObject({ done: count, total: count })),
+  /** Commits that its inputs by git were found to stand for, by mount. */
+  commits: v.optional(CommitsSchema),
   /** When this state began; while it fetches, when bytes arrived last. */
   since: TimeSchema,
 });
@@ -169,6 +172,13 @@ export const DecisionSchema = v.strictObject({
       }),
     ),
     v.maxLength(16),
+  ),
+  /** What inputs by git of services stand for, by deploy and mount. */
+  commits: v.optional(
+    v.pipe(
+      v.array(v.strictObject({ revision: DigestSchema, by_mount: CommitsSchema })),
+      v.maxLength(limits.appHistory),
+    ),
   ),
   since: TimeSchema,
   /** Removed nodes whose decisions this one replaces, whatever their epochs. */

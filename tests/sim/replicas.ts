@@ -19,6 +19,8 @@ export interface FakeReplica {
   state: Extract<ReplicaState, "fetching" | "starting" | "healthy" | "failed" | "ended" | "stopping">;
   /** All that it needs is there: its predecessor on the same volumes may end. */
   prepared: boolean;
+  /** What its inputs by git stand for, once it knows. */
+  commits?: Readonly<Record<string, string>>;
   /** It started: what it has open it may write to, until it has ended. */
   opened: boolean;
   /** Replicas that wait to end until this one is prepared. */
@@ -57,9 +59,24 @@ function begin(world: World, node: SimNode, order: RunOrder): void {
   node.running.set(order.replica, fake);
   report(world, node, fake);
   later(world, node, fake, between(world.random, world.pace.prepareMs), () => {
-    markPrepared(fake);
-    start(world, node, fake);
+    resolveInputs(world, fake);
+    report(world, node, fake);
+    later(world, node, fake, between(world.random, world.pace.prepareMs), () => {
+      markPrepared(fake);
+      start(world, node, fake);
+    });
   });
+}
+
+/** Finds out what its repositories stand for now, unless that was decided. */
+function resolveInputs(world: World, fake: FakeReplica): void {
+  const { spec } = fake.order.revision;
+  const commits = spec.service?.run.inputs.flatMap((i) => {
+    if (i.from !== "git") return [];
+    const known = fake.order.commits?.[i.mount] ?? world.repositories.get(i.url)?.get(i.ref ?? "main");
+    return known === undefined ? [] : [[i.mount, known] as const];
+  }) ?? [];
+  if (commits.length > 0) fake.commits = Object.fromEntries(commits);
 }
 
 function markPrepared(fake: FakeReplica): void {
@@ -129,6 +146,7 @@ function report(world: World, node: SimNode, fake: FakeReplica): void {
         state,
         restarts: 0,
         since,
+        ...(fake.commits ? { commits: fake.commits } : {}),
         ...(state === "failed" ? { reason: "exited with code 1" } : {}),
       },
     });

@@ -3,6 +3,7 @@ import { decideApp, factsFor, keepingOf, reservedMb } from "../../agent/core/mod
 import type { DeployWish, JobRunSpec } from "../../agent/protocol/mod.ts";
 import { specOf } from "./attempts.ts";
 import { disagreement, unfulfilled } from "./checks.ts";
+import { push, REPOSITORY } from "./repositories.ts";
 import { gather } from "./scenarios.ts";
 import { calm, storm, World } from "./world.ts";
 
@@ -152,5 +153,55 @@ Deno.test(`${SEEDS} histories: what ended by itself and is not to be started aga
       unfulfilled(world, "api") === undefined && stateAt(by)!.replicas.every((r) => !r.ended);
     assert.notEqual(world.until(well, 60_000), undefined, `seed ${seed}: ${unfulfilled(world, "api")}`);
     assert.ok(stateAt(by)!.replicas.every((r) => r.node !== second.id), `seed ${seed}`);
+  }
+});
+
+Deno.test(`${SEEDS} histories: all replicas of a deploy take the same commits, whenever and wherever they are made, and so does a return to it`, () => {
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const world = new World(600 + seed);
+    const nodes = gather(world, 6);
+    const input = { from: "git", url: REPOSITORY, depth: 1, submodules: false, mount: "/src" } as const;
+    const wish = (mark: string) => ({ ...service(mark, 5, { inputs: [input] }), strategy: "all" as const });
+    // The branch moves all the time.
+    let pushed = push(world);
+    const moving = () => {
+      pushed = push(world);
+      world.at(world.now + 200, moving);
+    };
+    moving();
+    world.run(1_000);
+    const first = world.command("app.deploy", wish("1"));
+    assert.ok(world.submit(nodes[0], first).ok);
+    const decision = () => world.alive()[0].core!.apps.get("api")!.decision!.value;
+    const taken = () =>
+      world.alive().flatMap((n) => [...n.running.values()]).flatMap((f) => f.commits?.["/src"] ?? []);
+    const steady = () =>
+      unfulfilled(world, "api") === undefined && disagreement(world) === undefined &&
+      decision().replicas.length === 5;
+    assert.notEqual(world.until(steady, 60_000), undefined, `seed ${seed}: ${unfulfilled(world, "api")}`);
+    const [one] = taken();
+    assert.deepEqual(taken(), Array(5).fill(one), `seed ${seed}`);
+    assert.notEqual(one, pushed);
+    // Nodes come and go in bad weather: whatever is made anew takes that commit too.
+    world.weather = storm;
+    for (let round = 0; round < 6; round++) {
+      const up = world.alive();
+      if (up.length > 3) world.crash(world.pick(up));
+      world.run(5_000);
+      for (const node of nodes) if (!node.core && world.random() < 0.5) world.start(node);
+    }
+    world.weather = calm;
+    for (const node of nodes) if (!node.core) world.start(node);
+    assert.notEqual(world.until(steady, 120_000), undefined, `seed ${seed}: ${unfulfilled(world, "api")}`);
+    assert.deepEqual(taken(), Array(5).fill(one), `seed ${seed}`);
+    const [by] = world.alive();
+    assert.ok(world.submit(by, world.command("app.deploy", wish("2"))).ok);
+    const next = () => steady() && taken().every((c) => c !== one);
+    assert.notEqual(world.until(next, 60_000), undefined, `seed ${seed}: ${taken()}`);
+    assert.equal(new Set(taken()).size, 1, `seed ${seed}`);
+    const [origin] = by.core!.apps.get("api")!.revisions;
+    assert.ok(world.submit(by, world.command("app.rollback", { app: "api", revision: origin.id })).ok);
+    const back = () => steady() && taken().every((c) => c === one);
+    assert.notEqual(world.until(back, 60_000), undefined, `seed ${seed}: ${taken()}`);
   }
 });

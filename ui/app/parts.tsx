@@ -43,6 +43,16 @@ export const Time = ({ at }: { at: number }) => (
   </time>
 );
 export const Id = ({ id, short }: { id: string; short: string }) => <code title={id}>{short}</code>;
+/** What inputs by git stand for, by mount. */
+export const Commits = ({ of }: { of: Readonly<Record<string, string>> }) => (
+  <>
+    {Object.entries(of).map(([mount, commit]) => (
+      <div key={mount}>
+        <Name text={mount} /> <Id id={commit} short={commit.slice(0, 10)} />
+      </div>
+    ))}
+  </>
+);
 export const Tags = ({ tags }: { tags: readonly string[] }) => (
   <>{tags.map((t) => <span class="tag" key={t}>{t}</span>)}</>
 );

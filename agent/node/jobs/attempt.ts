@@ -178,7 +178,7 @@ export class Attempt {
     }
     if (this.#stop) return this.#stopped();
     if (spec.native) return await this.#runSteps(spec.native, given);
-    const run = wasmRun(world, order, this.#root, wasm, this.#environment(given), given.files);
+    const run = wasmRun(world, order, this.#root, wasm, this.#environment(given), given);
     let handle: RunHandle;
     try {
       handle = await world.startRun(run, (chunk) => this.log.write(chunk), signal);

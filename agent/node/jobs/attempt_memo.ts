@@ -28,6 +28,12 @@ export interface Adoption {
   readonly survivor: Survivor;
 }
 
+/** The attempt, or the replica of a service, that a program is of. */
+export function ownerOf({ memo }: Survivor): string {
+  const owner = JSON.parse(memo) as AttemptMemo | { readonly kind: "replica"; readonly replica: string };
+  return owner.kind === "attempt" ? owner.attempt : owner.replica;
+}
+
 /** Those among survivors, by the attempt's id; of several steps the last. The steps before it are forgotten. */
 export function adoptions(survivors: readonly Survivor[]): Map<string, Adoption> {
   const found = new Map<string, Adoption>();

@@ -5,7 +5,7 @@ import type { AttemptStatus, CacheEntry, Digest, RunLogView } from "../../protoc
 import type { RunHandle, RunSpec, Survivor } from "../../runtimes/mod.ts";
 import type { Contents } from "../contents.ts";
 import { GitSources } from "../git/git_sources.ts";
-import { type Adoption, adoptions } from "./attempt_memo.ts";
+import { type Adoption, adoptions, ownerOf } from "./attempt_memo.ts";
 import type { AttemptWorld } from "./attempt_world.ts";
 import { Attempts } from "./attempts.ts";
 import { serveJobLogs } from "./log_protocol.ts";
@@ -51,7 +51,7 @@ export class JobHost {
     const { contents, disk, dataDir, log } = options;
     this.git = new GitSources(disk, `${dataDir}/cache/git`);
     this.#adoptions = adoptions(options.survivors);
-    this.#secretsRoots = chooseSecretsRoots(dataDir, new Set(this.#adoptions.keys()));
+    this.#secretsRoots = chooseSecretsRoots(dataDir, new Set(options.survivors.map(ownerOf)));
     this.world = {
       dataDir,
       disk,
@@ -145,9 +145,16 @@ export class JobHost {
     });
   }
 
-  /** Ends everything, as the node goes down; `leave`: but for what can go on until the next process takes it over. */
-  async stop(leave: boolean): Promise<void> {
-    const left = await this.attempts.stopAll(leave);
-    for (const root of Object.values(this.#secretsRoots)) removeAllBut(root, left);
+  /**
+   * Ends everything, as the node goes down; `leave`: but for what can go on until the next process takes it over. Returns
+   * what was left.
+   */
+  stop(leave: boolean): Promise<ReadonlySet<string>> {
+    return this.attempts.stopAll(leave);
+  }
+
+  /** Removes the files of secrets of all attempts and replicas but these. */
+  keepSecrets(of: readonly string[]): void {
+    for (const root of Object.values(this.#secretsRoots)) removeAllBut(root, new Set(of));
   }
 }

@@ -21,8 +21,11 @@ type SecretWorld = Pick<AttemptWorld, "openSecret" | "secretsRoots"> & {
   readonly disk: Pick<Disk, "remove">;
 };
 
+/** What is said of an attempt: values are hidden in it. */
+type Said = Pick<JobLog, "masker">;
+
 /** The secret of this name, for this attempt: what its log says is hidden from now on. Throws as `AttemptWorld` does. */
-export function useSecret(world: SecretWorld, order: AttemptOrder, log: JobLog, name: string): Uint8Array {
+export function useSecret(world: SecretWorld, order: AttemptOrder, log: Said, name: string): Uint8Array {
   const value = world.openSecret(name, order);
   log.masker.add(value);
   return value;
@@ -39,7 +42,7 @@ export interface GivenSecrets {
 export async function giveSecrets(
   world: SecretWorld,
   order: AttemptOrder,
-  log: JobLog,
+  log: Said,
   again = false,
 ): Promise<GivenSecrets> {
   const env: Record<string, string> = {}, variables: Record<string, string> = {};

@@ -1,12 +1,22 @@
 /** What a wasm run is to the runtime: its module, its files, and the lot whose process may execute it. */
 import type { AttemptOrder } from "../../core/mod.ts";
-import type { RunSpec, SecretFiles } from "../../runtimes/mod.ts";
+import type { RunSpec } from "../../runtimes/mod.ts";
 import { type AttemptWorld, lotDirectory } from "./attempt_world.ts";
 import { programsDirectory } from "./inputs.ts";
-import { SECRETS_MOUNT, secretsOfSubmitter } from "./run_secrets.ts";
+import { type GivenSecrets, SECRETS_MOUNT, secretsOfSubmitter } from "./run_secrets.ts";
 
 /** Sandbox of the wasm runtime, in words. */
 export const WASM_LEVEL = "wasm in a process with scoped permissions";
+
+/** Variables with the paths of a program's files of secrets. */
+export const secretPaths = ({ files }: GivenSecrets): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(files?.variables ?? {}).map(([v, file]) => [v, `${SECRETS_MOUNT}/${file}`]),
+  );
+
+/** Where it finds them. */
+export const secretMounts = ({ files }: GivenSecrets): RunSpec["mounts"] =>
+  files ? [{ guest: SECRETS_MOUNT, host: files.directory, readOnly: true }] : [];
 
 /** `root`: what the program sees as `/`; `wasm`: its module; `env`: all but what the runtime adds. */
 export function wasmRun(
@@ -15,10 +25,9 @@ export function wasmRun(
   root: string,
   wasm: string,
   env: Readonly<Record<string, string>>,
-  files: SecretFiles | undefined,
+  given: GivenSecrets,
 ): RunSpec {
   const { spec } = order;
-  const paths = Object.entries(files?.variables ?? {}).map(([v, file]) => [v, `${SECRETS_MOUNT}/${file}`]);
   return {
     id: order.attempt,
     mode: "command",
@@ -26,10 +35,10 @@ export function wasmRun(
     digest: spec.program!.digest,
     cacheDir: `${world.dataDir}/cache/wasm`,
     args: [spec.program!.name, ...spec.args],
-    env: { TMPDIR: "/tmp", ...env, ...Object.fromEntries(paths) },
+    env: { TMPDIR: "/tmp", ...env, ...secretPaths(given) },
     mounts: [
       { guest: "/", host: root, readOnly: false, quotaBytes: spec.disk_mb * 1024 * 1024 },
-      ...files ? [{ guest: SECRETS_MOUNT, host: files.directory, readOnly: true }] : [],
+      ...secretMounts(given),
     ],
     memoryMb: spec.memory_mb,
     maxConcurrency: 1,

@@ -5,7 +5,20 @@ import { Buttons } from "../confirm.tsx";
 import { appCharts } from "../figures.ts";
 import { quote } from "../format.ts";
 import { apps, events, nodes } from "../live.ts";
-import { Empty, Facts, Id, Name, Panel, Reason, State, Table, Tags, Time, useFetched } from "../parts.tsx";
+import {
+  Commits,
+  Empty,
+  Facts,
+  Id,
+  Name,
+  Panel,
+  Reason,
+  State,
+  Table,
+  Tags,
+  Time,
+  useFetched,
+} from "../parts.tsx";
 import { to } from "../router.ts";
 import { Health, Open } from "./app_parts.tsx";
 import { Feed, told } from "./event_lines.tsx";
@@ -47,6 +60,7 @@ const What = ({ a }: { a: AppView }) => {
           ],
           ["Kind", a.kind],
           ["Strategy", a.strategy],
+          ["Commits", a.commits && <Commits of={a.commits} />],
           ["Nodes", a.tags.length > 0 ? <Tags tags={a.tags} /> : "any that fits"],
           [
             "Decided by",

@@ -5,7 +5,20 @@ import { Buttons } from "../confirm.tsx";
 import { Command } from "../copy.tsx";
 import { bytes, duration, quote } from "../format.ts";
 import { worked } from "../live.ts";
-import { Bar, Empty, Facts, Id, Name, Panel, Reason, State, Table, Time, useFetched } from "../parts.tsx";
+import {
+  Bar,
+  Commits,
+  Empty,
+  Facts,
+  Id,
+  Name,
+  Panel,
+  Reason,
+  State,
+  Table,
+  Time,
+  useFetched,
+} from "../parts.tsx";
 import { to } from "../router.ts";
 import { Download } from "./download_button.tsx";
 import { matrixText, SCHEDULED } from "./jobs.tsx";
@@ -51,11 +64,7 @@ const What = ({ r }: { r: RunView }) => {
           ],
           [
             "Commits",
-            r.commits && Object.entries(r.commits).map(([mount, commit]) => (
-              <div key={mount}>
-                <Name text={mount} /> <Id id={commit} short={commit.slice(0, 10)} />
-              </div>
-            )),
+            r.commits && <Commits of={r.commits} />,
           ],
           ["By", <Id id={r.by} short={shortId(r.by)} />],
           ["Ended", r.ended_at !== undefined && <Time at={r.ended_at} />],
