@@ -84,6 +84,8 @@ async function endWardens(dataDir: string): Promise<void> {
 export interface ClusterNode {
   readonly name: string;
   readonly dataDir: string;
+  /** What runs it instead of the executable under test: a command, its first arguments. */
+  readonly command?: readonly string[];
   /** The supervisor. */
   process: Deno.ChildProcess | undefined;
   /** Process id of the agent. */
@@ -180,12 +182,32 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** Joins a machine of its own and waits until its API answers. */
-  join(token: string, name: string, index: number): Promise<ClusterNode> {
-    return this.#spawn(name, `${this.root}/${name}`, ["join", token, "--name", name, ...this.#flags(index)]);
+  join(
+    token: string,
+    name: string,
+    index: number,
+    command?: readonly string[],
+  ): Promise<ClusterNode> {
+    const args = ["join", token, "--name", name, ...this.#flags(index)];
+    return this.#spawn(name, `${this.root}/${name}`, args, command);
   }
 
-  async #spawn(name: string, dataDir: string, args: readonly string[]): Promise<ClusterNode> {
-    const node: ClusterNode = { name, dataDir, process: undefined, pid: 0, api: "", gateway: "", output: "" };
+  async #spawn(
+    name: string,
+    dataDir: string,
+    args: readonly string[],
+    command?: readonly string[],
+  ): Promise<ClusterNode> {
+    const node: ClusterNode = {
+      name,
+      dataDir,
+      ...(command && { command }),
+      process: undefined,
+      pid: 0,
+      api: "",
+      gateway: "",
+      output: "",
+    };
     this.nodes.push(node);
     this.nodes.sort((a, b) => a.name < b.name ? -1 : 1);
     await this.#launch(node, args);
@@ -198,7 +220,11 @@ export class Cluster implements AsyncDisposable {
     env: Record<string, string> = {},
   ): Promise<void> {
     await Deno.remove(`${node.dataDir}/agent.json`).catch(() => {});
-    const { command, args: all } = realmCommand([...args, "--data-dir", node.dataDir]);
+    const wanted = [...args, "--data-dir", node.dataDir];
+    const [own, ...first] = node.command ?? [];
+    const { command, args: all } = own === undefined
+      ? realmCommand(wanted)
+      : { command: own, args: [...first, ...wanted] };
     const child = new Deno.Command(command, {
       args: all,
       env,
