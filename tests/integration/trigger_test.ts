@@ -267,6 +267,14 @@ test("the forge is told how each commit went, also when it was away; the badge t
   for (const [one, state] of [[good, "success"], [bad, "failure"]]) {
     assert.equal(told.findLast((t) => t.commit === one)!.state, state);
   }
+  // What is run again is told again: that it runs, and how it ended.
+  const [{ runs: [{ id: failed }] }] = (await view()).ticks;
+  assert.equal((await cluster.run(["job", "rerun", failed])).code, 1);
+  await eventually(
+    "the rerun is told",
+    () => told.filter((t) => t.commit === bad).map((t) => t.state).join().endsWith("failure,pending,failure"),
+    60_000,
+  );
   const asked = await fetch(`${reader.api}/badge/ci.svg`, { headers: { "sec-fetch-site": "cross-site" } });
   assert.equal(asked.headers.get("cross-origin-resource-policy"), "cross-origin");
   await asked.body?.cancel();

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { rebuild, standingSchedules, watcherOf } from "../../agent/core/mod.ts";
+import { forgetSubmission, rebuild, standingSchedules, watcherOf } from "../../agent/core/mod.ts";
+import type { JobRunSpec } from "../../agent/protocol/mod.ts";
+import { programOf, programs } from "./attempts.ts";
 import { disagreement } from "./checks.ts";
 import { unfinishedRuns } from "./job_checks.ts";
 import { changesText, push, REPOSITORY, watch, wrongChanges } from "./repositories.ts";
@@ -360,5 +362,56 @@ Deno.test("one node tells how the runs of a commit go, to their end, also when t
     world.run(40_000);
     settled(world);
     assert.deepEqual(told(), [`${commit} ci success`], change);
+  }
+});
+
+Deno.test("a run that is run again, once or twice, has its commit told as pending and then its end; one of another commit says nothing", () => {
+  const world = new World(89);
+  const nodes = gather(world, 4);
+  push(world);
+  const status = { forge: "github", token: "forge" } as const;
+  watch(world, nodes[0], "ci", { status }, {
+    program: programOf(programs.bad),
+    retry: { max: 0, on: [], backoff_ms: 0 },
+  });
+  world.run(15_000);
+  const commit = push(world);
+  const told = () => {
+    const lists = [...world.statuses].filter(([node]) => world.nodes.get(node)!.core);
+    return lists.flatMap(([, list]) => list).map((s) => `${s.commit === commit ? "" : s.commit}${s.state}`);
+  };
+  assert.notEqual(world.until(() => told().join() === "failure", 40_000), undefined, told().join());
+  const [[first]] = world.began;
+  const rerun = (of: string, more: Partial<JobRunSpec>) => {
+    const [by] = world.alive();
+    const { spec } = by.core!.jobs.runs.get(first)!;
+    const before = new Set(world.began.keys());
+    const reply = world.submit(by, world.command("job.submit", { runs: [{ ...spec, ...more }], of }));
+    assert.ok(reply.ok);
+    const begun = () => [...world.began.keys()].find((id) => !before.has(id));
+    assert.notEqual(world.until(() => begun() !== undefined, 10_000), undefined);
+    return begun()!;
+  };
+  const second = rerun(first, { program: programOf(programs.bad) });
+  assert.deepEqual(told(), ["pending"]);
+  assert.notEqual(world.until(() => told().join() === "failure", 40_000), undefined, told().join());
+  // The one that watches dies: the next one tells the same.
+  world.crash(watcher(world, nodes[0]));
+  world.run(20_000);
+  assert.deepEqual(told(), ["failure"]);
+  rerun(second, { program: programOf(programs.good) });
+  assert.notEqual(world.until(() => told().join() === "success", 40_000), undefined, told().join());
+  const other = "f".repeat(40);
+  rerun(first, {
+    program: programOf(programs.bad),
+    inputs: [{ from: "git", url: REPOSITORY, commit: other, depth: 1, submodules: false, mount: "/src" }],
+  });
+  world.run(20_000);
+  assert.deepEqual(told(), ["success"]);
+  for (const node of world.alive()) {
+    const { jobs } = node.core!;
+    assert.equal(jobs.reruns.size, 2);
+    for (const submission of [...jobs.submissions.keys()]) forgetSubmission(jobs, submission);
+    assert.equal(jobs.reruns.size, 0);
   }
 });

@@ -3,6 +3,7 @@ import { forgeLimits } from "../../protocol/forge_limits.ts";
 import type { Digest } from "../../protocol/identity.ts";
 import { isEnd } from "../../protocol/job_record.ts";
 import type { Trigger } from "../../protocol/job_trigger.ts";
+import { newestOf } from "./reruns.ts";
 import type { Jobs, RunState } from "./runs.ts";
 import type { Schedule, TickState } from "./schedules.ts";
 
@@ -35,11 +36,11 @@ export function outcomeOf(
   return { state, since, run: (failed ?? cancelled ?? states[0]).run };
 }
 
-/** The runs of a tick by job. */
+/** The runs of a tick by job; in the place of each the newest that repeats it. */
 export function runsByJob(jobs: Jobs, tick: TickState): ReadonlyMap<string, readonly RunState[]> {
   const by = new Map<string, RunState[]>();
   for (const id of jobs.submissions.get(tick.id) ?? []) {
-    const run = jobs.runs.get(id)!;
+    const run = newestOf(jobs, jobs.runs.get(id)!);
     by.set(run.spec.job, [...by.get(run.spec.job) ?? [], run]);
   }
   return by;

@@ -15,6 +15,7 @@ import { tickRunIdsOf } from "../../protocol/job_schedule.ts";
 import { type GitInput, type JobRunSpec, runIdsOf } from "../../protocol/job_spec.ts";
 import type { Change } from "../../protocol/job_trigger.ts";
 import { limits } from "../../protocol/limits.ts";
+import { forgetRerun, noteRerun, type Reruns } from "./reruns.ts";
 import { clearSchedules, createSchedules, type Schedules } from "./schedules.ts";
 
 /** One run. */
@@ -61,6 +62,7 @@ export interface Jobs {
   readonly runs: Map<string, RunState>;
   /** Runs by submission, in its order. */
   readonly submissions: Map<Digest, readonly string[]>;
+  readonly reruns: Reruns;
   /** Runs that have not ended. */
   readonly open: Set<string>;
   /** What came before the command that it is about. */
@@ -90,6 +92,7 @@ export interface Jobs {
 export const createJobs = (): Jobs => ({
   runs: new Map(),
   submissions: new Map(),
+  reruns: new Map(),
   open: new Set(),
   early: new Map(),
   schedules: createSchedules(),
@@ -106,7 +109,7 @@ export const createJobs = (): Jobs => ({
 
 /** Forgets what is derived from records, to derive it anew. */
 export function clearJobs(jobs: Jobs): void {
-  for (const map of [jobs.runs, jobs.submissions, jobs.early, jobs.groups]) map.clear();
+  for (const map of [jobs.runs, jobs.submissions, jobs.reruns, jobs.early, jobs.groups]) map.clear();
   jobs.caches.clear();
   jobs.open.clear();
   clearSchedules(jobs.schedules);
@@ -138,6 +141,7 @@ export function addRuns(
 ): void {
   const ids = origin.tick ? tickRunIdsOf(submission, specs) : runIdsOf(submission, specs);
   jobs.submissions.set(submission, ids);
+  if (origin.of !== undefined) noteRerun(jobs.reruns, origin.of, submission);
   ids.forEach((id, i) => {
     const early = jobs.early.get(id);
     jobs.early.delete(id);
@@ -195,6 +199,7 @@ export function forgetSubmission(jobs: Jobs, submission: Digest): void {
     const run = jobs.runs.get(id);
     if (!run) continue;
     jobs.runs.delete(id);
+    if (run.of !== undefined) forgetRerun(jobs.reruns, run.of, submission);
     close(jobs, run);
     jobs.declines.delete(id);
     const { cancel, decision, statuses } = run;
