@@ -25,14 +25,14 @@ const NOW = 10 * timing.startDeadlineMs;
 /** What is decided about a replica decided long ago that its node, started then, says this of; none: nothing. */
 function verdict(
   said: { readonly state: ReplicaState; readonly since: number } | undefined,
-  { proven = true, startedAt = 0 } = {},
+  { proven = true, startedAt = 0, leaving = false, others = ["b"] } = {},
 ): Verdict {
   const replica = { id: "web-0", slot: 0, node: "a", revision: revision.id, at: 0 };
   const decision: Decision = {
     app: "web",
     epoch: 1,
     step: 1,
-    phase: "rolling",
+    phase: leaving ? "steady" : "rolling",
     revision: revision.id,
     number: 1,
     ...(proven ? { good: revision.id } : {}),
@@ -54,9 +54,9 @@ function verdict(
     id,
     name: id,
     state: "alive" as const,
-    cordoned: false,
+    cordoned: leaving && id === "a",
     draining: false,
-    leaving: false,
+    leaving: leaving && id === "a",
     tags: [],
     runtimes: ["wasm"],
     memoryMb: 100,
@@ -69,7 +69,7 @@ function verdict(
     now: NOW,
     standing: decision,
     over: [],
-    nodes: [node("a"), node("b")],
+    nodes: ["a", ...others].map(node),
     declined: () => new Map(),
     unfit: () => undefined,
     offered: () => undefined,
@@ -100,4 +100,16 @@ Deno.test("an old replica that is unhealthy is replaced elsewhere at once", () =
   const { next, wants } = verdict({ state: "unhealthy", since: NOW - 1 });
   assert.deepEqual(next?.replicas, []);
   assert.deepEqual(wants[0].placement.ranked, ["b"]);
+});
+
+Deno.test("what alone serves on a node that is about to restart goes elsewhere first, where there is a node for it", () => {
+  const said = { state: "healthy", since: 0 } as const;
+  const { next, wants } = verdict(said, { leaving: true });
+  assert.deepEqual(next?.replicas.map((r) => r.id), ["web-0"], "it serves until the other one does");
+  assert.deepEqual(wants[0].placement.ranked, ["b"]);
+  assert.deepEqual(
+    verdict(said, { leaving: true, others: [] }).next,
+    undefined,
+    "it stays, and all is as wished",
+  );
 });
