@@ -22,6 +22,7 @@ interface Probe {
   /** `asked`: probing for another node, which gets the answer. */
   readonly stage: "direct" | "indirect" | "asked";
   readonly askedBy?: { readonly node: NodeId; readonly n: number };
+  readonly startedAt: number;
   readonly expiresAt: number;
   /** The connection to the target closed: that is no slowness of ours, so no wait is longer for it. */
   readonly closed?: boolean;
@@ -118,6 +119,7 @@ function startProbe(
     n,
     target,
     stage,
+    startedAt: now,
     expiresAt: now + timing.probeTimeoutMs * patience(state, more.closed),
     ...more,
   });
@@ -173,18 +175,23 @@ function nextTarget(state: Liveness, alive: readonly NodeId[], now: number): Nod
   return target;
 }
 
-/** `target` lives (it answered us, or another that we asked). Returns who waits for the news. */
+/**
+ * `target` lives (it answered us, or another that we asked). Returns who waits for the news. Only an answer within the
+ * time of a node that is not behind tells that this one is not.
+ */
 export function answered(
   state: Liveness,
   target: NodeId,
   n: number | undefined,
+  now: number,
 ): { node: NodeId; n: number } | undefined {
   state.suspects.delete(target);
   if (n === undefined) return undefined;
   const probe = state.probes.get(n);
   if (!probe || probe.target !== target) return undefined;
   state.probes.delete(n);
-  if (probe.stage === "direct") state.strain = Math.max(0, state.strain - 1);
+  const inTime = probe.stage === "direct" && now - probe.startedAt <= timing.probeTimeoutMs;
+  if (inTime) state.strain = Math.max(0, state.strain - 1);
   for (const other of [...state.probes.values()]) {
     if (other.target === target && other.stage !== "asked") state.probes.delete(other.n);
   }

@@ -89,7 +89,7 @@ Deno.test("a node that did not run accuses nobody for what it did not hear meanw
   const [n] = state.probes.keys();
   // Its next tick comes five seconds late; the answer lay there and is read after it.
   assert.deepEqual(tickLiveness(state, facts(state, start + 5_000)).filter((a) => a.do !== "probe"), []);
-  answered(state, "b", n);
+  answered(state, "b", n, start + 5_001);
   assert.equal(state.suspects.size, 0);
 });
 
@@ -103,10 +103,20 @@ Deno.test("signs of strain lengthen all waits, answers in time shorten them agai
   assert.deepEqual(run(slow, start, start + waits + 500), ["suspect b"]);
   assert.deepEqual(run(slow, start + waits + 501, start + long)[0], "unreachable b");
   for (let i = 0; i < 20; i++) {
-    slow.probes.set(i, { n: i, target: "b", stage: "direct", expiresAt: start });
-    answered(slow, "b", i);
+    slow.probes.set(i, { n: i, target: "b", stage: "direct", startedAt: start, expiresAt: start });
+    answered(slow, "b", i, start + 1);
   }
   assert.equal(slow.strain, 0);
+});
+
+Deno.test("an answer that comes late tells no node that it is not behind any more", () => {
+  const start = 1_000_000, state = watching("b");
+  for (let i = 0; i < 100; i++) strained(state);
+  tickLiveness(state, facts(state, start));
+  const [n] = state.probes.keys();
+  answered(state, "b", n, start + timing.probeTimeoutMs + 1);
+  assert.equal(state.strain, timing.strainMost);
+  assert.equal(state.probes.size, 0);
 });
 
 Deno.test("a closed connection is no slowness of ours: strain lengthens nothing then", () => {

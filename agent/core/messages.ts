@@ -8,7 +8,7 @@ import { considerJob, jobAnswered } from "./jobs/control.ts";
 import { answered, asked, heard, suspected } from "./liveness.ts";
 import { isMember } from "./members.ts";
 import { closeGaps, headsOf, lacks, missingFrom, recordOf, storeDigest } from "./record_store.ts";
-import { dropEnded, type Returning, takeCopy } from "./returning.ts";
+import { dropEnded, type Returning, takeCopy, wasTold } from "./returning.ts";
 import { incarnationOf, nodeState } from "./state.ts";
 import type { Turn } from "./turn.ts";
 import { act, factsOf } from "./watching.ts";
@@ -23,7 +23,7 @@ export function receiveMessage(turn: Turn, from: NodeId, message: Message): void
       signOfLife(turn, from, message.digest, message.incarnation);
       return;
     case "ack": {
-      const waiting = answered(core.liveness, from, message.n);
+      const waiting = answered(core.liveness, from, message.n, turn.now);
       if (waiting) {
         turn.send(waiting.node, {
           t: "answer",
@@ -41,7 +41,7 @@ export function receiveMessage(turn: Turn, from: NodeId, message: Message): void
       }
       return;
     case "answer":
-      answered(core.liveness, message.target, message.n);
+      answered(core.liveness, message.target, message.n, turn.now);
       return;
     case "suspect":
       if (message.target === core.config.self) turn.refute(message.incarnation);
@@ -80,6 +80,7 @@ export function receiveMessage(turn: Turn, from: NodeId, message: Message): void
         Object.fromEntries(Object.entries(message.upTo).filter(([id]) => core.members.admitted.has(id))),
       );
       if (message.more) turn.send(from, { t: "heads", heads: headsOf(core.store), reply: true });
+      else wasTold(core);
       return;
     case "records":
       receive(turn, from, message.records, false);
@@ -120,7 +121,7 @@ function takeInCopy(
 /** A sign of life: it may contradict what the records say, and it tells whether our states differ. */
 function signOfLife(turn: Turn, from: NodeId, digest: string, incarnation: number): void {
   const core = turn.core;
-  answered(core.liveness, from, undefined);
+  answered(core.liveness, from, undefined, turn.now);
   heard(core.liveness, from, turn.now);
   const state = nodeState(core, from);
   if (state === "unreachable" || state === "left") {
@@ -131,8 +132,17 @@ function signOfLife(turn: Turn, from: NodeId, digest: string, incarnation: numbe
       incarnation: Math.max(incarnation, incarnationOf(core, from)),
     });
   }
-  if (digest !== storeDigest(core.store)) sync(turn, from);
-  else if (core.info) core.acknowledgedBy ??= from;
+  if (digest !== storeDigest(core.store)) return catchUp(turn, from);
+  wasTold(core);
+  if (core.info) core.acknowledgedBy ??= from;
+}
+
+/** A peer's state differs: it is asked for what is missing, unless one was asked a moment ago. */
+export function catchUp(turn: Turn, peer: NodeId): void {
+  const core = turn.core;
+  if (turn.now < core.nextCatchUpAt) return;
+  core.nextCatchUpAt = turn.now + timing.catchUpMs * (1 + core.liveness.strain);
+  sync(turn, peer);
 }
 
 /** Asks a peer for what is missing, unless it was asked just now. */

@@ -23,8 +23,10 @@ export interface Returning {
 /** Notes how long this node was away. */
 export function arrive(core: Core, inTouchAt: number | undefined, now: number): void {
   core.retireAt = now + limits.retireDelayMs;
-  if (inTouchAt === undefined) core.acceptOldUntil = now + limits.firstSyncMs;
-  else if (now - inTouchAt > limits.tombstoneMs) {
+  if (inTouchAt === undefined) {
+    core.acceptOldUntil = now + limits.firstSyncMs;
+    core.decidesFrom = now + limits.ignorantMs;
+  } else if (now - inTouchAt > limits.tombstoneMs) {
     core.returning = { since: now, copy: createRecordStore(), others: new Set() };
   }
 }
@@ -32,6 +34,15 @@ export function arrive(core: Core, inTouchAt: number | undefined, now: number): 
 /** Whether this node holds what the realm holds, as far as it can know: then it was in touch at this time. */
 export const isInTouch = (core: Core, now: number): boolean =>
   core.returning === undefined && now >= core.acceptOldUntil;
+
+/** Whether this node knows enough of the realm to decide for others. */
+export const mayDecide = (core: Core, now: number): boolean =>
+  core.returning === undefined && (now >= core.decidesFrom || core.members.admitted.size <= 1);
+
+/** A member told this node all that it had. */
+export function wasTold(core: Core): void {
+  core.decidesFrom = 0;
+}
 
 /** Takes a part of the copy; returns whether it is whole. */
 export function takeCopy(

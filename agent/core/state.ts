@@ -32,7 +32,7 @@ export interface CoreConfig {
   readonly realm: RealmId;
   readonly signer: Signer;
   readonly verifier: Verifier;
-  /** Opens a record; the default is {@link openRecord}. A simulation remembers answers here. */
+  /** Opens a record; the default is {@link openRecord}. Here answers are remembered. */
   readonly open?: (wire: WireRecord) => Result<RealmRecord>;
 }
 
@@ -131,6 +131,9 @@ export interface Core {
   /** Apps with a deadline to look at. */
   readonly lookAgain: Map<string, number>;
   readonly lastSync: Map<NodeId, number>;
+  nextCatchUpAt: number;
+  /** Counts what is done by `timing.syncIntervalMs`. */
+  syncs: number;
   nextSyncAt: number;
   nextReconcileAt: number;
   counter: number;
@@ -138,6 +141,8 @@ export interface Core {
   retireAt: number;
   /** Until when commands of any age are taken in although this node does not hold them. */
   acceptOldUntil: number;
+  /** Before then this node decides nothing, unless it is the only member: see `limits.ignorantMs`. */
+  decidesFrom: number;
   /** Set while a node that was away for too long gets a fresh copy. */
   returning: Returning | undefined;
   /** Canonical form of the last `run` effect. */
@@ -180,11 +185,14 @@ export function createCore(config: CoreConfig): Core {
     dirtyApps: new Set(),
     lookAgain: new Map(),
     lastSync: new Map(),
+    nextCatchUpAt: 0,
+    syncs: 0,
     nextSyncAt: 0,
     nextReconcileAt: 0,
     counter: 0,
     retireAt: Infinity,
     acceptOldUntil: 0,
+    decidesFrom: 0,
     returning: undefined,
     lastRun: "[]",
     reserved: undefined,

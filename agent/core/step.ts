@@ -16,7 +16,7 @@ import { orderStatuses, takeLooked, takePushed } from "./jobs/trigger_control.ts
 import { hint, livenessWake, tickLiveness } from "./liveness.ts";
 import { isMember } from "./members.ts";
 import { nextRetirement, retire } from "./retirement.ts";
-import { arrive, goOn } from "./returning.ts";
+import { arrive, goOn, mayDecide } from "./returning.ts";
 import { controlUpgrades, orderUpgrade } from "./upgrades/control.ts";
 import { allRecords, closeGaps, hasRoom, recordOf } from "./record_store.ts";
 import { receiveMessage, sync } from "./messages.ts";
@@ -35,9 +35,11 @@ export function step(core: Core, event: Event, now: number): Effect[] {
 }
 
 /** When the core wants its next `tick`. */
-export function wakeAt(core: Core): number {
-  let at = Math.min(livenessWake(core.liveness), core.nextSyncAt, core.nextReconcileAt, core.retireAt);
+export function wakeAt(core: Core, now: number): number {
+  let at = Math.min(livenessWake(core.liveness), core.nextSyncAt, core.retireAt);
   if (core.outbox.length > 0) at = Math.min(at, core.outboxSince + timing.gossipBatchMs);
+  if (!mayDecide(core, now)) return core.returning ? at : Math.min(at, core.decidesFrom);
+  at = Math.min(at, core.nextReconcileAt);
   for (const deadline of core.lookAgain.values()) at = Math.min(at, deadline);
   at = Math.min(at, core.jobs.lookAgainAt, core.secrets.lookAgainAt, core.upgrades.lookAgainAt);
   const dirty = core.jobs.dirty || core.secrets.dirty || core.upgrades.dirty;
@@ -214,8 +216,9 @@ function tick(turn: Turn): void {
   act(turn, tickLiveness(core.liveness, factsOf(turn)));
   if (turn.now >= core.nextSyncAt) {
     core.nextSyncAt = turn.now + timing.syncIntervalMs;
-    const others = aliveNodes(core).filter((id) => id !== core.config.self);
-    if (others.length > 0) sync(turn, others[(core.counter++ * 7919 + core.liveness.turn) % others.length]);
+    const far = core.syncs++ % timing.syncFarEvery === 0 || core.liveness.neighbours.length === 0;
+    const others = far ? aliveNodes(core).filter((id) => id !== core.config.self) : core.liveness.neighbours;
+    if (others.length > 0) sync(turn, others[(core.syncs * 7919 + core.liveness.turn) % others.length]);
   }
   const { returning } = core;
   if (returning && returning.others.size > 0 && turn.now - returning.since > limits.returnMs) {
@@ -248,10 +251,12 @@ function finish(turn: Turn): Effect[] {
   }
   if (turn.topics.has("members")) core.secrets.dirty = true;
   if (["nodes", "members", "apps"].some((t) => turn.topics.has(t as Topic))) core.upgrades.dirty = true;
-  controlUpgrades(core, turn.now, turn.write);
-  controlSecrets(core, turn.now, turn.effects);
-  controlJobs(core, turn.now, turn.write, turn.effects);
-  control(core, turn.now, turn.write, turn.effects);
+  if (mayDecide(core, turn.now)) {
+    controlUpgrades(core, turn.now, turn.write);
+    controlSecrets(core, turn.now, turn.effects);
+    controlJobs(core, turn.now, turn.write, turn.effects);
+    control(core, turn.now, turn.write, turn.effects);
+  }
   if (turn.topics.has("nodes") || turn.topics.has("members")) reconnect(turn);
   if (turn.topics.size > 0) {
     order(core, turn.effects);

@@ -6,6 +6,7 @@ import {
   admits,
   blobsOfServices,
   createCore,
+  createOpener,
   isMember,
   packagesInUse,
   releaseBlobs,
@@ -83,7 +84,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   }
   const table = createRecordTable(database, self);
   const audit = createAuditLog(database, self);
-  const core = createCore({ self, realm: options.realmFile.realm, signer, verifier });
+  const core = createCore({
+    self,
+    realm: options.realmFile.realm,
+    signer,
+    verifier,
+    open: createOpener(verifier),
+  });
   const events = new Events(database, clock.now());
   const loopDelay = createLoopDelay();
   const logs = new ReplicaLogs(`${dataDir}/logs`, () => options.name);

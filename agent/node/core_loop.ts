@@ -133,7 +133,8 @@ export class CoreLoop implements Disposable {
   #arm(): void {
     if (this.#stopped) return;
     clearTimeout(this.#timer);
-    const wait = Math.min(MAX_SLEEP_MS, Math.max(1, wakeAt(this.core) - this.#clock.now()));
+    const now = this.#clock.now();
+    const wait = Math.min(MAX_SLEEP_MS, Math.max(1, wakeAt(this.core, now) - now));
     this.#timer = setTimeout(() => this.feed({ t: "tick" }), wait);
   }
 

@@ -35,6 +35,8 @@ export const limits = {
   refusalAuditMs: 60_000,
   /** Pairs of author and rule remembered for `refusalAuditMs`. */
   refusalsRemembered: 1_000,
+  /** Records whose signature need not be checked again when they come once more, by sync from other peers. */
+  recordsRemembered: 512,
   /** Records kept whose author is not known yet: the news of a machine that joins elsewhere at this moment. */
   orphans: 500,
   /** See `orphans`. */
@@ -60,6 +62,11 @@ export const limits = {
   lastWordMs: 60 * 24 * 3_600_000,
   /** A node that has just joined takes commands of any age for this long: its first sync takes a fraction of it. */
   firstSyncMs: 10 * 60_000,
+  /**
+   * A node that knows next to nothing, for it has just joined or lost its disk, decides nothing for others before a member
+   * told it what there is, or this long when none does: what it decided before it lost its disk it would decide again.
+   */
+  ignorantMs: 30_000,
   /** A node that was away for longer than `tombstoneMs` looks this long for one that was not, to start from its copy. */
   returnMs: 60_000,
   /** After old commands came in, what matters no more goes this much later: by then the rest has come too. */
@@ -205,8 +212,18 @@ export const timing = {
   strainMost: 3,
   /** Neighbours asked to probe on our behalf. */
   indirectProbes: 3,
-  /** Anti-entropy with a random peer even if digests agree. */
+  /** Anti-entropy with a neighbour even if digests agree. */
   syncIntervalMs: 10_000,
+  /**
+   * Every so many of these it is with any member: to meet one that is no neighbour costs a connection, and the neighbours
+   * alone tie the whole realm together.
+   */
+  syncFarEvery: 12,
+  /**
+   * A node whose state differs from that of peers asks one of them this often, less often when it is behind: while much
+   * changes the states of all differ all the time, and each question is answered with a line per member.
+   */
+  catchUpMs: 250,
   /** Pending gossip is flushed after this: several records travel as one message. */
   gossipBatchMs: 20,
   /** An offer unanswered for this long goes to the next candidate. */

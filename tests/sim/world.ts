@@ -85,11 +85,15 @@ export class World {
   readonly ended = new Map<string, string>();
   /** Whether machines run native programs. */
   native = false;
+  /** Messages that never arrive. */
+  loses: (message: Message) => boolean = () => false;
   /** Whether gossip arrives at all. */
   gossip = true;
   /** How often a replica was wanted again while it was ending. */
   wantedAgain = 0;
   messages = 0;
+  /** Questions for what is missing, of which each is answered with a line per member; and those of them to others than neighbours. */
+  readonly asked = { all: 0, far: 0 };
   bytes = 0;
   /** Side of a partition by node; messages cross only within a side. */
   side = new Map<NodeId, number>();
@@ -347,7 +351,7 @@ export class World {
   #arm(node: SimNode): void {
     if (!node.core) return;
     const core = node.core;
-    const at = Math.max(this.now + 1, wakeAt(core) - node.fastMs);
+    const at = Math.max(this.now + 1, wakeAt(core, this.now + node.fastMs) - node.fastMs);
     if (at >= node.timerAt && node.timerAt > this.now) return;
     node.timerAt = at;
     this.at(at, () => {
@@ -360,8 +364,16 @@ export class World {
   /** Puts a message on its way; it may get lost, or arrive twice and late. */
   send(from: NodeId, to: NodeId, message: Message, hops = 1): void {
     this.messages++;
+    if (message.t === "heads" && !message.reply) {
+      this.asked.all++;
+      const neighbours = [[from, to], [to, from]].some(([a, b]) =>
+        this.nodes.get(a)?.core?.liveness.neighbours.includes(b)
+      );
+      if (!neighbours) this.asked.far++;
+    }
     const { loss, duplicate, minDelayMs, maxDelayMs } = this.weather;
     const copies = this.random() < duplicate ? 2 : 1;
+    if (this.loses(message)) return;
     for (let i = 0; i < copies; i++) {
       if (this.random() < loss) continue;
       const delay = hops * (minDelayMs + this.random() * (maxDelayMs - minDelayMs));
