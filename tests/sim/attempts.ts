@@ -72,11 +72,23 @@ function start(world: World, node: SimNode, order: AttemptOrder): void {
   report(world, node, order, "preparing");
   if (order.cancelled) fake.cancelled = true;
   later(world, node, fake, 20 + world.random() * 200, () => {
+    findCommits(world, order);
     if (fake.cancelled) return end(world, node, fake, "cancelled", order.cancelled ?? "cancelled");
     if (missing) return end(world, node, fake, "failed", "an input is not there");
     report(world, node, order, "running");
     execute(world, node, fake);
   });
+}
+
+/** Finds out what its repositories stand for now, unless that is known. */
+function findCommits(world: World, order: AttemptOrder): void {
+  const found = order.inputs.flatMap((i) => {
+    const commit = "git" in i
+      ? i.git.commit ?? world.repositories.get(i.git.url)?.get(i.git.ref ?? "main")
+      : undefined;
+    return commit === undefined ? [] : [[i.mount, commit] as const];
+  });
+  if (found.length > 0) world.commits.set(order.attempt, Object.fromEntries(found));
 }
 
 /** Lets the program run to its end, also after the agent that started it. */
@@ -145,6 +157,7 @@ function report(
         until: world.now + o.retention_ms,
       }))
       : [],
+    ...(world.commits.has(order.attempt) ? { commits: world.commits.get(order.attempt)! } : {}),
     ...(reason === undefined ? {} : { reason }),
     ...(state === "running" ? { started_at: world.now } : {}),
     ...(code === undefined ? {} : {

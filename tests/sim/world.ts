@@ -81,6 +81,8 @@ export class World {
   readonly statuses = new Map<NodeId, readonly CommitStatus[]>();
   /** Attempts that began to execute, by run. */
   readonly began = new Map<string, string[]>();
+  /** What the repositories of attempts were found to stand for, by mount. */
+  readonly commits = new Map<string, Record<string, string>>();
   /** How attempts ended where they executed. */
   readonly ended = new Map<string, string>();
   /** Whether machines run native programs. */

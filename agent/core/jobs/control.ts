@@ -24,11 +24,12 @@ import {
   unreachableSince,
 } from "../state.ts";
 import { cancelOf, cancelText } from "./cancelling.ts";
+import { commitOf } from "./commits.ts";
 import { decideRun, type RunFacts, type RunVerdict, withAttempt } from "./decide.ts";
 import { noticeOf } from "./notices.ts";
 import { type JobNode, placeRun, planQueue, takenBy } from "./queue.ts";
 import { upgradedBy } from "../upgrades/control.ts";
-import { activeAttempt, artifactsOf, attemptStatus, commitOf, runsOfJob, type RunState } from "./runs.ts";
+import { activeAttempt, artifactsOf, attemptStatus, runsOfJob, type RunState } from "./runs.ts";
 import { standingSchedules } from "./schedules.ts";
 import { decideTick } from "./ticks.ts";
 import { controlTrigger, scheduleKey, watchers } from "./trigger_control.ts";

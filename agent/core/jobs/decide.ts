@@ -8,6 +8,7 @@ import { jobLimits, jobTiming } from "../../protocol/job_limits.ts";
 import { type DecidedAttempt, isEnd, type RunDecision, type RunEnd } from "../../protocol/job_record.ts";
 import { cancelOf, cancelText } from "./cancelling.ts";
 import { groupWait } from "./groups.ts";
+import { finderFor } from "./commits.ts";
 import { activeAttempt, attemptStatus, type Jobs, runsOfJob, type RunState } from "./runs.ts";
 import { tickFreedAt, tickWait } from "./ticks.ts";
 
@@ -114,6 +115,11 @@ function whenReadyAlone({ jobs, run }: RunFacts): Readiness {
       }
       since = Math.max(since, decision.since);
     }
+  }
+  const finder = finderFor(jobs, run);
+  if (finder) {
+    const { run: { id }, input: { url, ref = "the default branch" } } = finder;
+    return { waits: `${id} finds out what ${ref} of ${url} stands for, so that both take the same commit` };
   }
   const siblings = runsOfJob(jobs, run.submission, run.spec.job).filter((r) => r !== run);
   if (run.spec.fail_fast) {

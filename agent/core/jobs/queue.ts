@@ -11,6 +11,7 @@ import { branchOf, type JobRunSpec, secretsOf } from "../../protocol/job_spec.ts
 import type { Policy } from "../../protocol/policy.ts";
 import { type Candidate, place, type Placement } from "../placement.ts";
 import { type NativeNode, whyNotGit, whyNotNative } from "../policies.ts";
+import { unknownCommits } from "./commits.ts";
 import { activeAttempt, attemptStatus, byTime, type Jobs, type RunState } from "./runs.ts";
 
 /** A node as the queue sees it. */
@@ -167,11 +168,15 @@ export function planQueue(
       (n.state === "alive" || n.state === "suspect") && !n.cordoned &&
       (taken.get(n.id)?.attempts ?? 0) < n.places
     );
+  // Of those that need the same commit, one finds out first which that is.
+  const finding = new Set<string>();
   const hopeless = new Set<string>();
   let walked = 0;
   for (const run of [...waiting].sort(byPriority)) {
     if (jobs.offers.has(run.id)) continue;
     if (++walked > jobLimits.queueWalk || !room()) break;
+    const unknown = unknownCommits(jobs, run);
+    if (unknown.some((name) => finding.has(name))) continue;
     const kind = kindOf(run.spec);
     if (hopeless.has(kind)) continue;
     const node = placeRun(jobs, run, nodes, taken, now).ranked[0];
@@ -185,6 +190,7 @@ export function planQueue(
       continue;
     }
     plan.set(run.id, node);
+    for (const name of unknown) finding.add(name);
     take(taken, node, run);
   }
   return plan;

@@ -12,7 +12,7 @@ import {
   type RunPhase,
 } from "../../protocol/job_record.ts";
 import { tickRunIdsOf } from "../../protocol/job_schedule.ts";
-import { type GitInput, type JobRunSpec, runIdsOf } from "../../protocol/job_spec.ts";
+import { type JobRunSpec, runIdsOf } from "../../protocol/job_spec.ts";
 import type { Change } from "../../protocol/job_trigger.ts";
 import { limits } from "../../protocol/limits.ts";
 import { forgetRerun, noteRerun, type Reruns } from "./reruns.ts";
@@ -281,26 +281,6 @@ export const lastAttempt = (run: RunState): DecidedAttempt | undefined => run.de
 export function artifactsOf(run: RunState): readonly Artifact[] {
   const attempt = lastAttempt(run);
   return attempt ? attemptStatus(run, attempt)?.artifacts ?? [] : [];
-}
-
-/** Commits that an attempt of a run found its inputs by git to stand for, by mount; the first word counts. */
-export function commitsOf(run: RunState): Readonly<Record<string, string>> {
-  const attempts = run.decision?.value.attempts ?? [];
-  return Object.assign({}, ...attempts.toReversed().map((a) => attemptStatus(run, a)?.commits ?? {}));
-}
-
-/** What a repository's branch or tag was found to stand for by this run or another one of its submission. */
-export function commitOf(jobs: Jobs, run: RunState, { url, ref, mount }: GitInput): string | undefined {
-  const own = commitsOf(run)[mount];
-  if (own !== undefined) return own;
-  for (const id of jobs.submissions.get(run.submission) ?? []) {
-    const other = jobs.runs.get(id)!;
-    for (const input of other.spec.inputs) {
-      if (input.from !== "git" || input.url !== url || input.ref !== ref) continue;
-      const found = commitsOf(other)[input.mount];
-      if (found !== undefined) return found;
-    }
-  }
 }
 
 /** Runs of a job in a submission. */
