@@ -127,3 +127,34 @@ Deno.test("what a node that goes down ends does not begin anew", async () => {
   assert.deepEqual(done, ["stopped web-0", "gone web-0"]);
   assert.deepEqual(replicas.list(), []);
 });
+
+Deno.test("bytes that arrive are told: a replica that still fetches gets on", async () => {
+  const begun = Date.now(), told: ReplicaStatus[] = [];
+  let arrived = 0;
+  const replicas = new Replicas(
+    {
+      async prepare(_, news, signal) {
+        await eventually(() => Date.now() > begun + 2, "time passes");
+        arrived = Date.now();
+        news.progress(1, 2, false);
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        return files;
+      },
+      drained: () => Promise.resolve(true),
+      clearWork: () => Promise.resolve(),
+      report: (status) => void told.push(status),
+      log() {},
+      note() {},
+      lastLines: () => "",
+      changed() {},
+    },
+    () => false,
+    () => {},
+  );
+  replicas.reconcile([testOrder("web-0")]);
+  await eventually(() => told.length > 0, "it is told");
+  const [{ state, since, progress }] = told;
+  assert.deepEqual([state, progress], ["fetching", { done: 1, total: 2 }]);
+  assert.ok(since >= arrived, `since ${since}, bytes at ${arrived}`);
+  await replicas.stopAll(0, false);
+});
