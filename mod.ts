@@ -81,6 +81,7 @@ export {
   type RunEnd,
   type RunPhase,
 } from "./agent/protocol/job_record.ts";
+export { cacheText, type CacheUse } from "./agent/protocol/cache_use.ts";
 export {
   type GitInput,
   type JobRunSpec,

@@ -2,6 +2,7 @@
 import {
   type AppView,
   type AttemptView,
+  cacheText,
   changeText,
   RealmError,
   type RunView,
@@ -126,6 +127,7 @@ function runText(i: Invocation, run: RunView): string {
         ? `${bytes(last.progress.done)} of ${bytes(last.progress.total)}`
         : undefined,
     ],
+    ["cache", last?.cache && cacheText(last.cache, bytes)],
     ["log", last?.log && `${last.log.entries} entries, ${bytes(last.log.bytes)}`],
   ]);
   const attempts = run.attempts.length === 0 ? "" : "\n" + table(

@@ -1,5 +1,6 @@
 /** What nodes say of runs: the controller's decision about each, and the word of the node that executes an attempt. */
 import * as v from "valibot";
+import { type CacheUse, CacheUseSchema } from "./cache_use.ts";
 import { isCommit } from "./git_address.ts";
 import { ChangeSchema } from "./job_trigger.ts";
 import { type Digest, isDigest, isNodeId } from "./identity.ts";
@@ -182,6 +183,8 @@ export const AttemptStatusSchema = v.strictObject({
   report: v.optional(AttemptReportSchema),
   /** Commits that inputs by git were found to stand for, by mount. */
   commits: v.optional(CommitsSchema),
+  /** What it had of its build cache. */
+  cache: v.optional(CacheUseSchema),
   artifacts: v.pipe(v.array(ArtifactSchema), v.maxLength(jobLimits.outputs)),
   /** The log as far as it is stored: whole when the attempt has ended. */
   log: v.optional(v.strictObject({ digest, bytes: count, entries: count })),
@@ -206,6 +209,8 @@ export interface AttemptStatus {
   report?: AttemptReport | undefined;
   /** Commits of its inputs by git, by mount. */
   commits?: Record<string, string> | undefined;
+  /** What it had of its build cache. */
+  cache?: CacheUse | undefined;
   /** What it left. */
   artifacts: Artifact[];
   /** Its log as far as it is stored. */

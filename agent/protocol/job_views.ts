@@ -1,4 +1,5 @@
 /** What queries about jobs answer. Times in ms since 1970. */
+import type { CacheUse } from "./cache_use.ts";
 import type { Digest, KeyId, NodeId } from "./identity.ts";
 import type { Forge } from "./forge.ts";
 import type { Change } from "./job_trigger.ts";
@@ -31,6 +32,8 @@ export interface AttemptView {
   readonly progress?: { readonly done: number; readonly total: number };
   /** How it ended and what it cost. */
   readonly report?: AttemptReport;
+  /** What it had of its build cache. */
+  readonly cache?: CacheUse;
   /** Its stored log. */
   readonly log?: { readonly digest: Digest; readonly bytes: number; readonly entries: number };
 }

@@ -20,6 +20,7 @@ export * from "./grant.ts";
 export * from "./identity.ts";
 export * from "./invite.ts";
 export * from "./job_limits.ts";
+export * from "./cache_use.ts";
 export * from "./job_record.ts";
 export * from "./job_spec.ts";
 export * from "./job_trigger.ts";

@@ -39,15 +39,30 @@ ${more}`,
     const first = await run("n0", "1", build);
     assert.equal(first.stdout, "fresh\n", first.stderr);
     assert.match(first.stderr, /cache deps-[0-9a-f]{16} is kept/);
+    const cacheOfLast = async () =>
+      (await cluster.client(cluster.nodes[0]).run("build")).attempts.at(-1)!.cache!;
+    const kept = await cacheOfLast();
+    assert.match(kept.key, /^deps-[0-9a-f]{16}$/);
+    assert.ok(kept.restored === undefined && kept.kept_bytes! > 0);
     const failed = await run("n0", "2", "mkdir deps; echo bad > deps/made; exit 1");
     assert.equal(failed.code, 1);
     const elsewhere = await run("n1", "1", `${build}; readlink deps/link`);
     assert.equal(elsewhere.stdout, "kept\nmade\n", elsewhere.stderr);
     assert.match(elsewhere.stderr, /cache deps-[0-9a-f]{16} restored: \/deps/);
+    assert.deepEqual(await cacheOfLast(), {
+      key: kept.key,
+      restored: { key: kept.key, bytes: kept.kept_bytes },
+    });
+    assert.match(
+      await cluster.realm("job", "status", "build"),
+      /cache +deps-[0-9a-f]{16}: hit, [0-9.]+ k?B restored/,
+    );
     const other = await run("n1", "3", build);
     assert.equal(other.stdout, "fresh\n", other.stderr);
     const beginning = await run("n1", "4", build, 'restore_keys = ["deps-"]\n');
     assert.equal(beginning.stdout, "kept\n", beginning.stderr);
+    const { key, restored, kept_bytes } = await cacheOfLast();
+    assert.ok(restored!.key.startsWith("deps-") && restored!.key !== key && kept_bytes! > 0);
     // What was kept under this key lies on the node that dies.
     await cluster.kill(cluster.nodes[1]);
     const gone = await run("n0", "4", build);

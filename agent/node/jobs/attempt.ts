@@ -168,6 +168,7 @@ export class Attempt {
       });
       const staging = `${this.#directory}/cache`;
       this.#cache = await openCache(world, order, this.#root, staging, (l) => this.log.note(l), signal);
+      this.#news.cache = this.#cache?.use();
       await makePlaces(world.disk, spec.outputs, this.#root);
       if (spec.native) await layOut(world, order, this.#root);
       else wasm = await programFile(world, spec.program!.digest);
@@ -215,6 +216,7 @@ export class Attempt {
     this.#news.commits = memo.commits;
     this.#news.startedAt = memo.startedAt;
     this.#cache = memo.cache && cacheOf(this.#world, order, this.#root, memo.cache);
+    this.#news.cache = this.#cache?.use();
     try {
       const given = await giveSecrets(this.#world, order, this.log, true);
       return await this.#runSteps(order.spec.native!, given, adoption);
@@ -280,6 +282,7 @@ export class Attempt {
       }
     }
     if (state === "succeeded") { for (const line of await this.#cache?.keep() ?? []) this.log.note(line); }
+    this.#news.cache = this.#cache?.use();
     if (this.log.failure !== undefined) {
       state = state === "succeeded" ? "failed" : state;
       reason = `its log could not be written: ${describe(this.log.failure)}`;

@@ -1,6 +1,12 @@
 /** What an attempt tells the realm: its state, its progress, and its log as far as it is stored. */
 import type { AttemptOrder } from "../../core/mod.ts";
-import { type AttemptState, type AttemptStatus, isEnd, jobTiming } from "../../protocol/mod.ts";
+import {
+  type AttemptState,
+  type AttemptStatus,
+  type CacheUse,
+  isEnd,
+  jobTiming,
+} from "../../protocol/mod.ts";
 import type { AttemptWorld } from "./attempt_world.ts";
 import type { JobLog } from "./job_log.ts";
 
@@ -10,6 +16,8 @@ export class AttemptNews {
   startedAt: number | undefined;
   /** Commits that its repositories stood at, once they are known. */
   commits: Readonly<Record<string, string>> | undefined;
+  /** What it had of its build cache, where it asked for one. */
+  cache: CacheUse | undefined;
   readonly #order: AttemptOrder;
   readonly #world: AttemptWorld;
   readonly #log: JobLog;
@@ -57,7 +65,7 @@ export class AttemptNews {
     clearTimeout(this.#untold);
     this.#enter(state);
     const { run, attempt, epoch } = this.#order;
-    const { commits, startedAt } = this;
+    const { commits, startedAt, cache } = this;
     this.#world.report(run, {
       attempt,
       epoch,
@@ -65,6 +73,7 @@ export class AttemptNews {
       since: this.#since,
       artifacts: [],
       ...(commits === undefined ? {} : { commits }),
+      ...(cache ? { cache } : {}),
       ...(startedAt === undefined ? {} : { started_at: startedAt }),
       ...(this.#storedLog && !isEnd(state) ? { log: this.#storedLog } : {}),
       ...more,

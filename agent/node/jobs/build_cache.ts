@@ -1,6 +1,6 @@
 /** The build cache of an attempt: restored before it starts, kept after it succeeded. Nothing here ever fails a job. */
 import type { AttemptOrder } from "../../core/mod.ts";
-import { type CacheEntry, type Digest, jobLimits, type NodeId } from "../../protocol/mod.ts";
+import { type CacheEntry, type CacheUse, type Digest, jobLimits, type NodeId } from "../../protocol/mod.ts";
 import type { AttemptWorld } from "./attempt_world.ts";
 import { packCache, unpackCache } from "./cache_archive.ts";
 
@@ -20,7 +20,9 @@ export interface Caches {
 export interface AttemptCache {
   /** For who takes the attempt over. */
   readonly state: CacheState;
-  /** Keeps what the run left under its key; `undefined` when that is there already. Lines for the log. */
+  /** What came of it so far; `undefined` without a key. */
+  use(): CacheUse | undefined;
+  /** Keeps what the run left under its key, unless that is there already. Lines for the log. */
   keep(): Promise<readonly string[]>;
 }
 
@@ -29,6 +31,8 @@ export interface CacheState {
   readonly key: string;
   /** It was found under its own key. */
   readonly hit: boolean;
+  /** What was restored. */
+  readonly restored?: { readonly key: string; readonly bytes: number };
 }
 
 /** A use is told when the last one was so long ago. */
@@ -85,14 +89,14 @@ export async function openCache(
   if (!cache) return undefined;
   const scope = scopeOf(order);
   const notes: string[] = [];
-  let key = "", hit = false;
+  let key = "", hit = false, restored: CacheState["restored"];
   try {
     key = await keyOf(cache.key, root, workingDir, notes);
     const found = world.caches.find(scope, key, cache.restore_keys);
     if (found) {
       const { entry, holder } = found;
       if (!await world.store.has(entry.digest)) await world.fetch([entry.digest], [holder], () => {}, signal);
-      const restored = await unpackCache(
+      const there = await unpackCache(
         world.store.read(entry.digest),
         root,
         cache.paths,
@@ -100,11 +104,12 @@ export async function openCache(
         diskMb * 1024 * 1024,
       );
       hit = entry.key === key;
+      if (there.length > 0) restored = { key: entry.key, bytes: entry.bytes };
       // It is here now as well, and wanted still.
       if (Date.now() - entry.at > USED_MS) world.caches.stored({ ...entry, at: Date.now() });
       notes.push(
-        restored.length > 0
-          ? `cache ${entry.key} restored: ${restored.join(", ")}`
+        restored
+          ? `cache ${entry.key} restored: ${there.join(", ")}`
           : `cache ${entry.key} was not restored: there is something at ${cache.paths.join(", ")} already`,
       );
     } else notes.push(`cache ${key}: nothing is kept under it`);
@@ -114,7 +119,7 @@ export async function openCache(
     await Deno.remove(staging, { recursive: true }).catch(() => {});
     for (const line of notes) note(line);
   }
-  return cacheOf(world, order, root, { key, hit });
+  return cacheOf(world, order, root, { key, hit, ...(restored ? { restored } : {}) });
 }
 
 /** The cache of an attempt that is laid out already. */
@@ -126,9 +131,16 @@ export function cacheOf(
 ): AttemptCache | undefined {
   const { cache } = order.spec;
   if (!cache) return undefined;
-  const { key, hit } = state;
+  const { key, hit, restored } = state;
+  let kept: number | undefined;
   return {
     state,
+    use: () =>
+      key === "" ? undefined : {
+        key,
+        ...(restored ? { restored: { ...restored } } : {}),
+        ...(kept === undefined ? {} : { kept_bytes: kept }),
+      },
     async keep() {
       if (hit || key === "") return [];
       try {
@@ -136,6 +148,7 @@ export function cacheOf(
         if (!content) return [`cache ${key}: none of ${cache.paths.join(", ")} is there, nothing was kept`];
         const { digest, size }: { digest: Digest; size: number } = await world.store.write(content);
         world.caches.stored({ scope: scopeOf(order), key, digest, bytes: size, at: Date.now() });
+        kept = size;
         return [`cache ${key} is kept, ${Math.ceil(size / 1024)} KiB`];
       } catch (error) {
         return [`cache ${key} could not be kept: ${why(error)}`];

@@ -35,6 +35,7 @@ function attemptViews(core: Core, run: RunState): AttemptView[] {
       ...(ended === undefined ? {} : { ended_at: ended }),
       ...(said?.progress ? { progress: said.progress } : {}),
       ...(said?.report ? { report: said.report } : {}),
+      ...(said?.cache ? { cache: said.cache } : {}),
       ...(said?.log ? { log: said.log } : {}),
     };
   });

@@ -1,5 +1,12 @@
 /** One run of a job: how it goes or went and why, its attempts, its log, what it left. */
-import { type AttemptView, changeText, type RunLogView, type RunView, shortId } from "../../../mod.ts";
+import {
+  type AttemptView,
+  cacheText,
+  changeText,
+  type RunLogView,
+  type RunView,
+  shortId,
+} from "../../../mod.ts";
 import { runActions } from "../actions/job_actions.ts";
 import { Buttons } from "../confirm.tsx";
 import { Command } from "../copy.tsx";
@@ -80,6 +87,7 @@ const What = ({ r }: { r: RunView }) => {
           ["Needs", r.needs.length > 0 && <Name text={r.needs.join(", ")} />],
           ["Priority", r.priority],
           ["Runtime", last?.report && <Name text={`${last.report.runtime}, ${last.report.level}`} />],
+          ["Cache", last?.cache && <Name text={cacheText(last.cache, bytes)} />],
           [
             "Labels",
             Object.keys(r.labels).length > 0 && (
