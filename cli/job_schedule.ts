@@ -25,8 +25,10 @@ const endText: Readonly<Record<TriggerView["ends"][number]["as"], string>> = {
 };
 
 /** Where others come in, or are told. */
-function doorsText({ trigger }: ScheduleView): string {
+function doorsText({ trigger, controller_name: looker, state }: ScheduleView): string {
   const lines = [
+    // It tells when; other nodes know only that it does.
+    trigger && looker !== undefined && state !== "paused" && `${looker} looks at the repository.`,
     trigger?.webhook && `Forges may tell pushes at ${trigger.webhook} of any node.`,
     trigger?.badge && `Anybody sees how the last run went at ${trigger.badge} of any node.`,
     trigger?.told && `Statuses of commits are told to ${trigger.told}.`,

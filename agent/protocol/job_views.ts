@@ -162,6 +162,8 @@ export interface ScheduleView {
   readonly next?: number;
   /** Node that decides about it. */
   readonly controller?: NodeId;
+  /** That node's name. */
+  readonly controller_name?: string;
   /** Its latest ticks, the newest first. */
   readonly ticks: readonly TickView[];
 }

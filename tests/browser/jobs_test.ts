@@ -18,8 +18,9 @@ execution = { command = ${JSON.stringify(command)} }
 ${data}`;
 const COPIED = 'data = { inputs = [{ path = "in.txt", mount = "/in.txt" }], ' +
   'outputs = [{ path = "/out.txt", name = "out" }] }\n';
+const CACHED = 'cache = { key = "copies", paths = ["/out.txt"] }\n';
 const pipeline = (n: number): string =>
-  entry(`make-${n}`, [], ["copy", "/in.txt", "/out.txt"], COPIED) +
+  entry(`make-${n}`, [], ["copy", "/in.txt", "/out.txt"], COPIED + CACHED) +
   entry(`slow-${n}`, [`make-${n}`], ["slow", "100000"]) + entry(`after-${n}`, [`slow-${n}`], ["hello"]);
 
 /** A section of the form, unfolded. */
@@ -184,6 +185,8 @@ async function again(tab: Tab, client: RealmClient): Promise<void> {
   await page.locator(".title").getByText("cancelled").waitFor();
   await goTo(page, `/jobs/${make}`);
   await act(tab, "Run again", `realm job rerun ${make}`);
+  // Whether it was kept before depends on which look came first.
+  await page.getByText(/^copies: (hit, [0-9.]+ k?B restored|nothing restored)/).waitFor();
   // The new run names the one that it repeats.
   await page.getByRole("definition").getByRole("link", { name: make }).waitFor();
   await page.locator(".title").getByText("succeeded").waitFor();

@@ -279,7 +279,9 @@ test("the forge is told how each commit went, also when it was away; the badge t
   assert.equal(asked.headers.get("cross-origin-resource-policy"), "cross-origin");
   await asked.body?.cancel();
   assert.equal((await fetch(`${reader.api}/badge/nightly.svg`)).status, 404);
-  assert.match(await cluster.realm("job", "schedules", "ci"), /Statuses of commits are told to gitea/);
+  const shown = await cluster.realm("job", "schedules", "ci");
+  assert.match(shown, /Statuses of commits are told to gitea/);
+  assert.match(shown, /^n\d looks at the repository\.$/m);
   for (const node of cluster.nodes) assert.ok(!node.output.includes(token));
   await forge.shutdown();
 });

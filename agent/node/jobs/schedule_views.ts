@@ -18,11 +18,11 @@ import {
   changeText,
   type NodeId,
   type ScheduleView,
-  shortId,
   type TickView,
   whenText,
   type WhyView,
 } from "../../protocol/mod.ts";
+import { nameOf } from "../names.ts";
 
 /** Ticks shown with a schedule. */
 const TICKS = 20;
@@ -92,7 +92,7 @@ export function scheduleView(core: Core, schedule: Schedule): ScheduleView {
     by: schedule.by,
     submitted_at: schedule.at,
     ...(next === undefined ? {} : { next: startOf(schedule, next) }),
-    ...(controller === undefined ? {} : { controller }),
+    ...(controller === undefined ? {} : { controller, controller_name: nameOf(core, controller) }),
     ticks: tickViews(core, schedule),
   };
 }
@@ -121,9 +121,7 @@ export function whySchedule(core: Core, schedule: Schedule): WhyView {
         view.next ? `, next at ${time(view.next)}` : ""
       }`,
     ...(view.trigger?.next_look === undefined ? [] : [`looks again at ${time(view.trigger.next_look)}`]),
-    ...(view.controller
-      ? [`decided by ${core.infos.get(view.controller)?.name ?? shortId(view.controller)}`]
-      : []),
+    ...(view.controller_name === undefined ? [] : [`decided by ${view.controller_name}`]),
     ...view.ticks.map(({ at, change, state, reason, runs }) =>
       `${time(at)}${change ? `, ${changeText(change)}` : ""}: ${
         state === "run" ? runs.map((r) => `${r.id} ${r.state.replace("_", " ")}`).join(", ") : "skipped"
