@@ -214,6 +214,8 @@ Deno.test({
   async fn() {
     await using cluster = await Cluster.start({ nodes: 2 });
     await Deno.copyFile((await buildWasmFixtures()).hello, `${cluster.root}/hello.wasm`);
+    await Deno.writeTextFile(`${cluster.root}/value`, "hunter22");
+    await cluster.realm("secret", "set", "token", "--file", `${cluster.root}/value`);
     const path = `${cluster.root}/hello.toml`;
     await Deno.writeTextFile(
       path,
@@ -223,6 +225,9 @@ type = "service"
 [runtime]
 type = "wasm"
 wasm = "hello.wasm"
+[secrets]
+TOKEN = { name = "token" }
+KEY = { name = "token", as = "file" }
 [service]
 replicas = 1
 ports = [{ name = "http", port = 8080, route = "hello" }]
