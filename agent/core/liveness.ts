@@ -126,9 +126,12 @@ function startProbe(
   return { do: "probe", to: target, n };
 }
 
-/** A neighbour's connection closed: probe it now, unless that is under way. */
+/**
+ * A neighbour's connection closed: probe it now, unless that is under way. Others close theirs when nothing was asked for
+ * a while; to probe them would open one again, on and on.
+ */
 export function hint(state: Liveness, target: NodeId, facts: LivenessFacts): LivenessAction[] {
-  if (!facts.alive.has(target)) return [];
+  if (!facts.alive.has(target) || !state.neighbours.includes(target)) return [];
   const { now } = facts;
   const suspicion = state.suspects.get(target);
   if (suspicion) {

@@ -129,6 +129,13 @@ Deno.test("a closed connection is no slowness of ours: strain lengthens nothing 
   assert.deepEqual(run(state, start + 2, start + waits + 500), ["suspect b", "unreachable b"]);
 });
 
+Deno.test("only a neighbour's closed connection starts a probe: to probe others would open theirs again, on and on", () => {
+  const state = watching("b");
+  const others: LivenessFacts = { ...facts(state, 1_000_000), alive: new Set(["b", "c"]) };
+  assert.deepEqual(hint(state, "c", others), []);
+  assert.equal(hint(state, "b", others).length, 1);
+});
+
 Deno.test("a node that is always late finds the dead all the same", () => {
   const state = watching("b");
   const found: string[] = [];

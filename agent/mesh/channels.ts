@@ -31,7 +31,6 @@ export interface ChannelsOptions {
   readonly links: Links;
   readonly clock: Clock;
   readonly onMessage: (from: NodeId, bytes: Uint8Array, channel: Channel) => boolean | void;
-  readonly onFailure: (to: NodeId) => void;
   readonly misbehave: (id: NodeId, what: Misconduct) => void;
 }
 
@@ -127,7 +126,6 @@ export function createChannels(options: ChannelsOptions): Channels {
       flush(post, channel, stream);
     } catch {
       counters.dropped += post.outbox.clear(channel);
-      options.onFailure(id);
     } finally {
       post.opening.delete(channel);
       tidy(id, post);

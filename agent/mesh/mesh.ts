@@ -86,7 +86,6 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     links,
     clock,
     onMessage: options.onMessage,
-    onFailure: (id) => options.onPeer(id, "disconnected"),
     misbehave,
   });
 

@@ -32,8 +32,8 @@ export interface MeshOptions {
    */
   readonly onGossip: (from: NodeId, bytes: Uint8Array) => boolean | void;
   /**
-   * `connected`: both sides accepted each other. `disconnected`: the last connection closed, or could not be made when
-   * something was to be sent.
+   * `connected`: both sides accepted each other. `disconnected`: the last connection closed. That none can be made is told
+   * by the silence after what was sent: where all are slow, it is no sign of death.
    */
   readonly onPeer: (id: NodeId, state: "connected" | "disconnected", rttMs?: number) => void;
   /** A member misbehaved; `cutOff` when this was the offence that got it cut off. For the audit. */
