@@ -14,7 +14,8 @@ async function copySources(to: string): Promise<void> {
 }
 
 Deno.test({
-  name: "bundle() gives the same bytes wherever the sources lie, and names no place of this machine",
+  name:
+    "bundle() gives the same bytes wherever the sources lie, and names no place of this machine; `require` waits",
   ignore: Deno.build.os === "windows",
   async fn() {
     const dir = await Deno.makeTempDir();
@@ -29,6 +30,7 @@ Deno.test({
         for (const place of [root, Deno.env.get("HOME") + "/"]) {
           assert.ok(!text.includes(place), `${name} has ${place}`);
         }
+        assert.doesNotMatch(text, /import\{createRequire/, `${name} makes \`require\` at its start`);
       }
       const other = await bundle(root, "1.2.4");
       assert.notEqual(other.get(MAIN), here.get(MAIN));
@@ -46,6 +48,14 @@ Deno.test("onlyWhenNeeded() hides parts that are loaded when needed from what th
     ),
     'import{a}from"./part1.js";await import(String("./part2.js"));import(String("../x/part-3.js"));import("npm:a")',
   );
+});
+
+Deno.test("onlyWhenNeeded() makes `require` at its first call", () => {
+  const made = onlyWhenNeeded(
+    'var a=1;import{createRequire as make} from "node:module";var m=make(import.meta.url);export{m as a};',
+  );
+  assert.match(made, /^var a=1;var m=\(name\)=>\(m\.made\?\?=/);
+  assert.ok(!made.includes("import{"), made);
 });
 
 Deno.test("stableNames() depends on the order of imports, not on the bundler's hashes", () => {

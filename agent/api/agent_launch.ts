@@ -1,11 +1,10 @@
 /** From the wish `realm up` to a running agent: reads keys and realm of the data directory, chooses the real parts. */
 import type { Log } from "../ports.ts";
-import { dataFiles, nodeIdOf, parseKeyFile, parseRealmFile, RealmError, unwrap } from "../protocol/mod.ts";
+import { dataFiles, parseKeyFile, parseRealmFile, RealmError, unwrap } from "../protocol/mod.ts";
 import { onBothFamilies } from "../gateway/mod.ts";
 import type { ApiOptions } from "./server.ts";
 import type { ProgramRuntime, Runtime } from "../runtimes/mod.ts";
 import { FATAL_EXIT, SWITCH_EXIT } from "../node/mod.ts";
-import { signerFromSeed } from "./signing.ts";
 import { type AgentProcessOptions, runAgentProcess } from "./agent_process.ts";
 import { type LaunchOptions, toMultiaddrs } from "./launch_options.ts";
 
@@ -94,12 +93,6 @@ export async function runAgent(launch: LaunchOptions, world: LaunchWorld): Promi
         `${dataFiles.nodeKey} is sealed; a node's key must be plain, in a file that only its user can read`,
       );
     }
-    if (nodeIdOf(signerFromSeed(key.secret.seed).publicKey) !== key.id) {
-      throw new RealmError(
-        "usage",
-        `${dataFiles.nodeKey} is damaged: its key is not the one that it names; restore it from a backup`,
-      );
-    }
     const realmFile = unwrap(parseRealmFile(await readSetup(`${launch.dataDir}/${dataFiles.realm}`)));
     const end = await runAgentProcess({
       ...launch,
@@ -107,6 +100,7 @@ export async function runAgent(launch: LaunchOptions, world: LaunchWorld): Promi
         ? launch.listen.flatMap(toMultiaddrs)
         : await usualListen(launch.dataDir),
       seed: key.secret.seed,
+      id: key.id,
       realmFile,
       ...world,
       onCrash: () => {

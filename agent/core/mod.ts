@@ -28,7 +28,7 @@ export * from "./jobs/triggers.ts";
 export * from "./keeping.ts";
 export * from "./liveness.ts";
 export * from "./members.ts";
-export { createOpener } from "./opening.ts";
+export { createRecordOpener } from "./opening.ts";
 export { neighboursOf } from "./neighbours.ts";
 export * from "./own_replicas.ts";
 export * from "./placement.ts";

@@ -8,7 +8,7 @@ import type { Verifier } from "../protocol/identity.ts";
  * As {@link openRecord}, and remembers the last `remembered` records that held: the same text with the same signature is
  * not checked again. What did not hold is not remembered, so that nobody fills the memory with nonsense.
  */
-export function createOpener(
+export function createRecordOpener(
   verifier: Verifier,
   remembered: number = limits.recordsRemembered,
 ): (wire: WireRecord) => Result<RealmRecord> {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createSigner, createVerifier } from "../platform/crypto.ts";
 import { nodeIdOf, sealRecord, type Verifier } from "../protocol/mod.ts";
-import { createOpener } from "./opening.ts";
+import { createRecordOpener } from "./opening.ts";
 
 const signer = createSigner(new Uint8Array(32).fill(7));
 const author = nodeIdOf(signer.publicKey);
@@ -21,7 +21,7 @@ function counting(): Verifier & { checked: number } {
 }
 
 Deno.test("a record that comes again is not checked again, as long as it is remembered", () => {
-  const verifier = counting(), open = createOpener(verifier, 2);
+  const verifier = counting(), open = createRecordOpener(verifier, 2);
   const [a, b, c] = [1, 2, 3].map(record);
   for (const wire of [a, { ...a }, b, { ...a }, b]) assert.ok(open(wire).ok);
   assert.equal(verifier.checked, 2);
@@ -30,7 +30,7 @@ Deno.test("a record that comes again is not checked again, as long as it is reme
 });
 
 Deno.test("a remembered signature makes no other text valid, and what was refused is checked each time", () => {
-  const verifier = counting(), open = createOpener(verifier);
+  const verifier = counting(), open = createRecordOpener(verifier);
   const [a, b] = [1, 2].map(record);
   assert.ok(open(a).ok);
   for (let i = 0; i < 2; i++) assert.ok(!open({ p: b.p, s: a.s }).ok);

@@ -6,7 +6,7 @@ import {
   admits,
   blobsOfServices,
   createCore,
-  createOpener,
+  createRecordOpener,
   isMember,
   packagesInUse,
   releaseBlobs,
@@ -21,7 +21,6 @@ import { createMesh } from "../mesh/mod.ts";
 import {
   createDisk,
   createHasher,
-  createSigner,
   createVerifier,
   lockDirectory,
   openDatabase,
@@ -33,7 +32,6 @@ import {
   type Digest,
   gatewayLimits,
   type NodeId,
-  nodeIdOf,
   type NodeInfo,
   RealmError,
   shortId,
@@ -59,6 +57,7 @@ import { startMonitoring } from "./monitoring.ts";
 import { NativeHost } from "./native_host.ts";
 import { createRecordTable } from "./record_table.ts";
 import { startRemembering } from "./remembering.ts";
+import { ownIdentity } from "./own_identity.ts";
 import { NodeSecrets } from "./secrets.ts";
 import { ReplicaLogs } from "./replica_log.ts";
 import { ServiceAdoptions } from "./service_adoption.ts";
@@ -72,9 +71,8 @@ import type { Agent } from "./running_agent.ts";
 export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { dataDir, log } = options;
   const clock = systemClock;
-  const signer = createSigner(options.seed);
+  const { signer, self } = ownIdentity(options);
   const verifier = createVerifier();
-  const self = nodeIdOf(signer.publicKey);
   const lock = await lockDirectory(dataDir);
   const database = openDatabase(`${dataDir}/realm.db`, clock.now());
   if (database.damaged) {
@@ -89,7 +87,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     realm: options.realmFile.realm,
     signer,
     verifier,
-    open: createOpener(verifier),
+    open: createRecordOpener(verifier),
   });
   const events = new Events(database, clock.now());
   const loopDelay = createLoopDelay();

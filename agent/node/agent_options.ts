@@ -1,7 +1,7 @@
 /** What a node is started with. */
 import type { Log } from "../ports.ts";
 import type { OnStep } from "../upgrade/mod.ts";
-import type { RealmFile } from "../protocol/mod.ts";
+import type { NodeId, RealmFile } from "../protocol/mod.ts";
 import type { ProgramRuntime, Runtime } from "../runtimes/mod.ts";
 
 /** How a node is started. */
@@ -9,6 +9,8 @@ export interface AgentOptions {
   readonly dataDir: string;
   /** 32-byte seed of the node key. */
   readonly seed: Uint8Array;
+  /** The id that the key file names: a seed of another is damaged, and refused. */
+  readonly id?: NodeId;
   readonly realmFile: RealmFile;
   readonly name: string;
   readonly tags: readonly string[];

@@ -43,12 +43,12 @@ const TOLD = 10_000;
 /** See the module's text. */
 export class NodeSecrets {
   readonly #options: SecretsOptions;
-  readonly #opener: SecretOpener;
+  /** Made at the first use: its keys take as long as a tenth of a start. */
+  #opener: SecretOpener | undefined;
   readonly #told = new Set<string>();
 
   constructor(options: SecretsOptions) {
     this.#options = options;
-    this.#opener = createOpener(options.seed);
   }
 
   /**
@@ -148,7 +148,7 @@ export class NodeSecrets {
   #keyOf(secret: Secret): Uint8Array | undefined {
     const place = this.#placeOf(secret);
     for (const box of secret.boxes.get(this.#options.core.config.self) ?? []) {
-      const key = this.#opener.open(box, place);
+      const key = (this.#opener ??= createOpener(this.#options.seed)).open(box, place);
       if (key && decryptValue(secret.sealed, place, key).ok) return key;
     }
     return undefined;

@@ -87,6 +87,11 @@ async function scanUploads(parts: StoreParts, catalogue: Catalogue, now: number)
   return files.length > 0;
 }
 
+/** Folders by the beginning of a name that are there at all: a new store has next to none. */
+async function shardsOf({ disk, layout }: StoreParts, below: "" | "/chunks"): Promise<ReadonlySet<string>> {
+  return new Set((await disk.entries(`${layout.root}${below}`)).map(({ name }) => name));
+}
+
 /** Fills the catalogue; whether chunks may be orphaned. */
 export async function scan(
   parts: StoreParts,
@@ -94,13 +99,13 @@ export async function scan(
   chunks: ChunkFiles,
   now: number,
 ): Promise<boolean> {
+  const [blobShards, chunkShards] = await Promise.all([shardsOf(parts, ""), shardsOf(parts, "/chunks")]);
   for (let i = 0; i < SHARDS.length; i += SHARDS_AT_ONCE) {
-    await Promise.all(
-      SHARDS.slice(i, i + SHARDS_AT_ONCE).flatMap((shard) => [
-        scanBlobs(parts, catalogue, shard),
-        scanChunks(parts, chunks, shard),
-      ]),
-    );
+    const some = SHARDS.slice(i, i + SHARDS_AT_ONCE);
+    await Promise.all([
+      ...some.filter((shard) => blobShards.has(shard)).map((shard) => scanBlobs(parts, catalogue, shard)),
+      ...some.filter((shard) => chunkShards.has(shard)).map((shard) => scanChunks(parts, chunks, shard)),
+    ]);
   }
   for (const file of await parts.disk.entries(`${parts.layout.root}/damaged`)) parts.space.add(file.size);
   const dropped = await scanPartials(parts, catalogue, now);
