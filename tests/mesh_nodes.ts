@@ -62,6 +62,7 @@ export function createTestRealm(): TestRealm {
       const decode = (b: Uint8Array) => new TextDecoder().decode(b.subarray(0, 100));
       const mesh = await createMesh({
         privateKey: seed,
+        publicKey: publicKeyOf(seed),
         realm: testRealm,
         listen: ["/ip4/127.0.0.1/tcp/0"],
         isMember: (other) => members.has(other),

@@ -3,7 +3,7 @@ import { gossipsub, StrictNoSign } from "@libp2p/gossipsub";
 import { noise } from "@chainsafe/libp2p-noise";
 import { yamux } from "@chainsafe/libp2p-yamux";
 import { circuitRelayServer, circuitRelayTransport } from "@libp2p/circuit-relay-v2";
-import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
+import { generateKeyPairFromSeed, privateKeyFromRaw } from "@libp2p/crypto/keys";
 import { dcutr } from "@libp2p/dcutr";
 import { identify } from "@libp2p/identify";
 import { mdns } from "@libp2p/mdns";
@@ -72,7 +72,9 @@ export async function createMember(options: MeshOptions, admits: (id: NodeId) =>
   const { listen, announceToo } = pairFamilies(options.listen);
   return await createLibp2p({
     start: false,
-    privateKey: await generateKeyPairFromSeed("Ed25519", options.privateKey),
+    privateKey: options.publicKey === undefined
+      ? await generateKeyPairFromSeed("Ed25519", options.privateKey)
+      : privateKeyFromRaw(new Uint8Array([...options.privateKey, ...options.publicKey])),
     addresses: {
       listen: [...listen],
       announce: [...options.announce ?? []],

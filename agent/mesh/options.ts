@@ -11,6 +11,8 @@ export type Channel = "probe" | "sync" | "offer";
 export interface MeshOptions {
   /** 32-byte Ed25519 seed of the node key; it is also the libp2p identity. */
   readonly privateKey: Uint8Array;
+  /** The public key that belongs to it, 32 bytes; libp2p's way to derive it takes a tenth of an agent's start. */
+  readonly publicKey?: Uint8Array;
   /** The realm: names the gossip topic and the mDNS service. */
   readonly realm: RealmId;
   /** Multiaddrs to listen on, for example `/ip4/0.0.0.0/tcp/4701`, `/ip6/::/tcp/4701`, `/p2p-circuit`. */

@@ -147,6 +147,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 
   const mesh = late.mesh = await createMesh({
     privateKey: options.seed,
+    publicKey: signer.publicKey,
     realm: options.realmFile.realm,
     listen: options.listen,
     ...(options.announce ? { announce: options.announce } : {}),
