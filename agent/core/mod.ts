@@ -13,6 +13,7 @@ export * from "./events.ts";
 export * from "./gc_plan.ts";
 export { findCache } from "./jobs/caches.ts";
 export * from "./jobs/control.ts";
+export * from "./jobs/own_attempts.ts";
 export { commitsOf } from "./jobs/commits.ts";
 export * from "./jobs/decide.ts";
 export * from "./jobs/keeping.ts";
