@@ -62,7 +62,7 @@ export async function bundle(root: string, version: string): Promise<Bundle> {
 /**
  * The runtime reads everything that a program names in `import("…")` before it starts, needed or not: a third of what
  * `--version` takes. It cannot know of a name that is made at that time. The same with `require`, which the bundler makes
- * at the start of each process for the few packages that still call it: 16 ms.
+ * at the start of each process for the few packages that still call it (some 16 ms).
  */
 export const onlyWhenNeeded = (text: string): string =>
   text.replaceAll(/\bimport\(("\.{1,2}\/[\w./-]+\.js")\)/g, "import(String($1))").replace(

@@ -138,7 +138,7 @@ function signOfLife(turn: Turn, from: NodeId, digest: string, incarnation: numbe
 }
 
 /** A peer's state differs: it is asked for what is missing, unless one was asked a moment ago. */
-export function catchUp(turn: Turn, peer: NodeId): void {
+function catchUp(turn: Turn, peer: NodeId): void {
   const core = turn.core;
   if (turn.now < core.nextCatchUpAt) return;
   core.nextCatchUpAt = turn.now + timing.catchUpMs * (1 + core.liveness.strain);

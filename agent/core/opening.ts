@@ -5,21 +5,27 @@ import type { Result } from "../protocol/errors.ts";
 import type { Verifier } from "../protocol/identity.ts";
 
 /**
- * As {@link openRecord}, and remembers the last `remembered` records that held: the same text with the same signature is
- * not checked again. What did not hold is not remembered, so that nobody fills the memory with nonsense.
+ * As {@link openRecord}, and remembers the last records that held, up to `remembered` characters of text: the same text
+ * with the same signature is not checked again. What did not hold is not remembered, so that nobody fills the memory with
+ * nonsense.
  */
 export function createRecordOpener(
   verifier: Verifier,
-  remembered: number = limits.recordsRemembered,
+  remembered: number = limits.recordTextRemembered,
 ): (wire: WireRecord) => Result<RealmRecord> {
   const known = new Map<string, RealmRecord>();
+  let held = 0;
   return (wire) => {
     const before = known.get(wire.s);
     if (before?.wire.p === wire.p) return { ok: true, value: before };
     const opened = openRecord(wire, verifier);
-    if (opened.ok) {
-      if (known.size >= remembered) known.delete(known.keys().next().value!);
-      known.set(wire.s, opened.value);
+    if (!opened.ok || before) return opened;
+    known.set(wire.s, opened.value);
+    held += wire.p.length;
+    for (const [signature, { wire: { p } }] of known) {
+      if (held <= remembered) break;
+      known.delete(signature);
+      held -= p.length;
     }
     return opened;
   };

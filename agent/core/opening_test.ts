@@ -21,8 +21,8 @@ function counting(): Verifier & { checked: number } {
 }
 
 Deno.test("a record that comes again is not checked again, as long as it is remembered", () => {
-  const verifier = counting(), open = createRecordOpener(verifier, 2);
   const [a, b, c] = [1, 2, 3].map(record);
+  const verifier = counting(), open = createRecordOpener(verifier, a.p.length + b.p.length);
   for (const wire of [a, { ...a }, b, { ...a }, b]) assert.ok(open(wire).ok);
   assert.equal(verifier.checked, 2);
   for (const wire of [c, a]) assert.ok(open(wire).ok);

@@ -7,6 +7,7 @@ import type { NodeId } from "../protocol/identity.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Message } from "../protocol/message.ts";
 import type { RealmRecord } from "../protocol/record.ts";
+import { isMember } from "./members.ts";
 import { closeGaps, createRecordStore, drop, insert, recordOf, type RecordStore } from "./record_store.ts";
 import { retireBefore } from "./retirement.ts";
 import type { Core } from "./state.ts";
@@ -37,7 +38,7 @@ export const isInTouch = (core: Core, now: number): boolean =>
 
 /** Whether this node knows enough of the realm to decide for others. */
 export const mayDecide = (core: Core, now: number): boolean =>
-  core.returning === undefined && (now >= core.decidesFrom || core.members.admitted.size <= 1);
+  now >= core.decidesFrom || core.members.admitted.size <= 1;
 
 /** A member told this node all that it had. */
 export function wasTold(core: Core): void {
@@ -77,6 +78,13 @@ export function dropEnded(core: Core, { copy }: Returning, now: number): RealmRe
   core.returning = undefined;
   core.retireAt = now + limits.retireDelayMs;
   return dropped;
+}
+
+/** Whether nobody can give a returning node a copy: it is alone in its realm, or the others were away as well. */
+export function isOnItsOwn(core: Core, { others, copy, since }: Returning, now: number): boolean {
+  const { members, config } = core;
+  if ([...members.admitted.keys()].every((id) => id === config.self || !isMember(members, id))) return true;
+  return others.size > 0 && copy.authors.size === 0 && now - since > limits.returnMs;
 }
 
 /** Everybody was away: what there is goes on, and nothing ends before all had a day to hear of it. */

@@ -32,7 +32,7 @@ export interface CoreConfig {
   readonly realm: RealmId;
   readonly signer: Signer;
   readonly verifier: Verifier;
-  /** Opens a record; the default is {@link openRecord}. Here answers are remembered. */
+  /** Opens a record; the default is {@link openRecord}. One that remembers answers saves most of the work. */
   readonly open?: (wire: WireRecord) => Result<RealmRecord>;
 }
 

@@ -17,7 +17,7 @@ import { orderStatuses, takeLooked, takePushed } from "./jobs/trigger_control.ts
 import { hint, livenessWake, tickLiveness } from "./liveness.ts";
 import { isMember } from "./members.ts";
 import { nextRetirement, retire } from "./retirement.ts";
-import { arrive, goOn, mayDecide } from "./returning.ts";
+import { arrive, goOn, isOnItsOwn, mayDecide } from "./returning.ts";
 import { controlUpgrades, orderUpgrade } from "./upgrades/control.ts";
 import { allRecords, closeGaps, hasRoom, recordOf } from "./record_store.ts";
 import { receiveMessage, sync } from "./messages.ts";
@@ -39,7 +39,7 @@ export function step(core: Core, event: Event, now: number): Effect[] {
 export function wakeAt(core: Core, now: number): number {
   let at = Math.min(livenessWake(core.liveness), core.nextSyncAt, core.retireAt);
   if (core.outbox.length > 0) at = Math.min(at, core.outboxSince + timing.gossipBatchMs);
-  if (!mayDecide(core, now)) return core.returning ? at : Math.min(at, core.decidesFrom);
+  if (!mayDecide(core, now)) return Math.min(at, core.decidesFrom);
   at = Math.min(at, core.nextReconcileAt);
   for (const deadline of core.lookAgain.values()) at = Math.min(at, deadline);
   at = Math.min(at, core.jobs.lookAgainAt, core.secrets.lookAgainAt, core.upgrades.lookAgainAt);
@@ -221,10 +221,7 @@ function tick(turn: Turn): void {
     const others = far ? aliveNodes(core).filter((id) => id !== core.config.self) : core.liveness.neighbours;
     if (others.length > 0) sync(turn, others[(core.syncs * 7919 + core.liveness.turn) % others.length]);
   }
-  const { returning } = core;
-  if (returning && returning.others.size > 0 && turn.now - returning.since > limits.returnMs) {
-    if (returning.copy.authors.size === 0) goOn(core, turn.now);
-  }
+  if (core.returning && isOnItsOwn(core, core.returning, turn.now)) goOn(core, turn.now);
   if (turn.now >= core.retireAt) {
     core.retireAt = nextRetirement(core, turn.now);
     const gone = core.returning ? [] : retire(core, turn.now);

@@ -11,7 +11,7 @@ export type Channel = "probe" | "sync" | "offer";
 export interface MeshOptions {
   /** 32-byte Ed25519 seed of the node key; it is also the libp2p identity. */
   readonly privateKey: Uint8Array;
-  /** The public key that belongs to it, 32 bytes; libp2p's way to derive it takes a tenth of an agent's start. */
+  /** The public key that belongs to it, 32 bytes; libp2p's way to derive it takes some 50 ms. */
   readonly publicKey?: Uint8Array;
   /** The realm: names the gossip topic and the mDNS service. */
   readonly realm: RealmId;

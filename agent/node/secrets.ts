@@ -43,7 +43,7 @@ const TOLD = 10_000;
 /** See the module's text. */
 export class NodeSecrets {
   readonly #options: SecretsOptions;
-  /** Made at the first use: its keys take as long as a tenth of a start. */
+  /** Made at the first use: deriving its keys takes some 28 ms. */
   #opener: SecretOpener | undefined;
   readonly #told = new Set<string>();
 

@@ -35,8 +35,8 @@ export const limits = {
   refusalAuditMs: 60_000,
   /** Pairs of author and rule remembered for `refusalAuditMs`. */
   refusalsRemembered: 1_000,
-  /** Records whose signature need not be checked again when they come once more, by sync from other peers. */
-  recordsRemembered: 512,
+  /** Text of records whose signature need not be checked again when they come once more, by sync from other peers. */
+  recordTextRemembered: 1024 * 1024,
   /** Records kept whose author is not known yet: the news of a machine that joins elsewhere at this moment. */
   orphans: 500,
   /** See `orphans`. */

@@ -1,7 +1,9 @@
 /** Repositories in the simulation, the jobs that watch them, and what must be true of their runs. */
+import assert from "node:assert/strict";
 import { changeIdOf, countsBranch, type JobRunSpec, type Trigger } from "../../agent/protocol/mod.ts";
-import { type LookOrder, standingSchedules, tickVerdict } from "../../agent/core/mod.ts";
+import { type LookOrder, standingSchedules, tickVerdict, watcherOf } from "../../agent/core/mod.ts";
 import { specOf } from "./attempts.ts";
+import { unfinishedRuns } from "./job_checks.ts";
 import type { SimNode } from "./machine.ts";
 import type { World } from "./world.ts";
 
@@ -87,3 +89,11 @@ export function wrongChanges(
   }
   return undefined;
 }
+
+/** Lets all runs end. */
+export const settled = (world: World) =>
+  assert.notEqual(world.until(() => !unfinishedRuns(world), 60_000), undefined);
+
+/** The node that looks at the repository, as another one sees it. */
+export const watcher = (world: World, node: SimNode): SimNode =>
+  world.nodes.get(watcherOf(node.core!, standingSchedules(node.core!.jobs.schedules)[0])!)!;

@@ -201,6 +201,25 @@ Deno.test("a whole realm that slept for 75 days goes on with all that it had", (
   for (const node of nodes) business.check(node);
 });
 
+for (const others of [0, 1]) {
+  Deno.test(`a node that was off for 40 days and meets none of ${others} others goes on: nobody else decides`, () => {
+    const world = new World(58 + others);
+    const nodes = gather(world, 1 + others), [node] = nodes;
+    // Long enough for it to know that it knows what the realm holds.
+    world.run(limits.firstSyncMs + 60_000);
+    for (const n of nodes) world.crash(n);
+    world.now += 40 * DAY;
+    world.start(node);
+    assert.ok(world.deploy(node, "web", { replicas: 1 }).ok);
+    assert.notEqual(world.until(() => node.running.size > 0, 30_000), undefined);
+    assert.equal(
+      node.core!.returning === undefined,
+      others === 0,
+      "it waits for those that were here, if there are any",
+    );
+  });
+}
+
 Deno.test("a retired command that a hostile member hands in once more changes nothing", () => {
   for (const age of [20, 45, 90]) {
     const world = new World(35);

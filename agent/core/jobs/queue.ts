@@ -175,10 +175,10 @@ export function planQueue(
   for (const run of [...waiting].sort(byPriority)) {
     if (jobs.offers.has(run.id)) continue;
     if (++walked > jobLimits.queueWalk || !room()) break;
-    const unknown = unknownCommits(jobs, run);
-    if (unknown.some((name) => finding.has(name))) continue;
     const kind = kindOf(run.spec);
     if (hopeless.has(kind)) continue;
+    const unknown = unknownCommits(jobs, run);
+    if (unknown.some((name) => finding.has(name))) continue;
     const node = placeRun(jobs, run, nodes, taken, now).ranked[0];
     if (node === undefined) {
       // What declined it a moment ago is not for those behind it.
