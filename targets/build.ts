@@ -28,6 +28,8 @@ import { portable } from "./portable.ts";
 import { checksums } from "./release.ts";
 import { runtimeOf } from "./runtime.ts";
 import { billOfMaterials } from "./sbom.ts";
+import { missingCompiler } from "./windows/stub.ts";
+import { windowsPortable } from "./windows/portable.ts";
 import { artifactName, DENO_VERSION, hostTarget, type Target, targetOf, targets } from "./table.ts";
 
 const USAGE = `deno task build [OPTIONS]
@@ -86,11 +88,9 @@ async function build(
   const path = `${out}/${file}`;
   const archive = await compileRuntime(target, archives);
   if (archive === undefined) {
-    await write(
-      path,
-      portable(target, version, app, await runtimeOf(target, `${root}/.cache/runtimes`)),
-      0o755,
-    );
+    const runtime = await runtimeOf(target, `${root}/.cache/runtimes`);
+    const make = target.uname ? portable : windowsPortable;
+    await write(path, await make(target, version, app, runtime), 0o755);
   } else {
     await Deno.remove(path).catch(() => {});
     await compile(target, app, archive, path);
@@ -114,6 +114,14 @@ async function build(
       ? await started(path, version)
       : "header checked; not started (another platform)",
   };
+}
+
+/** Why a target cannot be built here; `undefined` when it can. */
+async function missingFor(target: Target, archives?: string): Promise<string | undefined> {
+  if (target.uname || await compileRuntime(target, archives)) return undefined;
+  const missing = await missingCompiler();
+  return missing && `${target.platform} is not built: ${missing}; or give the compile runtime ` +
+      `denort-${target.triple}.zip (--compile-runtime DIR)`;
 }
 
 /** Starts a file once, with a cache of its own. */
@@ -189,10 +197,10 @@ export async function main(args: readonly string[]): Promise<void> {
   const built: Built[] = [];
   const not: string[] = [];
   for (const target of wanted) {
-    if (!target.uname && !await compileRuntime(target, given["compile-runtime"])) {
-      not.push(
-        `${target.platform}: not built; it needs the compile runtime denort-${target.triple}.zip (--compile-runtime DIR)`,
-      );
+    const missing = await missingFor(target, given["compile-runtime"]);
+    if (missing && given.target) throw new RealmError("failed", missing);
+    if (missing) {
+      not.push(missing);
       continue;
     }
     const done = await build(target, version, app, out, given["compile-runtime"]);
@@ -201,9 +209,6 @@ export async function main(args: readonly string[]): Promise<void> {
     console.log(`${target.platform}: ${file}, ${(size / 1e6).toFixed(1)} MB, by ${builder}; ${done.check}`);
   }
   for (const line of not) console.log(line);
-  if (built.length === 0) {
-    throw new RealmError("failed", "nothing could be built for the platforms asked for");
-  }
 
   const artifacts = built.map(({ artifact }) => artifact);
   const manifest = releaseManifest(version, artifacts, {

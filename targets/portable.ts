@@ -1,5 +1,5 @@
 /**
- * The portable single file for Linux and macOS: a shell prelude, the program, and the runtime's package as published.
+ * The portable single file for Linux and macOS (`windows/` has the one for Windows): a shell prelude, the program, and the runtime's package as published.
  * Same bundle and runtime, same bytes. The runtime's signature (macOS) stays as it is, since it is not changed.
  */
 import { createHash } from "node:crypto";
@@ -13,10 +13,11 @@ import type { Runtime } from "./runtime.ts";
 import type { Target } from "./table.ts";
 import prelude from "./prelude.sh" with { type: "text" };
 
-/** Characters of a digest that name a directory of the cache: 96 bits. */
-const ID_LENGTH = 24;
+/** SHA-256 in hexadecimal digits. */
+export const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
-const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+/** What names a directory of the cache: 96 bits of its content's digest. */
+export const cacheId = (digest: string): string => digest.slice(0, 24);
 
 /** Brotli's quality: a step above what is quick, most of what is possible. */
 const QUALITY = 9;
@@ -57,11 +58,11 @@ export function portable(target: Target, version: string, bundle: Bundle, runtim
     FLAGS: [...BUNDLE_FLAGS, ...ALL_PERMISSIONS].join(" "),
     ENVIRONMENT: environment.map(([name, value]) => `${name}=${value}`).join(" "),
     ENVIRONMENT_NAMES: environment.map(([name]) => name).join(" "),
-    RUNTIME_ID: runtime.sha256.slice(0, ID_LENGTH),
+    RUNTIME_ID: cacheId(runtime.sha256),
     RUNTIME_SHA: runtime.sha256,
     RUNTIME_SIZE: String(runtime.size),
     RUNTIME_SKIP: String(runtime.offset + 1),
-    APP_ID: appSha.slice(0, ID_LENGTH),
+    APP_ID: cacheId(appSha),
     APP_SHA: appSha,
     APP_SIZE: String(app.length),
   };

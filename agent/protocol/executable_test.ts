@@ -42,3 +42,19 @@ Deno.test("portableHeader() reads the version, pre-releases too", () => {
   const head = text("#!/bin/sh\n# realm-portable 1 1.2.3-rc.1 linux/amd64\n");
   assert.deepEqual(portableHeader(head), { version: "1.2.3-rc.1", platform: "linux/amd64" });
 });
+
+Deno.test("portableHeader() reads version and platform of a stub for Windows, which must be that of its header", () => {
+  const stub = (machine: string, mark: string) => {
+    const made = pe(machine, 4096);
+    made.set(text(mark), 0x400);
+    return made;
+  };
+  assert.deepEqual(portableHeader(stub("64aa", "# realm-portable 1 1.2.3-rc.1 windows/arm64\n")), {
+    version: "1.2.3-rc.1",
+    platform: "windows/arm64",
+  });
+  for (const mark of ["windows/arm64", "linux/amd64"]) {
+    assert.equal(portableHeader(stub("6486", `# realm-portable 1 1.2.3 ${mark}\n`)), undefined, mark);
+  }
+  assert.equal(portableHeader(pe("6486")), undefined);
+});
