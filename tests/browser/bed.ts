@@ -233,7 +233,8 @@ export async function act(
   await dialog.getByText(line, { exact: true }).waitFor();
   await fill?.(dialog);
   await noSideScroll(tab.page, `the dialog of ${button}`);
-  await tab.shot(`do-${button.toLowerCase().replaceAll(" ", "-")}`, false);
+  const [, noun = ""] = new URL(tab.page.url()).pathname.split("/");
+  await tab.shot(`do-${noun}-${button.toLowerCase().replaceAll(" ", "-")}`, false);
   await dialog.getByRole("button", { name: button, exact: true }).click();
   await dialog.waitFor({ state: "detached" });
 }
