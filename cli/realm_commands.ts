@@ -57,7 +57,7 @@ export const realmCommands: readonly CommandSpec[] = [
       "Asks the members that the token names for two minutes when none answers, then ends with the reason.",
     options: [{ name: "no-start", summary: "Only write what `realm up` needs" }, ...up],
     examples: [["realm join realm-invite-1.eyJ…", "join and run"]],
-    load: async () => (await import("./up.ts")).join,
+    load: async () => (await import("./join.ts")).join,
   },
   {
     words: ["status"],

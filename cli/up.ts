@@ -1,15 +1,5 @@
-/** `realm up` and `realm join`: this machine as a node. */
-import {
-  dataFiles,
-  makeKeyFile,
-  newSeed,
-  parseInviteToken,
-  RealmError,
-  type RealmFile,
-  unwrap,
-} from "../mod.ts";
+/** `realm up`: this machine as a node. Loads next to nothing, for the agent waits for it. */
 import { flag, type Handler, type Invocation, list, text, type UpOptions, UsageError } from "./invocation.ts";
-import { needRealmFile, readKeyFile, readRealmFile, writeKeyFile, writePrivate } from "./local_files.ts";
 
 /** A `host:port` pair, or a port alone. */
 function hostPort(i: Invocation, name: string): string | undefined {
@@ -75,37 +65,18 @@ export function checkedUp(i: Invocation): UpOptions {
   };
 }
 
+/** Whether there is a `realm.json` that begins and ends as one does; the agent reads it whole. */
+async function isSetUp(dataDir: string): Promise<boolean> {
+  try {
+    return "realm" in JSON.parse(await Deno.readTextFile(`${dataDir}/realm.json`));
+  } catch {
+    return false;
+  }
+}
+
 /** Runs this node until it ends. */
 export const up: Handler = async (i) => {
   const options = checkedUp(i);
-  await needRealmFile(i.dataDir);
-  return await i.host.up(options);
-};
-
-/** Writes what a node needs to join; then runs it. */
-export const join: Handler = async (i) => {
-  const options = checkedUp(i);
-  const { signed, invite } = unwrap(parseInviteToken(i.args[0]));
-  if (invite.until <= Date.now()) {
-    throw new RealmError(
-      "invite_expired",
-      `the invite expired at ${new Date(invite.until).toISOString()}; ask for a new one`,
-    );
-  }
-  const before = await readRealmFile(i.dataDir);
-  if (before && before.realm !== invite.realm) {
-    throw new RealmError(
-      "conflict",
-      `${i.dataDir} belongs to the realm ${before.realm} already; use another --data-dir`,
-    );
-  }
-  const nodePath = `${i.dataDir}/${dataFiles.nodeKey}`;
-  if (!await readKeyFile(nodePath)) await writeKeyFile(nodePath, await makeKeyFile("node", newSeed()));
-  const file: RealmFile = { realm: invite.realm, invite: signed };
-  await writePrivate(`${i.dataDir}/${dataFiles.realm}`, JSON.stringify(file, null, 2) + "\n");
-  if (flag(i, "no-start")) {
-    i.terminal.out(`This machine joins the realm ${invite.realm} when it starts.\nNext: realm up\n`);
-    return 0;
-  }
+  if (!await isSetUp(i.dataDir)) await (await import("./local_files.ts")).needRealmFile(i.dataDir);
   return await i.host.up(options);
 };

@@ -1,6 +1,7 @@
 /** Which executable the supervisor starts next: what `versions/` names, else the one that it was started with itself. */
 import type { Disk } from "../ports.ts";
-import { type OnStep, returned, toStart, Versions } from "../upgrade/mod.ts";
+import { POINTER_FILE } from "../protocol/pointer_file.ts";
+import type { OnStep } from "../upgrade/mod.ts";
 import type { AgentStart } from "./supervisor.ts";
 
 /** What {@link nextStart} goes by. */
@@ -20,11 +21,16 @@ export interface StartOptions {
 /** Names of what a supervisor tells its agent: which executable's supervisor it is, and that it keeps to `versions/`. */
 export const BASE_VARIABLE = "REALM_BASE_VERSION";
 
-/** Decides what to start, and writes down what must be known when it never comes back. */
+/**
+ * Decides what to start, and writes down what must be known when it never comes back. A node that was never upgraded
+ * does not wait for what reads `versions/` to be loaded.
+ */
 export async function nextStart(options: StartOptions): Promise<AgentStart> {
   const { disk, dataDir, version, own, args, onStep } = options;
-  const versions = new Versions(disk, dataDir, Deno.build.os === "windows");
   const env = { ...options.env, [BASE_VARIABLE]: version };
+  if (!await disk.stat(`${dataDir}/${POINTER_FILE}`)) return { ...own, env };
+  const { returned, toStart, Versions } = await import("../upgrade/mod.ts");
+  const versions = new Versions(disk, dataDir, Deno.build.os === "windows");
   const before = await versions.read();
   let { pointer, run, trial } = toStart(before, version, Date.now());
   // A file that somebody removed by hand must not keep the node down.

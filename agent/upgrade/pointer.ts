@@ -16,6 +16,7 @@ import {
   upgradeLimits,
   VersionSchema,
 } from "../protocol/mod.ts";
+import { POINTER_FILE } from "../protocol/pointer_file.ts";
 
 const DigestText = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -69,7 +70,7 @@ export const noPointer: Pointer = { format: 1, quarantined: [] };
 
 /** Reads the file. */
 export const parsePointer = (bytes: Uint8Array): Result<Pointer> =>
-  decodeJson(bytes, PointerSchema, "versions/pointer.json");
+  decodeJson(bytes, PointerSchema, POINTER_FILE);
 
 /** Starts of a trial: a second one when the machine stopped during the first, for that need not be the trial's doing. */
 export const TRIAL_STARTS = 2;

@@ -9,18 +9,21 @@ import {
   unwrap,
   utf8,
 } from "../protocol/mod.ts";
+import { POINTER_FILE } from "../protocol/pointer_file.ts";
 import { named, noPointer, parsePointer, type Pointer } from "./pointer.ts";
 
 /** See the module's text. */
 export class Versions {
   readonly #disk: Disk;
   readonly #directory: string;
+  readonly #pointer: string;
   readonly #executable: string;
 
   /** `windows`: executables end in `.exe`. */
   constructor(disk: Disk, dataDir: string, windows: boolean) {
     this.#disk = disk;
     this.#directory = `${dataDir}/versions`;
+    this.#pointer = `${dataDir}/${POINTER_FILE}`;
     this.#executable = windows ? "realm.exe" : "realm";
   }
 
@@ -33,7 +36,7 @@ export class Versions {
 
   /** The pointer. One that cannot be read is set aside: then the executable that was installed by hand runs. */
   async read(): Promise<Pointer> {
-    const path = `${this.#directory}/pointer.json`;
+    const path = this.#pointer;
     if (!await this.#disk.stat(path)) return noPointer;
     const parsed = parsePointer(await this.#disk.readFile(path));
     if (parsed.ok) return parsed.value;
@@ -44,10 +47,7 @@ export class Versions {
   /** Replaces the pointer, durably. */
   async write(pointer: Pointer): Promise<void> {
     await this.#disk.makeDirectory(this.#directory);
-    await this.#disk.writeAtomic(
-      `${this.#directory}/pointer.json`,
-      utf8(JSON.stringify(pointer, null, 2) + "\n"),
-    );
+    await this.#disk.writeAtomic(this.#pointer, utf8(JSON.stringify(pointer, null, 2) + "\n"));
   }
 
   /**
