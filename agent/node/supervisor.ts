@@ -40,7 +40,21 @@ async function lastWords(stream: ReadableStream<Uint8Array>): Promise<string> {
     await Deno.stderr.write(bytes).catch(() => {});
     last = (last + decoder.decode(bytes, { stream: true })).slice(-LAST_WORDS);
   }
-  return last.trim().split("\n").at(-1)?.slice(0, 300) ?? "";
+  return inWords(last.trim().split("\n").at(-1) ?? "").slice(0, 300);
+}
+
+/** A line of an agent's log as a person reads it: what it says, then its fields; any other line as it is. */
+export function inWords(line: string): string {
+  try {
+    const { at: _at, level: _level, message, ...fields } = JSON.parse(line) as Record<string, unknown>;
+    if (typeof message !== "string") return line;
+    const more = Object.entries(fields).map(([k, v]) =>
+      `${k}: ${typeof v === "string" ? v : JSON.stringify(v)}`
+    );
+    return more.length > 0 ? `${message} (${more.join(", ")})` : message;
+  } catch {
+    return line;
+  }
 }
 
 const endOf = (status: Deno.CommandStatus): string => status.signal ?? `exit code ${status.code}`;

@@ -9,7 +9,13 @@ import {
   upgradeFacts,
   type UpgradeNode,
 } from "../core/mod.ts";
-import type { UpgradeNodeView, UpgradePhase, UpgradeView, WhyView } from "../protocol/mod.ts";
+import {
+  shortId,
+  type UpgradeNodeView,
+  type UpgradePhase,
+  type UpgradeView,
+  type WhyView,
+} from "../protocol/mod.ts";
 
 function nodeView(facts: UpgradeFacts, node: UpgradeNode): UpgradeNodeView {
   const { rollout } = facts;
@@ -69,7 +75,7 @@ export function upgradeView(core: Core, rollout: Rollout, now: number): UpgradeV
   const reason = phase === "stopped"
     ? decision?.reason
     : phase === "aborted"
-    ? `aborted by ${facts.word!.by}`
+    ? `aborted by ${shortId(facts.word!.by)}`
     : phase === "waiting"
     ? `${off.join(", ")} ${off.length === 1 ? "is" : "are"} off`
     : undefined;

@@ -80,6 +80,8 @@ async function dropped(tab: Tab, { app, second }: Versions, client: RealmClient)
     zone.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
   })()`);
   await heading(tab, `${app} 1.1.0`).waitFor();
+  const replicas = page.getByRole("textbox", { name: "Replicas" });
+  assert.equal(await replicas.inputValue(), "all", "what was wished of the app goes on");
   await page.getByText(/^[0-9]+ of [0-9]+ contents have to be uploaded/).waitFor();
   await page.getByRole("button", { name: "Upgrade", exact: true }).click();
   await page.waitForURL(`**/apps/${app}`);
@@ -98,6 +100,14 @@ async function dropped(tab: Tab, { app, second }: Versions, client: RealmClient)
   await shot("package-file", false);
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
+  await replicas.fill("1");
+  await page.getByText("--replicas").waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Deploy again" }).click();
+  await page.waitForURL(`**/apps/${app}`);
+  await eventually("it has one replica", async () => {
+    const a = await client.app(app);
+    return a.wanted === 1 && a.phase === "steady";
+  }, 30_000);
 }
 
 async function hostile(tab: Tab, folder: string): Promise<void> {

@@ -99,6 +99,23 @@ test("secrets and policies look right at both sizes, light and dark, and a viewe
       }
       await context.close();
     });
+    await t.step("an operator is told that rules and secrets need an admin", async () => {
+      const { context, page } = await open(browser, bed.url, "wide", false);
+      await enter(page, bed.link("operator"));
+      await goTo(page, "/apply");
+      for (
+        const table of [
+          "[policy]\nnative_network = 'full'",
+          "[secret]\nname = 'smtp-password'\njobs = ['mail']",
+        ]
+      ) {
+        await page.getByRole("textbox", { name: "Manifest" }).fill(table);
+        await page.getByRole("button", { name: "Plan" }).click();
+        await page.getByText("It needs the role admin; yours is operator.").waitFor();
+        assert.equal(await page.getByRole("button", { name: /^Apply/ }).count(), 0);
+      }
+      await context.close();
+    });
   } finally {
     await browser.close();
   }

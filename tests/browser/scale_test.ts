@@ -4,6 +4,9 @@
  * lengthens little, and leave room for slower machines: a list that draws all its rows takes seconds.
  */
 import assert from "node:assert/strict";
+import { nouns } from "../../ui/app/nouns.ts";
+import { sourceAssets } from "../../ui/mod.ts";
+import { eventually } from "../cluster.ts";
 import { canRun } from "../system_packages.ts";
 import { bigAgent, doings } from "./big.ts";
 import { enter, fabricated, goTo, launch, open } from "./bed.ts";
@@ -42,6 +45,40 @@ Deno.test({
       await shot("big-events", false);
       assert.deepEqual([...best].filter(([, ms]) => ms > TASK_MS), []);
       assert.deepEqual(faults, []);
+      await context.close();
+    } finally {
+      await browser.close();
+    }
+  },
+});
+
+Deno.test({
+  name:
+    "what the first visit does without is fetched ahead: every view opens though the node has other files by then",
+  ignore: !canRun("browser"),
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    await using bed = fabricated();
+    const browser = await launch();
+    try {
+      const { context, page, settled } = await open(browser, bed.url, "wide", false);
+      const fetched = new Set<string>();
+      page.on("requestfinished", (r) => fetched.add(new URL(r.url()).pathname.slice(1)));
+      await enter(page, bed.link());
+      const assets = await sourceAssets(new URL("../../", import.meta.url).pathname.replace(/\/$/, ""));
+      const script = Object.keys(assets).find((name) => /^assets\/app-.*\.js$/.test(name))!;
+      const parts = [...assets[script].matchAll(/import\("\.\/([^"]+)"\)/g)].map((m) => `assets/${m[1]}`);
+      assert.ok(parts.length > 10);
+      await eventually("all are fetched", () => parts.every((name) => fetched.has(name)));
+      await settled();
+      await context.route("**/assets/**", (route) => route.abort());
+      for (const noun of nouns) {
+        for (const path of [`/${noun}`, `/${noun}/x`]) {
+          await goTo(page, path);
+          assert.equal(await page.getByText("This part of the page did not come").count(), 0, path);
+        }
+      }
       await context.close();
     } finally {
       await browser.close();

@@ -4,7 +4,7 @@ import { type Action, type Answers, asking, type Field, initialAnswers } from ".
 import { Block, Command } from "./copy.tsx";
 import { Dialog } from "./dialog.tsx";
 import { Icon } from "./icons.tsx";
-import { say, sentence } from "./parts.tsx";
+import { Alert, say, sentence } from "./parts.tsx";
 import { may, session } from "./session.ts";
 
 /** Buttons of the changes that the session's role allows. */
@@ -146,7 +146,7 @@ function Open({ action }: { action: Action }) {
           </label>
         )}
         <Same line={action.command(answers)} toml={action.toml?.(answers)} />
-        {error && <p class="error" role="alert">{error}</p>}
+        <Alert text={error} />
         <footer>
           <button type="button" autofocus={!action.typed && fields.length === 0} onClick={close}>
             Cancel

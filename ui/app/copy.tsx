@@ -37,7 +37,14 @@ export function Copy({ text, what }: { text: string; what: string }) {
 /** A command line to copy. */
 export const Command = ({ line }: { line: string }) => (
   <span class="command">
-    <code>{plain(line)}</code>
+    <code>
+      {plain(line).split(" ").map((word, i) => (
+        <>
+          {i > 0 && " "}
+          <span>{word}</span>
+        </>
+      ))}
+    </code>
     <Copy text={line} what="the command line" />
   </span>
 );

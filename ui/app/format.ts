@@ -60,6 +60,9 @@ export function tone(state: string): "good" | "warn" | "bad" | "calm" {
   return "calm";
 }
 
+/** `1 node`, `3 nodes`; `many`: the plural of a word that does not get an s. */
+export const counted = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
+
 /** Bytes per second for people. */
 export const rate = (bytesPerSecond: number): string => `${bytes(bytesPerSecond)}/s`;
 

@@ -1,7 +1,8 @@
 /** The page: signs in by the link it was opened with, then shows the view that the address names. */
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { render } from "preact";
-import { startLive } from "./live.ts";
+import { fetchAhead } from "./later.tsx";
+import { link, startLive } from "./live.ts";
 import { sentence } from "./parts.tsx";
 import { placeAt } from "./places.tsx";
 import { decoded, path, startRouter } from "./router.ts";
@@ -32,6 +33,9 @@ function Page() {
 
 startRouter();
 startLive();
+effect(() => {
+  if (link.value.live) void fetchAhead();
+});
 async function open(): Promise<void> {
   const link = takeLink();
   if (link === undefined) return;

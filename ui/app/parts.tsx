@@ -29,9 +29,15 @@ export function Reason({ text }: { text: string }) {
     )
     : <bdi class="reason">{shown}</bdi>;
 }
+/** What was wrong with what a person asked for, brought into sight; nothing while `text` is empty. */
+export function Alert({ text }: { text: string | undefined }) {
+  const shown = useRef<HTMLParagraphElement>(null);
+  useEffect(() => shown.current?.scrollIntoView({ block: "nearest" }), [text]);
+  return text ? <p ref={shown} class="error" role="alert">{text}</p> : null;
+}
 /** A state as a word with a dot; never by colour alone. */
-export const State = ({ is }: { is: string }) => (
-  <span class={`state ${tone(is)}`}>
+export const State = ({ is, as = tone(is) }: { is: string; as?: ReturnType<typeof tone> }) => (
+  <span class={`state ${as}`}>
     <i aria-hidden="true" />
     {plain(is.slice(0, STATE_SHOWN).replaceAll("_", " "))}
   </span>
@@ -115,7 +121,11 @@ export const Table = (
     </thead>
     <tbody>
       {rows.map((r) => (
-        <tr key={r.key}>{r.cells.map((c, i) => <td key={head[i]} data-label={head[i]}>{c}</td>)}</tr>
+        <tr key={r.key}>
+          {r.cells.map((c, i) => (
+            <td key={head[i]} data-label={head[i]} class={c === "–" ? "none" : undefined}>{c}</td>
+          ))}
+        </tr>
       ))}
     </tbody>
   </table>

@@ -3,21 +3,17 @@ import type { VNode } from "preact";
 import type { Role } from "../../mod.ts";
 import type { IconName } from "./icons.tsx";
 import type { Noun } from "./nouns.ts";
-import { App, Apps } from "./views/apps.tsx";
-import { Audit } from "./views/audit.tsx";
+import { Apps } from "./views/apps.tsx";
 import { Events } from "./views/events.tsx";
 import { later } from "./later.tsx";
 import { Jobs, NEW_JOB, SCHEDULED, SERVICES } from "./views/jobs.tsx";
-import { Run } from "./views/run.tsx";
+import { granting } from "./granting.ts";
 import { go, to } from "./router.ts";
-import { granting } from "./views/grant.tsx";
 import { inviting } from "./invites.ts";
-import { Key, Keys } from "./views/keys.tsx";
-import { Node, Nodes } from "./views/nodes.tsx";
+import { Nodes } from "./views/nodes.tsx";
 import { Overview } from "./views/overview.tsx";
 import { setting } from "./setting_secret.ts";
 import { Packages } from "./views/packages.tsx";
-import { Blob, Storage } from "./views/storage.tsx";
 
 /** One view, or a list and its objects. */
 export interface Place {
@@ -43,6 +39,14 @@ export interface PlaceCommand {
   readonly run?: () => void;
 }
 
+const App = later(async () => (await import("./views/app.tsx")).App);
+const Audit = later(async () => (await import("./views/audit.tsx")).Audit);
+const Blob = later(async () => (await import("./views/storage.tsx")).Blob);
+const Storage = later(async () => (await import("./views/storage.tsx")).Storage);
+const Key = later(async () => (await import("./views/keys.tsx")).Key);
+const Keys = later(async () => (await import("./views/keys.tsx")).Keys);
+const Node = later(async () => (await import("./views/node.tsx")).Node);
+const Run = later(async () => (await import("./views/run.tsx")).Run);
 const Apply = later(async () => (await import("./views/apply.tsx")).Apply);
 const Package = later(async () => (await import("./views/package.tsx")).Package);
 const Secrets = later(async () => (await import("./views/secrets.tsx")).Secrets);

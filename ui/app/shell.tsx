@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { shortId } from "../../mod.ts";
 import { Confirm } from "./confirm.tsx";
-import { span } from "./format.ts";
+import { counted, span } from "./format.ts";
 import { Icon, Mark } from "./icons.tsx";
 import { link, nodes, now, realm } from "./live.ts";
 import { Palette, seeking } from "./palette.tsx";
@@ -136,7 +136,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
         {realm.value && (
           <>
             realm <code title={realm.value.realm}>{shortId(realm.value.realm)}</code> · version{" "}
-            {realm.value.version} · {realm.value.records} records
+            {realm.value.version} · {counted(realm.value.records, "record")}
           </>
         )}
       </footer>

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { Command } from "./copy.tsx";
 import { Mark } from "./icons.tsx";
-import { sentence } from "./parts.tsx";
+import { Alert, sentence } from "./parts.tsx";
 import { notice, signInByFiles } from "./session.ts";
 
 /** See the module's text. */
@@ -28,7 +28,7 @@ export function SignIn() {
       <h1>
         <Mark /> Realm
       </h1>
-      {notice.value && <p class="error" role="alert">{notice.value}</p>}
+      <Alert text={notice.value} />
       <section class="panel">
         <h2>Open a signed-in link</h2>
         <p>On a machine with an owner or admin key:</p>

@@ -21,7 +21,7 @@ import { uploadPackage } from "../files/upload.ts";
 import { bytes } from "../format.ts";
 import { Icon } from "../icons.tsx";
 import { apps, nodes } from "../live.ts";
-import { Panel, say, sentence } from "../parts.tsx";
+import { Alert, Panel, say, sentence } from "../parts.tsx";
 import { go, to } from "../router.ts";
 import { may, session } from "../session.ts";
 import { Editor } from "../toml/editor.tsx";
@@ -46,7 +46,8 @@ effect(() => {
   chosen.value = new Map();
 });
 
-const roleOf = (m: RealmManifest): Role => m.keys.length > 0 ? "admin" : "operator";
+const roleOf = ({ keys, policies, secrets }: RealmManifest): Role =>
+  keys.length + policies.length + secrets.length > 0 ? "admin" : "operator";
 const baseName = (path: string): string => path.replace(/[/\\]+$/, "").replace(/^.*[/\\]/, "");
 
 function packageAt(path: string): PackageReader | undefined {
@@ -78,6 +79,8 @@ const EXAMPLES: readonly (readonly [string, () => string])[] = [
       }),
   ],
   ["pin", () => table("pin", { digest: "…", name: "data", copies: 2 })],
+  ["policy", () => table("policy", { allow_native_execution: true })],
+  ["secret", () => table("secret", { name: "registry-token", jobs: ["publish-*"] })],
 ];
 
 /** What was planned, of one text and the packages chosen for it: with the next stroke it is none any more. */
@@ -199,14 +202,14 @@ export function Apply() {
           <Problems of={problems} field={field} />
           {empty && (
             <p class="muted">
-              A manifest says what shall be: apps, nodes, keys, pins. Begin with one of the tables above, or
-              open a file.
+              A manifest says what shall be: apps, nodes, keys, pins, rules, secrets, jobs. Begin with one of
+              the tables above, or open a file.
             </p>
           )}
         </div>
         {empty && <DropZone text="Drop a manifest here" accept=".toml" onDrop={(all) => void open(all)} />}
         {lacking.map((path) => <Missing key={path} path={path} />)}
-        {error && <p class="error" role="alert">{error}</p>}
+        <Alert text={error} />
         <div class="foot-line">
           <button
             type="button"

@@ -10,8 +10,6 @@ import { type Column, having, type Order, Rows } from "../rows.tsx";
 import { Health, Open } from "./app_parts.tsx";
 import { Filter } from "./why.tsx";
 
-export { App } from "./app.tsx";
-
 const filter = signal("");
 const order = signal<Order | undefined>(undefined);
 const latency = (a: AppView): number => a.metrics && a.metrics.requests > 0 ? a.metrics.p99_ms : -1;

@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { useMemo, useState } from "preact/hooks";
 import { type AuditCheckView, type AuditView, shortId } from "../../../mod.ts";
 import { Command } from "../copy.tsx";
-import { quote, tone } from "../format.ts";
+import { counted, quote, tone } from "../format.ts";
 import { Icon } from "../icons.tsx";
 import { audited, nodes } from "../live.ts";
 import { Empty, Id, Name, Panel, sentence, State, Time, useFetched } from "../parts.tsx";
@@ -136,7 +136,7 @@ function Verify() {
           {typeof checked === "string"
             ? checked
             : checked.ok
-            ? `The chain holds: ${checked.entries} entries.`
+            ? `The chain holds: ${counted(checked.entries, "entry", "entries")}.`
             : `The chain is broken: ${checked.problem}`}
         </span>
       )}

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { AppManifest, PackageFile } from "../../../mod.ts";
 import { firstBytes, neededBytes, type Preview, previewOf } from "../files/preview.ts";
-import { bytes } from "../format.ts";
+import { bytes, counted } from "../format.ts";
 import { Icon } from "../icons.tsx";
 import { Dialog } from "../dialog.tsx";
 import { Name, Panel, sentence, Table } from "../parts.tsx";
@@ -96,7 +96,7 @@ export function Contents(
                 <Name text={f.name} />
               </button>,
               bytes(f.size),
-              `${f.files} ${f.files === 1 ? "file" : "files"}`,
+              counted(f.files, "file"),
             ],
           })),
           ...found.files.map((f) => ({

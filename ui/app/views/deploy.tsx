@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import {
   type AppManifest,
   appSpecOf,
+  type AppView,
   type DeployWish,
   packageBlobs,
   type PackageReader,
@@ -20,8 +21,8 @@ import {
 import { Fields, Same } from "../confirm.tsx";
 import { missingOf, type Progress, uploadPackage } from "../files/upload.ts";
 import { bytes, quote, rate, table } from "../format.ts";
-import { version } from "../live.ts";
-import { Empty, Panel, say, sentence } from "../parts.tsx";
+import { apps, version } from "../live.ts";
+import { Alert, Empty, Panel, say, sentence } from "../parts.tsx";
 import { go, to } from "../router.ts";
 import { may, session } from "../session.ts";
 import { Plan } from "./plan.tsx";
@@ -31,7 +32,8 @@ import { UploadProgress } from "../upload_progress.tsx";
 const PAUSE_MS = 250;
 const STRATEGIES = ["rolling", "all", "canary"] as const;
 
-const fieldsOf = (manifest: AppManifest): readonly Field[] => [{
+/** `present`: the app of that name as it stands; what is wished of it goes on unless it is changed here. */
+const fieldsOf = (manifest: AppManifest, present: AppView | undefined): readonly Field[] => [{
   name: "name",
   label: "App",
   kind: "text",
@@ -43,20 +45,21 @@ const fieldsOf = (manifest: AppManifest): readonly Field[] => [{
   name: "replicas",
   label: "Replicas",
   kind: "text",
-  initial: "1",
+  initial: String(present?.wanted ?? 1),
   hint: "a number, or all: one on each node",
   wrong: wrongReplicas,
 }, {
   name: "tags",
   label: "On nodes with",
   kind: "text",
+  initial: present?.tags.join(" "),
   hint: "tags; !tag excludes; empty: any",
   wrong: wrongSelector,
 }, {
   name: "strategy",
   label: "Strategy",
   kind: "choice",
-  initial: "rolling",
+  initial: present?.strategy ?? "rolling",
   choices: STRATEGIES,
   hint: "how a new version replaces the old",
 }];
@@ -95,7 +98,10 @@ export function Deploy(
     reader?: PackageReader;
   },
 ) {
-  const fields = fieldsOf(manifest);
+  const [present] = useState(() =>
+    apps.value?.find((a) => a.name === manifest.name && a.phase !== "removed")
+  );
+  const fields = fieldsOf(manifest, present);
   const [answers, setAnswers] = useState(initialAnswers(fields));
   const [known, setKnown] = useState<Known>({});
   const [progress, setProgress] = useState<Progress & { readonly speed: number }>();
@@ -175,17 +181,17 @@ export function Deploy(
             change={(name, value) => setAnswers((old) => ({ ...old, [name]: value }))}
           />
         </div>
-        {known.error && <p class="error" role="alert">{known.error}</p>}
+        <Alert text={known.error} />
         {plan && !wrong && <Plan plan={plan} />}
         {upload && (
           <p class="muted">
             {upload.files === 0
-              ? `All ${upload.of} contents are in the realm: nothing has to be uploaded.`
+              ? "All of its content is in the realm: nothing has to be uploaded."
               : `${upload.files} of ${upload.of} contents have to be uploaded, ${bytes(upload.bytes)}.`}
           </p>
         )}
         <Same line={lineOf(path, manifest, answers)} toml={tomlOf(path, manifest, answers)} />
-        {error && <p class="error" role="alert">{error}</p>}
+        <Alert text={error} />
         {progress
           ? (
             <UploadProgress

@@ -1,6 +1,6 @@
 /** All nodes at once: cards while they fit, then a map of small squares, for 500 nodes as for 30. */
 import type { NodeView } from "../../../mod.ts";
-import { mebibytes, tone } from "../format.ts";
+import { counted, mebibytes, tone } from "../format.ts";
 import { Bar, Name, Panel, State } from "../parts.tsx";
 import { to } from "../router.ts";
 
@@ -52,7 +52,7 @@ export function FleetMap({ of }: { of: readonly NodeView[] }) {
   const cards = of.length <= CARDS;
   const counts = [...Map.groupBy(of, nodeState)].sort((a, b) => b[1].length - a[1].length);
   return (
-    <Panel title={of.length === 1 ? "1 node" : `${of.length} nodes`} aside={<a href="/nodes">all</a>}>
+    <Panel title={counted(of.length, "node")} aside={<a href="/nodes">all</a>}>
       {cards ? <ul class="fleet">{of.map((n) => <Card key={n.id} n={n} />)}</ul> : (
         <>
           <p class="legend">

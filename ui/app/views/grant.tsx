@@ -1,5 +1,4 @@
 /** Granting a role: to a key that somebody made, or to a new one that is made on this page and saved as a file. */
-import { effect, signal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import {
   formatKeyFile,
@@ -17,15 +16,11 @@ import { Fields, Same } from "../confirm.tsx";
 import { Dialog } from "../dialog.tsx";
 import { saveAs } from "../files/download.ts";
 import { quote, table } from "../format.ts";
+import { granting } from "../granting.ts";
 import { Icon } from "../icons.tsx";
-import { type Session, session } from "../session.ts";
+import { Alert } from "../parts.tsx";
+import type { Session } from "../session.ts";
 import { useSubmission } from "../submission.ts";
-
-/** Whether the dialog is open. */
-export const granting = signal(false);
-effect(() => {
-  if (!session.value) granting.value = false;
-});
 
 const COMMON: readonly Field[] = [{
   name: "role",
@@ -177,7 +172,7 @@ export function GrantDialog() {
           </label>
         )}
         <Same line={fresh ? `realm key create && ${line}` : line} toml={toml} />
-        {error && <p class="error" role="alert">{error}</p>}
+        <Alert text={error} />
         <footer>
           <button type="button" disabled={busy} onClick={close}>Cancel</button>
           <button type="submit" class="primary" disabled={!ready}>{busy ? "Working …" : "Grant"}</button>

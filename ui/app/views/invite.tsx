@@ -17,7 +17,7 @@ import { Dialog } from "../dialog.tsx";
 import { quote } from "../format.ts";
 import { inviting, made } from "../invites.ts";
 import { nodes } from "../live.ts";
-import { sentence, Time } from "../parts.tsx";
+import { Alert, sentence, Time } from "../parts.tsx";
 import { session } from "../session.ts";
 
 /** Addresses in a token: enough to find a node that lives, few enough for a QR code. */
@@ -133,7 +133,7 @@ export function InviteDialog() {
               change={(name, value) => setAnswers((old) => ({ ...old, [name]: value }))}
             />
             <Same line={line} />
-            {error && <p class="error" role="alert">{error}</p>}
+            <Alert text={error} />
             <footer>
               <button type="button" onClick={close}>Cancel</button>
               <button type="submit" class="primary" disabled={wrong}>Make the invite</button>

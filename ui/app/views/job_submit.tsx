@@ -19,11 +19,11 @@ import { Block, Command } from "../copy.tsx";
 import type { Local } from "../files/local_files.ts";
 import { worldOf } from "../files/package_world.ts";
 import { missingOf, type Progress, uploadMissing } from "../files/upload.ts";
-import { bytes } from "../format.ts";
+import { bytes, counted } from "../format.ts";
 import { Icon } from "../icons.tsx";
 import { chosen, draft, FILE, read, setText, toForm } from "../jobs/draft.ts";
 import { JobForm } from "../jobs/form.tsx";
-import { Empty, Name, Panel, say, sentence, Table, useFetched } from "../parts.tsx";
+import { Alert, Empty, Name, Panel, say, sentence, Table, useFetched } from "../parts.tsx";
 import { go, to } from "../router.ts";
 import { may, session } from "../session.ts";
 import { Editor } from "../toml/editor.tsx";
@@ -206,8 +206,6 @@ function Preview({ wishes, files, lacking }: { wishes: JobWishes; files: FoundFi
   );
 }
 
-const counted = (n: number, one: string): string => n === 1 ? `1 ${one}` : `${n} ${one}s`;
-
 function titleOf(wishes: JobWishes): string {
   const runs = runsOf(wishes).length, services = wishes.services.length;
   return [services > 0 && counted(services, "service"), runs > 0 && counted(runs, "run")].filter(Boolean)
@@ -344,9 +342,9 @@ export function SubmitJob() {
         </p>
       )}
       {files.some(isLocal) && <Files of={files.filter(isLocal)} />}
-      {missing && <p class="error" role="alert">{missing}</p>}
+      <Alert text={missing} />
       {wishes && found && <Preview wishes={wishes} files={found} lacking={lacking} />}
-      {error && <p class="error" role="alert">{error}</p>}
+      <Alert text={error} />
       <div class="foot-line">
         {progress
           ? (

@@ -4,13 +4,14 @@ import { keyActions, revokeInvite } from "../actions/key_actions.ts";
 import { asking } from "../actions/action.ts";
 import { Buttons } from "../confirm.tsx";
 import { Copy } from "../copy.tsx";
+import { granting } from "../granting.ts";
 import { Icon } from "../icons.tsx";
 import { inviting, made } from "../invites.ts";
 import { now } from "../live.ts";
 import { Empty, Facts, Id, Name, Panel, State, Table, Time, useFetched } from "../parts.tsx";
 import { to } from "../router.ts";
 import { may, session } from "../session.ts";
-import { GrantDialog, granting } from "./grant.tsx";
+import { GrantDialog } from "./grant.tsx";
 import { InviteDialog } from "./invite.tsx";
 
 const stateOf = (k: KeyView): string =>
@@ -122,11 +123,15 @@ export function Key({ name }: { name: string }) {
         <a href="/keys">Keys & invites</a>
       </p>
       <div class="title">
-        <h1>{k?.name ? <Name text={k.name} /> : <code>{shortId(name)}</code>}</h1>
+        <h1>
+          {k?.name ? <Name text={k.name} /> : keys.value && !k ? "No such key" : <code>{shortId(name)}</code>}
+        </h1>
         {k && <State is={stateOf(k)} />}
         {k && <Buttons of={keyActions(k, now.value)} />}
       </div>
-      {keys.value && !k && <Empty text="No such key has or had a role here." command="realm key show" />}
+      {keys.value && !k && (
+        <Empty text="No such key has or had a role here. All keys:" command="realm key show" />
+      )}
       {k && (
         <Panel title="What it is">
           <Facts

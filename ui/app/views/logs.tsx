@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { RealmClient } from "../../../mod.ts";
 import { pieces } from "../ansi.ts";
 import { Command } from "../copy.tsx";
-import { quote } from "../format.ts";
+import { counted, quote } from "../format.ts";
 import { Icon } from "../icons.tsx";
 import { link } from "../live.ts";
 import { Panel, sentence } from "../parts.tsx";
@@ -191,7 +191,7 @@ export function LogPanel({ id, source, name, line }: {
             ? `the newest ${DRAWN} of ${shown.length} lines`
             : shown.length === 1
             ? "1 line"
-            : `${shown.length} lines`}
+            : counted(shown.length, "line")}
         </small>
       </p>
     </Panel>

@@ -4,7 +4,7 @@ import { nodeActions, nodeWord } from "../actions/node_actions.ts";
 import { Buttons } from "../confirm.tsx";
 import { Command } from "../copy.tsx";
 import { nodeCharts } from "../figures.ts";
-import { mebibytes } from "../format.ts";
+import { counted, mebibytes } from "../format.ts";
 import { apps, events, nodes } from "../live.ts";
 import {
   Bar,
@@ -83,7 +83,7 @@ function Diagnosis({ n }: { n: NodeView }) {
   return (
     <Panel
       title="Diagnosis"
-      aside={value && <State is={bad === 0 ? "ok" : bad === 1 ? "1 warning" : `${bad} warnings`} />}
+      aside={value && <State is={bad === 0 ? "ok" : counted(bad, "warning")} />}
     >
       {error && <p class="muted">{error}</p>}
       {!value && !error && <p class="muted">Asking the node …</p>}
@@ -118,12 +118,18 @@ function Connections({ n }: { n: NodeView }) {
   const sorted = value?.toSorted((a, b) => (a.rtt_ms ?? Infinity) - (b.rtt_ms ?? Infinity)) ?? [];
   return (
     <Panel
-      title={value ? `${value.length} connections` : "Connections"}
+      title={!value
+        ? "Connections"
+        : value.length === 0
+        ? "No connections"
+        : counted(value.length, "connection")}
       aside={<small class="muted">measured now</small>}
     >
       {error && <p class="muted">{error}</p>}
       {!value && !error && <p class="muted">Measuring …</p>}
-      {value?.length === 0 && <Empty text="It is connected to nobody." command="realm node diagnose NODE" />}
+      {value?.length === 0 && (
+        <Empty text="It is connected to nobody." command={`realm node diagnose ${nodeWord(n)}`} />
+      )}
       {sorted.length > 0 && (
         <Table
           label="Connections"
@@ -155,7 +161,7 @@ function Replicas({ n }: { n: NodeView }) {
     a.replicas.filter((r) => r.node === n.id).map((r) => ({ a, r }))
   );
   return (
-    <Panel title={replicas.length === 1 ? "1 replica here" : `${replicas.length} replicas here`}>
+    <Panel title={`${counted(replicas.length, "replica")} here`}>
       {replicas.length === 0 ? <Empty text="Nothing runs here." /> : (
         <Table
           label="Replicas"

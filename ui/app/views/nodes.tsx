@@ -10,8 +10,6 @@ import { to } from "../router.ts";
 import { type Column, having, type Order, Rows } from "../rows.tsx";
 import { Filter } from "./why.tsx";
 
-export { Node } from "./node.tsx";
-
 const filter = signal("");
 const order = signal<Order | undefined>(undefined);
 /** Round trips from the answering node, measured while somebody looks. */

@@ -1,7 +1,7 @@
 /** Is everything well? What runs, what is wrong and why, what happened. */
 import { type AppView, countReplicas, type NodeView, type ProblemFound } from "../../../mod.ts";
 import { Command } from "../copy.tsx";
-import { mebibytes, span } from "../format.ts";
+import { counted, mebibytes, span } from "../format.ts";
 import { Icon } from "../icons.tsx";
 import { apps, events, nodes, now, realm } from "../live.ts";
 import { Empty, Name, Panel, Reason, State, Table } from "../parts.tsx";
@@ -78,7 +78,7 @@ function Hero({ ns, as }: { ns: readonly NodeView[]; as: readonly AppView[] }) {
       <div>
         <h1>
           <Icon is={count === 0 ? "check" : "warn"} />
-          {count === 0 ? "All is well" : count === 1 ? "1 problem" : `${count} problems`}
+          {count === 0 ? "All is well" : counted(count, "problem")}
         </h1>
         <p class="muted">
           {started !== undefined && `as this node sees it, which is up for ${span(now.value - started)}`}

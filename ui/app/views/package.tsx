@@ -11,7 +11,7 @@ import {
   verifyPackage,
 } from "../../../mod.ts";
 import { useEffect, useState } from "preact/hooks";
-import { bytes } from "../format.ts";
+import { bytes, counted } from "../format.ts";
 import type { Local } from "../files/local_files.ts";
 import { worldOf } from "../files/package_world.ts";
 import { Empty, Facts, Id, Name, Panel, sentence, State, Table, Tags, useFetched } from "../parts.tsx";
@@ -186,7 +186,10 @@ function About(
               ),
             ],
             ["Kind", c ? "component" : "static site"],
-            ["Content", `${m.files.length} files, ${bytes(m.files.reduce((n, f) => n + f.size, 0))}`],
+            [
+              "Content",
+              `${counted(m.files.length, "file")}, ${bytes(m.files.reduce((n, f) => n + f.size, 0))}`,
+            ],
             ["Used by", references && (references.length > 0 ? <Tags tags={references} /> : "nothing now")],
             ["Routes", m.http ? list(m.http.routes.map(showRoute)) : "none"],
             ["Health", m.http?.health && <code>{m.http.health}</code>],
@@ -227,7 +230,9 @@ function Mounts({ manifest }: { manifest: AppManifest }) {
       : undefined;
     if (source === undefined) return m.kind === "state" ? `volume ${m.volume}` : "–";
     const files = manifest.files.filter((f) => f.path.startsWith(`${source}/`));
-    const text = `${source}/ · ${files.length} files, ${bytes(files.reduce((n, f) => n + f.size, 0))}`;
+    const text = `${source}/ · ${counted(files.length, "file")}, ${
+      bytes(files.reduce((n, f) => n + f.size, 0))
+    }`;
     return m.kind === "state" ? `volume ${m.volume}, first filled from ${text}` : text;
   };
   const bound = (m: AppMount) =>

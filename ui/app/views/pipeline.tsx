@@ -1,6 +1,6 @@
 /** The runs of one submission, in stages: what stands further right needs something that stands further left. */
 import type { RunView } from "../../../mod.ts";
-import { tone } from "../format.ts";
+import { counted, tone } from "../format.ts";
 import { worked } from "../live.ts";
 import { Name, Panel, State, useFetched } from "../parts.tsx";
 import { to } from "../router.ts";
@@ -23,7 +23,7 @@ export function Pipeline({ r }: { r: RunView }) {
     <Panel
       title={r.runs.length > SHOWN
         ? `The first ${SHOWN} of ${r.runs.length} runs`
-        : `${r.runs.length} runs together`}
+        : `${counted(r.runs.length, "run")} together`}
       aside={<small class="muted">{done} of {runs.length} succeeded</small>}
     >
       <ol class="stages" aria-label="Stages">

@@ -103,10 +103,8 @@ export function NodePolicies({ name }: { name: string }) {
         <a href="/policies">Policies</a>
       </p>
       <div class="title">
-        <h1>
-          <Name text={n?.name ?? name} />
-        </h1>
-        <a href={to("nodes", name)}>The node itself</a>
+        <h1>{view && !n ? "No such node" : <Name text={n?.name ?? name} />}</h1>
+        {n && <a href={to("nodes", name)}>The node itself</a>}
       </div>
       {error && <p class="error">{error}</p>}
       {view && !n && <Empty text="No member of the realm is called so." command="realm node list" />}

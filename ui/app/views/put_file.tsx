@@ -8,7 +8,7 @@ import { Dialog } from "../dialog.tsx";
 import { digestOf } from "../files/digest.ts";
 import { sendCounted } from "../files/upload.ts";
 import { bytes, quote } from "../format.ts";
-import { Bar, say, sentence } from "../parts.tsx";
+import { Alert, Bar, say, sentence } from "../parts.tsx";
 import { go, to } from "../router.ts";
 import { session } from "../session.ts";
 
@@ -82,7 +82,7 @@ export function PutFile({ file }: { file: File }) {
           }`}
           toml={digest === "" ? undefined : pinToml(digest, answers)}
         />
-        {error && <p class="error" role="alert">{error}</p>}
+        <Alert text={error} />
         <footer>
           <button type="button" disabled={busy} onClick={close}>Cancel</button>
           <button type="submit" class="primary" disabled={!ready}>Store</button>

@@ -1,7 +1,7 @@
 /** A rollout as it goes, and the replicas of an app on their nodes. */
 import type { AppView, ReplicaView } from "../../../mod.ts";
 import { Command } from "../copy.tsx";
-import { bytes, plainLines, quote, span } from "../format.ts";
+import { bytes, counted, plainLines, quote, span } from "../format.ts";
 import { Icon } from "../icons.tsx";
 import { now } from "../live.ts";
 import { Bar, Empty, Name, Panel, Reason, State, Table, Time } from "../parts.tsx";
@@ -73,7 +73,7 @@ const MEANING: Readonly<Record<string, string>> = {
 
 /** The replicas. */
 export const Replicas = ({ a }: { a: AppView }) => (
-  <Panel title={a.replicas.length === 1 ? "1 replica" : `${a.replicas.length} replicas`}>
+  <Panel title={counted(a.replicas.length, "replica")}>
     {a.replicas.length === 0
       ? <Empty text="None is placed yet; why, node by node:" command={`realm why ${quote(a.name)}`} />
       : (

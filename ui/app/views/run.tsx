@@ -10,7 +10,7 @@ import {
 import { runActions } from "../actions/job_actions.ts";
 import { Buttons } from "../confirm.tsx";
 import { Command } from "../copy.tsx";
-import { bytes, duration, quote } from "../format.ts";
+import { bytes, counted, duration, quote } from "../format.ts";
 import { worked } from "../live.ts";
 import {
   Bar,
@@ -113,7 +113,7 @@ const Progress = ({ a }: { a: AttemptView }) =>
     : null;
 
 const Attempts = ({ r }: { r: RunView }) => (
-  <Panel title={r.attempts.length === 1 ? "1 attempt" : `${r.attempts.length || "No"} attempts`}>
+  <Panel title={r.attempts.length === 0 ? "No attempts" : counted(r.attempts.length, "attempt")}>
     {r.attempts.length === 0
       ? r.ended_at === undefined
         ? <Empty text="No node has taken it yet; why, node by node:" command={`realm why ${quote(r.id)}`} />
@@ -148,7 +148,7 @@ const Attempts = ({ r }: { r: RunView }) => (
 
 const Artifacts = ({ r }: { r: RunView }) => (
   <Panel
-    title={r.artifacts.length === 1 ? "1 artifact" : `${r.artifacts.length} artifacts`}
+    title={counted(r.artifacts.length, "artifact")}
     aside={<Command line={`realm job artifacts ${quote(r.id)}`} />}
   >
     <Table

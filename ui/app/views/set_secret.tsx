@@ -5,8 +5,8 @@ import { type Field, initialAnswers } from "../actions/action.ts";
 import { scopeFields, scopeIn, scopeToml, scopeWords } from "../actions/secret_actions.ts";
 import { Fields, Same } from "../confirm.tsx";
 import { Dialog } from "../dialog.tsx";
-import { quote } from "../format.ts";
-import { say } from "../parts.tsx";
+import { counted, quote } from "../format.ts";
+import { Alert, say } from "../parts.tsx";
 import type { Session } from "../session.ts";
 import { setting } from "../setting_secret.ts";
 import { useSubmission } from "../submission.ts";
@@ -41,7 +41,7 @@ export function SetSecret({ of }: { of: SecretView | "new" }) {
     const recipients = await client.secretRecipients(scope.tags);
     const wish = await sealSecret({ name, value: bytes, scope }, credentials().realm, recipients);
     await client.command("secret.set", wish);
-    say(`Accepted: ${name} is set; ${recipients.length} nodes can open it.`);
+    say(`Accepted: ${name} is set; ${counted(recipients.length, "node")} can open it.`);
     close();
   };
   return (
@@ -97,7 +97,7 @@ export function SetSecret({ of }: { of: SecretView | "new" }) {
           }`}
           toml={`${scopeToml(name || "NAME", scope)}value_file = "FILE"\n`}
         />
-        {error && <p class="error" role="alert">{error}</p>}
+        <Alert text={error} />
         <footer>
           <button type="button" disabled={busy} onClick={close}>Cancel</button>
           <button type="submit" class="primary" disabled={!ready}>{busy ? "Encrypting …" : "Set"}</button>

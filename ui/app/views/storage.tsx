@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { type BlobView, type RealmClient, shortId } from "../../../mod.ts";
 import { blobActions } from "../actions/blob_actions.ts";
 import { Buttons } from "../confirm.tsx";
-import { bytes } from "../format.ts";
+import { bytes, counted } from "../format.ts";
 import { nodes } from "../live.ts";
 import { Bar, Empty, Facts, Id, Name, Panel, say, State, Table, Tags, useFetched } from "../parts.tsx";
 import { to } from "../router.ts";
@@ -54,7 +54,8 @@ export function Storage() {
       <div class="title">
         <h1>Storage</h1>
         <span class="muted">
-          {value && `${bytes(here.reduce((n, b) => n + b.size, 0))} in ${here.length} blobs at this node`}
+          {value &&
+            `${bytes(here.reduce((n, b) => n + b.size, 0))} in ${counted(here.length, "blob")} at this node`}
         </span>
         <Filter of={filter} count={`${shown.length} of ${all.length}`} />
       </div>
@@ -80,7 +81,7 @@ export function Storage() {
               rows={shown.slice(0, SHOWN).map((b) => ({
                 key: b.digest,
                 cells: [
-                  b.name ? <Name text={b.name} /> : <span class="muted">–</span>,
+                  b.name ? <Name text={b.name} /> : "–",
                   <a href={to("storage", b.digest)}>
                     <Id id={b.digest} short={shortId(b.digest)} />
                   </a>,
@@ -110,7 +111,13 @@ export function Blob({ name }: { name: string }) {
         <a href="/storage">Storage</a>
       </p>
       <div class="title">
-        <h1>{b?.name ? <Name text={b.name} /> : <code>{shortId(b?.digest ?? name)}</code>}</h1>
+        <h1>
+          {b?.name
+            ? <Name text={b.name} />
+            : !b && error
+            ? "No such blob"
+            : <code>{shortId(b?.digest ?? name)}</code>}
+        </h1>
         {b && <State is={health(b)} />}
         {b && (
           <span class="buttons">

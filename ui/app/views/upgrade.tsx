@@ -2,6 +2,7 @@
 import { type RealmClient, shortId, type UpgradeNodeView, type UpgradeView } from "../../../mod.ts";
 import { upgradeActions } from "../actions/upgrade_actions.ts";
 import { Buttons } from "../confirm.tsx";
+import { counted } from "../format.ts";
 import { nodes } from "../live.ts";
 import { Bar, Empty, Facts, Id, Name, Panel, Reason, State, Table, Time, useFetched } from "../parts.tsx";
 import { to } from "../router.ts";
@@ -9,6 +10,11 @@ import { may } from "../session.ts";
 import { StartUpgrade } from "./upgrade_start.tsx";
 
 const list = (client: RealmClient): Promise<readonly UpgradeView[]> => client.upgrades();
+
+/** One that has stopped waits for a person. */
+const Phase = ({ of: { phase } }: { of: UpgradeView }) => (
+  <State is={phase} as={phase === "stopped" ? "bad" : undefined} />
+);
 
 /** How far a node is. */
 function Progress({ of: { state, progress } }: { of: UpgradeNodeView }) {
@@ -20,21 +26,23 @@ function Progress({ of: { state, progress } }: { of: UpgradeNodeView }) {
 function Current({ of: u }: { of: UpgradeView }) {
   const done = u.nodes.filter((n) => n.state === "done").length;
   const quarantined = u.artifacts.filter((a) => a.quarantined);
+  /** Why, unless that is why the whole upgrade stopped. */
+  const because = (why = "") => u.reason?.includes(why) ? "" : `: ${why}`;
   return (
     <Panel title={`Version ${u.version}`} aside={<Buttons of={upgradeActions(u)} />}>
       <Facts
         of={[
-          ["State", <State is={u.phase} />],
+          ["State", <Phase of={u} />],
           ["Why", u.reason && <Reason text={u.reason} />],
           [
             "Nodes",
             <Bar goal part={done} whole={u.nodes.length} text={`${done} of ${u.nodes.length} done`} />,
           ],
-          ["Batch", `${u.batch}, of ${u.batch_size} nodes each`],
+          ["Batch", `${u.batch}, of ${counted(u.batch_size, "node")} each`],
           [
             "Quarantine",
             quarantined.length > 0 && (
-              <Reason text={quarantined.map((a) => `${a.platform}: ${a.quarantined}`).join("; ")} />
+              <Reason text={quarantined.map((a) => a.platform + because(a.quarantined)).join("; ")} />
             ),
           ],
           ["Platforms", u.artifacts.map((a) => a.platform).join(", ")],
@@ -59,8 +67,8 @@ function Current({ of: u }: { of: UpgradeView }) {
                 </>
               )}
             </span>,
-            n.platform,
-            n.version,
+            <span class="whole-word">{n.platform}</span>,
+            <span class="whole-word">{n.version}</span>,
             <Progress of={n} />,
             n.since === undefined ? "–" : <Time at={n.since} />,
             n.reason ? <Reason text={n.reason} /> : "–",
@@ -102,7 +110,7 @@ export function Upgrade() {
               key: u.id,
               cells: [
                 u.version,
-                <State is={u.phase} />,
+                <Phase of={u} />,
                 <Time at={u.at} />,
                 <Id id={u.by} short={shortId(u.by)} />,
                 u.reason ? <Reason text={u.reason} /> : "–",

@@ -14,7 +14,7 @@ import type { Local } from "../files/local_files.ts";
 import { missingOf, sendCounted } from "../files/upload.ts";
 import { bytes, quote } from "../format.ts";
 import { apps, nodes } from "../live.ts";
-import { Bar, Id, Name, Panel, say, sentence, Table } from "../parts.tsx";
+import { Alert, Bar, Id, Name, Panel, say, sentence, Table } from "../parts.tsx";
 import { session } from "../session.ts";
 import { DropZone } from "./drop_zone.tsx";
 
@@ -104,7 +104,7 @@ export function StartUpgrade() {
         busy={reading}
         onDrop={(all) => void take(all)}
       />
-      {error && <p class="error" role="alert">{error}</p>}
+      <Alert text={error} />
       {dropped && <Files of={dropped} />}
       {dropped && (
         <Plan
@@ -133,7 +133,7 @@ function Files({ of }: { of: Dropped }) {
           key: artifact.sha256,
           cells: [
             <Name text={file.name} />,
-            artifact.platform,
+            <span class="whole-word">{artifact.platform}</span>,
             version ?? "not said",
             bytes(artifact.size),
             <Id id={artifact.sha256} short={artifact.sha256.slice(0, 12)} />,
@@ -238,7 +238,7 @@ function Plan(
             key: n.id,
             cells: [
               <Name text={n.name} />,
-              n.platform,
+              <span class="whole-word">{n.platform}</span>,
               n.from,
               n.action === "skip" ? "–" : plan!.version,
               n.reason
@@ -252,7 +252,7 @@ function Plan(
           }))}
         />
       )}
-      {(refused || error) && <p class="error" role="alert">{refused || error}</p>}
+      <Alert text={refused || error} />
       <Same line={lineOf(of, answers)} />
       {sending && sending.what !== "" && (
         <Bar
