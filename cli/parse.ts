@@ -1,14 +1,7 @@
 /** Words of a command line to a command with options and arguments; says what is wrong and what is near. */
-import { parseArgs } from "node:util";
-import {
-  commands,
-  type CommandSpec,
-  findCommand,
-  globalOptions,
-  nouns,
-  type OptionSpec,
-} from "./command_table.ts";
+import { commands, type CommandSpec, findCommand, globalOptions, nouns } from "./command_table.ts";
 import { type OptionValues, UsageError } from "./invocation.ts";
+import { readWords, type Words } from "./words.ts";
 
 /** What a command line asks for. */
 export type Parsed =
@@ -62,13 +55,6 @@ async function checkOptions(command: CommandSpec, words: readonly string[]): Pro
   }
 }
 
-const configOf = (options: readonly OptionSpec[]) =>
-  Object.fromEntries(options.map((o) => [o.name, {
-    type: o.value === undefined ? "boolean" as const : "string" as const,
-    ...(o.short !== undefined && { short: o.short }),
-    ...(o.many && { multiple: true }),
-  }]));
-
 function checkArguments(command: CommandSpec, args: readonly string[]): void {
   const name = `realm ${command.words.join(" ")}`;
   const required = command.args.filter((a) => !a.optional).length;
@@ -79,6 +65,15 @@ function checkArguments(command: CommandSpec, args: readonly string[]): void {
   if (args.length > most) {
     const said = command.isPrivate ? "further argument" : `argument ${JSON.stringify(args[most])}`;
     throw new UsageError(`'${name}' takes no ${said}; see '${name} --help'`);
+  }
+}
+
+function read(command: CommandSpec, words: readonly string[]): Words {
+  try {
+    return readWords(words, [...command.options, ...globalOptions]);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(`${error.message}; see 'realm ${command.words.join(" ")} --help'`);
   }
 }
 
@@ -118,25 +113,13 @@ export async function parse(given: readonly string[]): Promise<Parsed> {
   }
   const rest = argv.slice(command.words.length);
   await checkOptions(command, rest);
-  let parsed;
-  try {
-    parsed = parseArgs({
-      args: [...rest],
-      options: configOf([...command.options, ...globalOptions]),
-      allowPositionals: true,
-      strict: true,
-    });
-  } catch (error) {
-    const message = (error as Error).message.split(". ")[0];
-    throw new UsageError(`${message}; see 'realm ${command.words.join(" ")} --help'`);
-  }
-  checkArguments(command, parsed.positionals);
-  const options = parsed.values as OptionValues;
+  const { options, args } = read(command, rest);
+  checkArguments(command, args);
   for (const { name, choices } of command.options) {
     const value = options[name];
     if (choices && typeof value === "string" && !choices.includes(value)) {
       throw new UsageError(`--${name} is ${choices.join(", ")}, not ${JSON.stringify(value.slice(0, 40))}`);
     }
   }
-  return { kind: "run", command, args: parsed.positionals, options };
+  return { kind: "run", command, args, options };
 }

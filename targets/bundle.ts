@@ -65,10 +65,23 @@ export async function bundle(root: string, version: string): Promise<Bundle> {
  * at the start of each process for the few packages that still call it (some 16 ms).
  */
 export const onlyWhenNeeded = (text: string): string =>
-  text.replaceAll(/\bimport\(("\.{1,2}\/[\w./-]+\.js")\)/g, "import(String($1))").replace(
+  importedParts(text).replaceAll(/\bimport\(("\.{1,2}\/[\w./-]+\.js")\)/g, "import(String($1))").replace(
     /import\{createRequire as (\w+)\} from "node:module";var (\w+)=\1\(import\.meta\.url\);/,
     'var $2=(name)=>($2.made??=process.getBuiltinModule("node:module").createRequire(import.meta.url))(name);',
   );
+
+/**
+ * Packages that call `require("node:…")` get what an import gives: the runtime's own `require` loads half of Node's
+ * library before it looks for that one part of it.
+ */
+function importedParts(text: string): string {
+  const names = new Map<string, string>();
+  const rest = text.replaceAll(/(?<![\w$.])(?!import\b)[\w$]+\("(node:[\w/]+)"\)/g, (_, part: string) => {
+    if (!names.has(part)) names.set(part, `$node${names.size}`);
+    return names.get(part)!;
+  });
+  return [...names].map(([part, name]) => `import ${name} from"${part}";`).join("") + rest;
+}
 
 const literal = (text: string) =>
   JSON.stringify(text).replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");

@@ -31,6 +31,7 @@ Deno.test({
           assert.ok(!text.includes(place), `${name} has ${place}`);
         }
         assert.doesNotMatch(text, /import\{createRequire/, `${name} makes \`require\` at its start`);
+        assert.doesNotMatch(text, /(?<![\w$.])(?!import\()[\w$]+\("node:/, `${name} calls \`require\``);
       }
       const other = await bundle(root, "1.2.4");
       assert.notEqual(other.get(MAIN), here.get(MAIN));
@@ -79,4 +80,13 @@ Deno.test("stableNames() depends on the order of imports, not on the bundler's h
 
 Deno.test("stableNames() refuses entries that the bundler did not make", () => {
   assert.throws(() => stableNames(new Map(), ["main.js"]), { code: "failed", message: /main\.js/ });
+});
+
+Deno.test("onlyWhenNeeded() imports the parts of Node's library that packages call `require` for", () => {
+  assert.equal(
+    onlyWhenNeeded('var a=q("node:net"),b=$r("node:net").isIP,c=q("node:os"),d=x.get("node:os"),e=q("./x");'),
+    'import $node0 from"node:net";import $node1 from"node:os";' +
+      'var a=$node0,b=$node0.isIP,c=$node1,d=x.get("node:os"),e=q("./x");',
+  );
+  assert.equal(onlyWhenNeeded('await import("node:zlib")'), 'await import("node:zlib")');
 });

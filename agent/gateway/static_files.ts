@@ -1,5 +1,4 @@
 /** Answers requests from a {@link StaticSite}: validators, ranges, encodings, memory cache. */
-import { brotliCompress, constants, gzip } from "node:zlib";
 import type { Disk } from "../ports.ts";
 import { gatewayLimits } from "../protocol/limits.ts";
 import type { Asset, Found, StaticSite, Variant } from "./static_site.ts";
@@ -39,13 +38,12 @@ export interface StaticFiles {
   readonly cachedBytes: number;
 }
 
-const BROTLI = { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } };
-
-function compress(bytes: Bytes, encoding: "br" | "gzip"): Promise<Bytes> {
-  return new Promise((resolve, reject) => {
+async function compress(bytes: Bytes, encoding: "br" | "gzip"): Promise<Bytes> {
+  const { brotliCompress, constants, gzip } = await import("node:zlib");
+  return await new Promise((resolve, reject) => {
     const done = (error: Error | null, out: Uint8Array) =>
       error ? reject(error) : resolve(new Uint8Array(out));
-    if (encoding === "br") brotliCompress(bytes, BROTLI, done);
+    if (encoding === "br") brotliCompress(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }, done);
     else gzip(bytes, done);
   });
 }

@@ -18,6 +18,7 @@ import { gated } from "./gate.ts";
 import { silentLogger } from "./libp2p_log.ts";
 import type { MeshOptions } from "./options.ts";
 import type { NodeId } from "../protocol/identity.ts";
+import { plainOrder } from "./plain_order.ts";
 import { quietLocks } from "./quiet_locks.ts";
 
 /** What nobody needs to know about us; libp2p would send its own name and version, the runtime and the platform. */
@@ -68,6 +69,7 @@ export async function createStranger(privateKey: Uint8Array) {
 /** The node of a member, not yet started. `admits` is the gate's question for both directions. */
 export async function createMember(options: MeshOptions, admits: (id: NodeId) => boolean) {
   quietLocks();
+  plainOrder();
   const denies = (peer: { toString(): string }) => !admits(peer.toString());
   const { listen, announceToo } = pairFamilies(options.listen);
   return await createLibp2p({

@@ -48,6 +48,7 @@ import { admissionOf, answerJoin, becomeMember, inviteOf } from "./joining.ts";
 import { nodeInfo } from "./node_info.ts";
 import { CommitStatuses } from "./forge/commit_statuses.ts";
 import { ForgeDoor, plainProblem } from "./forge/forge_door.ts";
+import { gitVersion } from "./git/git_command.ts";
 import { JobHost, type JobHostOptions } from "./jobs/job_host.ts";
 import { Notifier } from "./jobs/notifier.ts";
 import { RepositoryLooks } from "./jobs/repository_looks.ts";
@@ -74,6 +75,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { signer, self } = ownIdentity(options);
   const verifier = createVerifier();
   const lock = await lockDirectory(dataDir);
+  // Answers while the parts below are made.
+  const git = gitVersion();
   const database = openDatabase(`${dataDir}/realm.db`, clock.now());
   if (database.damaged) {
     log.error("realm.db was damaged and set aside; this node re-syncs from its peers", {
@@ -305,6 +308,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     gateway: gatewayUrl,
     startedAt: clock.now(),
     native: native.told,
+    git: await git,
   });
   const upgrading = await openUpgrading({ options, core, loop, contents, disk, hasher, jobs, mesh, clock });
   const keeper = late.keeper = new Keeper(core, contents, holdersOf, clock, log);

@@ -3,7 +3,6 @@ import type { NodeInfo } from "../protocol/mod.ts";
 import { thisPlatform } from "../platform/mod.ts";
 import type { Disk } from "../ports.ts";
 import type { AgentOptions } from "./agent_options.ts";
-import { gitVersion } from "./git/git_command.ts";
 
 /** Share of the machine's memory that work may reserve. */
 const MEMORY_SHARE = 0.8;
@@ -18,10 +17,11 @@ export async function nodeInfo(
     readonly gateway: string;
     readonly startedAt: number;
     readonly native: NodeInfo["native"];
+    /** Version of the system's git. */
+    readonly git: string | undefined;
   },
 ): Promise<Omit<NodeInfo, "incarnation">> {
   const probes = await Promise.all(options.runtimes.map((r) => r.probe()));
-  const git = await gitVersion();
   const space = await disk.space(options.dataDir);
   return {
     name: options.name,
@@ -37,7 +37,7 @@ export async function nodeInfo(
       ...(options.native ? [options.native.kind] : []),
     ],
     ...(at.native ? { native: at.native } : {}),
-    ...(git === undefined ? {} : { git }),
+    ...(at.git === undefined ? {} : { git: at.git }),
     gateway: at.gateway,
     started_at: at.startedAt,
   };

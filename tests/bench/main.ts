@@ -19,6 +19,7 @@ const benches: Readonly<Record<string, Bench>> = {
   failover: { file: "failover_bench.ts", what: "kill -9 under load" },
   dashboard: { file: "dashboard_bench.ts", what: "first paint, and a big realm in the page" },
   cli: { file: "cli_bench.ts", what: "start of the command line" },
+  starts: { file: "start_bench.ts", what: "the portable file: start to listening, --version, size" },
   storage: { file: "storage_bench.ts", what: "blobs: writing, reading, between nodes" },
   sim: {
     file: "../sim/main.ts",

@@ -3,10 +3,9 @@
  * form, agree on a deploy, notice a death. Real processes by the real command line. By hand: `deno task bench mesh`, or
  * `deno run -A tests/bench/mesh_bench.ts three|many` for one half.
  */
-import { fileURLToPath } from "node:url";
-import { hostTarget } from "../../targets/table.ts";
 import { Cluster, type ClusterNode, eventually } from "../cluster.ts";
 import { buildExample } from "./example.ts";
+import { executable } from "./executable.ts";
 import { atMost, type Figure, median, note, pause, type Usage, usage } from "./figures.ts";
 
 const IDLE_MS = 20_000;
@@ -25,7 +24,6 @@ const OVERLOAD_MS = 20_000, AT_REST_MS = 180_000, LOOK_MS = 10_000;
 /** Nodes that start at the same time: more would only wait for a processor. */
 const STARTING = 2;
 
-const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const cpuPercent = (before: Usage, after: Usage, ms: number): number =>
   100 * (after.cpuMs - before.cpuMs) / ms;
 
@@ -56,18 +54,6 @@ async function idle(cluster: Cluster, by: string, judged: boolean): Promise<Figu
       note(memory, `${Math.max(...rss).toFixed(0)} MB RSS`, supervisor),
       note(processor, `${median(cpu).toFixed(2)} %`, `load ${Deno.loadavg()[0].toFixed(1)}`),
     ];
-}
-
-/** Builds the executable of this machine into a temporary folder. */
-async function executable(): Promise<string> {
-  const out = await Deno.makeTempDir();
-  const { platform } = hostTarget()!;
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--quiet", at("../../targets/build.ts"), "--target", platform, "--out", out],
-  }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-  for await (const { name } of Deno.readDir(out)) if (name.startsWith("realm-")) return `${out}/${name}`;
-  throw new Error(`no executable in ${out}`);
 }
 
 /** Three nodes: forming by invite; idleness of what people run, the executable, and of a run from source beside it. */
