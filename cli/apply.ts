@@ -1,4 +1,5 @@
 /** `realm apply`: TOML manifests, one wish after the other. */
+import { dirname, isAbsolute, join } from "node:path";
 import {
   type ManifestStep,
   manifestSteps,
@@ -24,7 +25,8 @@ interface JobsStep {
 }
 type Step = ManifestStep | JobsStep;
 
-const directoryOf = (file: string): string => file.includes("/") ? file.replace(/\/[^/]*$/, "") : ".";
+/** A path that a manifest names: a relative one starts at the manifest's directory. */
+const named = (path: string, file: string): string => isAbsolute(path) ? path : join(dirname(file), path);
 
 async function stepsOf(
   i: Invocation,
@@ -35,8 +37,8 @@ async function stepsOf(
   const world = await i.host.packageWorld();
   const { jobs, ...others } = manifest;
   const steps = await manifestSteps(client, { ...others, jobs: [] }, {
-    open: (path) => readPackage(world, path.startsWith("/") ? path : `${directoryOf(file)}/${path}`),
-    readFile: (path) => readNamedBytes(path.startsWith("/") ? path : `${directoryOf(file)}/${path}`),
+    open: (path) => readPackage(world, named(path, file)),
+    readFile: (path) => readNamedBytes(named(path, file)),
     credentials: () => signingCredentials(i),
   });
   if (jobs.length === 0) return steps;

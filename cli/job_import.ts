@@ -1,9 +1,9 @@
 /** `realm job import`: a manifest of a workflow of another CI service. */
+import { dirname } from "node:path";
 import { parse } from "yaml";
 import { importWorkflow, parseRealmManifest, RealmError, unwrap } from "../mod.ts";
 import { plain } from "./display.ts";
 import { flag, type Handler, text } from "./invocation.ts";
-import { directoryOf } from "./job_submit.ts";
 import { readNamed } from "./local_files.ts";
 
 /** See the module's text. */
@@ -12,7 +12,7 @@ export const importFile: Handler = async (i) => {
   const workflow = await readNamed(file);
   let repository = text(i, "git");
   if (repository === undefined) {
-    const tree = await i.host.workingTreeOf(directoryOf(file));
+    const tree = await i.host.workingTreeOf(dirname(file));
     repository = tree?.remotes[0];
   }
   if (repository === undefined) {

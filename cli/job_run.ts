@@ -1,4 +1,5 @@
 /** `realm job run`: the jobs of a manifest on this machine, from the present working tree, without submitting them. */
+import { dirname } from "node:path";
 import {
   filesOf,
   findJobFiles,
@@ -16,7 +17,7 @@ import { connect } from "./connection.ts";
 import { bytes, paint, plain, stateCell } from "./display.ts";
 import { flag, type Handler, type Invocation, text } from "./invocation.ts";
 import { codeOf, entryText } from "./job_following.ts";
-import { directoryOf, filesFrom } from "./job_submit.ts";
+import { filesFrom } from "./job_submit.ts";
 import { readNamed } from "./local_files.ts";
 
 /** The same repository, however its address is written. */
@@ -152,7 +153,7 @@ function endText(i: Invocation, run: JobRunSpec, end: LocalEnd): string {
 /** See the module's text. */
 export const runHere: Handler = async (i) => {
   const file = i.args[0];
-  const directory = directoryOf(file);
+  const directory = dirname(file);
   const manifest = unwrap(parseRealmManifest(await readNamed(file), { file }));
   if (manifest.jobs.length === 0) {
     throw new RealmError("bad_manifest", `${file} has no job: write [job], or [[jobs]] for a pipeline`);

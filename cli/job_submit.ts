@@ -1,5 +1,5 @@
 /** `realm job submit` and `rerun`: from a manifest, or a run, to runs that have ended. */
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import {
   filesOf,
   findJobFiles,
@@ -35,10 +35,6 @@ import { scheduledLine } from "./job_schedule.ts";
 import { readNamed } from "./local_files.ts";
 import { sayInterrupted } from "./storage.ts";
 
-/** Directory that relative paths of a manifest start at. */
-export const directoryOf = (file: string): string =>
-  file.includes("/") ? file.replace(/\/[^/]*$/, "") || "/" : ".";
-
 /** Where files that a manifest names are: relative ones start at its directory. */
 export const filesFrom = (world: PackageWorld, directory: string) => ({ name }: JobFile): LocatedFile => ({
   world,
@@ -64,7 +60,7 @@ export async function prepareJobs(
   jobs: JobManifest,
   file: string,
 ): Promise<PreparedJobs> {
-  const locate = filesFrom(await i.host.packageWorld(), directoryOf(file));
+  const locate = filesFrom(await i.host.packageWorld(), dirname(file));
   const files = await findJobFiles(() => Promise.resolve(client), filesOf(jobs), locate);
   return { wishes: jobWishes(jobs, files.found), files };
 }

@@ -1,6 +1,7 @@
 /** A node of an executable under test, in a directory of its own on loopback. */
 import { parseAgentFile } from "../agent/protocol/data_dir.ts";
 import { RealmError } from "../agent/protocol/errors.ts";
+import { type Wine, winePath } from "./windows/wine.ts";
 
 /** How long a step may take: a cold machine under emulation needs most of it. */
 const STEP_MS = 60_000;
@@ -14,21 +15,41 @@ export interface Ran {
   readonly ms: number;
 }
 
-/** An executable with a cache and a data directory of its own. Dispose removes both. */
+/** An executable with a cache and a data directory of its own, under Wine where one is given. Dispose removes both. */
 export class SmokeNode implements AsyncDisposable {
   readonly #file: string;
+  readonly #wine: Wine | undefined;
   readonly #dir: string;
   #process: Deno.ChildProcess | undefined;
   #output = "";
   /** URL of the gateway once {@link up} has ended. */
   gateway = "";
 
-  constructor(file: string) {
+  constructor(file: string, wine?: Wine) {
     this.#file = file;
+    this.#wine = wine;
     this.#dir = Deno.makeTempDirSync({ prefix: "realm-smoke-" });
   }
 
+  /** A path here as the executable names it; forward slashes work everywhere. */
+  path(path: string): string {
+    return this.#wine ? `Z:${path}` : path;
+  }
+
   #command(args: readonly string[]): Deno.Command {
+    if (this.#wine) {
+      return this.#wine.command(this.#file, {
+        args,
+        env: {
+          REALM_CACHE_DIR: winePath(`${this.#dir}/cache`),
+          REALM_DATA_DIR: winePath(`${this.#dir}/data`),
+          NO_COLOR: "1",
+        },
+        stdin: "null",
+        stdout: "piped",
+        stderr: "piped",
+      });
+    }
     return new Deno.Command(this.#file, {
       args: [...args],
       clearEnv: true,
@@ -82,9 +103,9 @@ export class SmokeNode implements AsyncDisposable {
     return performance.now() - started;
   }
 
-  /** Stops the node in order. */
+  /** Stops the node in order; under Wine, where no signal does that, the executable is killed. */
   async down(): Promise<void> {
-    this.#process?.kill("SIGTERM");
+    this.#process?.kill(this.#wine ? "SIGKILL" : "SIGTERM");
     await this.#process?.status;
     this.#process = undefined;
   }

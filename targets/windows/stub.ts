@@ -22,33 +22,32 @@ export const STUB_SIZE = 32 * 1024;
 const SOURCES = ["imports.S", "start.c", "unpack.c", "system.c", "inflate.c"];
 const COMPILE = ["-c", "-std=c17", "-O2", "-ffreestanding", "-nostdlibinc", "-fno-ident"];
 const WARNINGS = ["-Wall", "-Wextra", "-Werror"];
-const LINK = ["/nodefaultlib", "/entry:start", "/subsystem:console", "/brepro"];
+/** A console program that begins in `start()`. */
+const LINK = ["/entry:start", "/subsystem:console"];
 
 /** The compiler and linker, and how to get them. */
 const TOOLS = ["clang", "lld-link"] as const;
 const INSTALL = "apt-get install -y clang lld";
 
+/** What a command printed; `undefined` when it cannot be started. */
+export async function outputOf(
+  command: string,
+  args: readonly string[],
+): Promise<Deno.CommandOutput | undefined> {
+  try {
+    return await new Deno.Command(command, { args: [...args], stdin: "null" }).output();
+  } catch {
+    return undefined;
+  }
+}
+
 /** Why this machine cannot make a stub; `undefined` when it can. */
 export async function missingCompiler(): Promise<string | undefined> {
   const missing: string[] = [];
-  for (const tool of TOOLS) {
-    try {
-      const { success } = await new Deno.Command(tool, {
-        args: ["--version"],
-        stdout: "null",
-        stderr: "null",
-      })
-        .output();
-      if (!success) missing.push(tool);
-    } catch {
-      missing.push(tool);
-    }
-  }
-  return missing.length === 0
-    ? undefined
-    : `it begins with a stub that is compiled, and ${missing.join(" and ")} ${
-      missing.length === 1 ? "is" : "are"
-    } not installed (${INSTALL})`;
+  for (const tool of TOOLS) if (!(await outputOf(tool, ["--version"]))?.success) missing.push(tool);
+  if (missing.length === 0) return undefined;
+  const which = `${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"}`;
+  return `it begins with a stub that is compiled, and ${which} not installed (${INSTALL})`;
 }
 
 /** `config.h`. */
@@ -69,19 +68,21 @@ function configuration({ texts, bytes, numbers, environment }: StubValues): stri
 }
 
 async function run(command: string, args: readonly string[]): Promise<void> {
-  const { success, stdout, stderr } = await new Deno.Command(command, { args: [...args], stdin: "null" })
-    .output()
-    .catch((cause) => {
-      throw new RealmError("failed", `${command} cannot be started; install it (${INSTALL})`, { cause });
-    });
-  if (success) return;
-  const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-  throw new RealmError("failed", `the stub for Windows cannot be made, ${command} says:\n${said.trim()}`);
+  const output = await outputOf(command, args);
+  if (output?.success) return;
+  const said = [output?.stdout, output?.stderr].map((bytes) => new TextDecoder().decode(bytes)).join("")
+    .trim();
+  throw new RealmError(
+    "failed",
+    output
+      ? `the stub for Windows cannot be made, ${command} says:\n${said}`
+      : `${command} cannot be started; install it (${INSTALL})`,
+  );
 }
 
 /** Compiles and links the stub for a target; {@link STUB_SIZE} bytes. Throws `RealmError("failed")`. */
 export async function stub(target: Target, values: StubValues): Promise<Uint8Array<ArrayBuffer>> {
-  const made = await program(target, SOURCES, configuration(values));
+  const made = await program(target, SOURCES, { config: configuration(values) });
   if (made.length > STUB_SIZE) {
     throw new RealmError("failed", `the stub for Windows has ${made.length} bytes, more than ${STUB_SIZE}`);
   }
@@ -90,11 +91,14 @@ export async function stub(target: Target, values: StubValues): Promise<Uint8Arr
   return padded;
 }
 
-/** Compiles C and assembler sources beside this module into an executable without a C library. */
+/**
+ * Compiles C and assembler sources beside this module into an executable without a C library. `config` becomes
+ * `config.h`; `link` is for the linker. Throws `RealmError("failed")`.
+ */
 export async function program(
   target: Target,
   sources: readonly string[],
-  config: string,
+  { config = "", link = LINK }: { readonly config?: string; readonly link?: readonly string[] } = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   const dir = await Deno.makeTempDir({ prefix: "realm-stub-" });
   const source = fileURLToPath(new URL(".", import.meta.url));
@@ -102,12 +106,12 @@ export async function program(
     await Deno.writeTextFile(`${dir}/config.h`, config);
     const objects: string[] = [];
     for (const name of sources) {
-      const object = `${dir}/${name}.obj`;
+      const object = `${dir}/${objects.length}.obj`;
       const args = [...COMPILE, ...WARNINGS, `--target=${target.triple}`, `-I${dir}`, `${source}${name}`];
       await run("clang", [...args, "-o", object]);
       objects.push(object);
     }
-    await run("lld-link", [...LINK, `/out:${dir}/made.exe`, ...objects]);
+    await run("lld-link", ["/nodefaultlib", "/brepro", ...link, `/out:${dir}/made.exe`, ...objects]);
     return await Deno.readFile(`${dir}/made.exe`);
   } finally {
     await Deno.remove(dir, { recursive: true });
