@@ -1,13 +1,14 @@
 /**
  * `deno task smoke [--dist DIR]`: starts each executable of a build that this machine can start, makes a realm of one
  * node with it, deploys examples, asks them through the gateway, and prints how long starts take. For the others it says
- * that they were not run. Ends with 1 when something fails or a figure misses its target.
+ * that they were not run. What portable files bear is compared with the manifest for all. Ends with 1 when something fails or a figure misses its target.
  */
 import { createHash } from "node:crypto";
 import { RealmError } from "../agent/protocol/errors.ts";
 import type { ReleaseArtifact, ReleaseManifest } from "../agent/protocol/release.ts";
 import { SmokeNode } from "./smoke_node.ts";
-import { hostTarget } from "./table.ts";
+import { contentOf } from "./content.ts";
+import { hostTarget, targetOf } from "./table.ts";
 import { type Wine, wineIn } from "./windows/wine.ts";
 
 /** What users are promised. The fastest of several starts counts, and none does on a busy machine. */
@@ -129,8 +130,28 @@ async function smokeByWine(path: string, artifact: ReleaseArtifact, version: str
   await smoke(path, artifact, version, wine);
 }
 
+/** Compares what a portable file bears with the manifest and the table; gives the program's digest. */
+async function inside(
+  path: string,
+  { platform }: ReleaseArtifact,
+  version: string,
+): Promise<string | undefined> {
+  let digest: string | undefined;
+  await step(
+    "inside: version and platform of the manifest, the program, the runtime as published",
+    async () => {
+      const content = await contentOf(targetOf(platform), await Deno.readFile(path));
+      expect(content.version === version, `it says that it is version ${content.version}`);
+      digest = content.digest;
+      console.log(`  ${content.files} files of the program, ${content.digest.slice(0, 12)}`);
+    },
+  );
+  return digest;
+}
+
 async function main(dist: string): Promise<void> {
   const manifest: ReleaseManifest = JSON.parse(await Deno.readTextFile(`${dist}/release.json`));
+  const programs = new Set<string | undefined>();
   for (const artifact of manifest.artifacts) {
     const path = await Deno.realPath(`${dist}/${artifact.file}`);
     console.log(`${artifact.platform}: ${artifact.file}`);
@@ -141,7 +162,9 @@ async function main(dist: string): Promise<void> {
     if (artifact.platform === hostTarget()?.platform) await smoke(path, artifact, manifest.version);
     else if (artifact.platform === "windows/amd64") await smokeByWine(path, artifact, manifest.version);
     else console.log("  not run: this machine is another platform");
+    if (artifact.builder === "portable") programs.add(await inside(path, artifact, manifest.version));
   }
+  if (programs.size > 1) report(false, "the portable files bear different programs");
 }
 
 const at = Deno.args.indexOf("--dist");

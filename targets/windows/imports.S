@@ -10,7 +10,6 @@
 .balign 16
 
 library kernel32
-import AssignProcessToJobObject
 import CloseHandle
 import CreateDirectoryW
 import CreateFileMappingW
@@ -40,19 +39,19 @@ import GetStartupInfoW
 import GetStdHandle
 import GetSystemTimeAsFileTime
 import HeapAlloc
+import InitializeProcThreadAttributeList
 import LoadLibraryExW
 import LocalFree
 import MapViewOfFile
 import MoveFileExW
 import RemoveDirectoryW
-import ResumeThread
 import SetConsoleCtrlHandler
 import SetEnvironmentVariableW
 import SetHandleInformation
 import SetInformationJobObject
 import Sleep
-import TerminateProcess
 import UnmapViewOfFile
+import UpdateProcThreadAttribute
 import VirtualAlloc
 import VirtualFree
 import WaitForSingleObject

@@ -52,23 +52,29 @@ static _Noreturn void cannot_start(const WCHAR *program, DWORD error) {
 static DWORD run(const Places *places) {
   WCHAR *line = text(u"\"", places->program, u"\" " FLAGS u" \"", places->module, u"\"", arguments(), NULL);
   if (length_of(line) > 32766) cannot_start(places->program, ERROR_FILENAME_EXCED_RANGE);
-  STARTUPINFOW start;
-  GetStartupInfoW(&start);
-  start.dwFlags = (start.dwFlags & STARTF_USESHOWWINDOW) | STARTF_USESTDHANDLES;
-  HANDLE *streams[] = {&start.hStdInput, &start.hStdOutput, &start.hStdError};
+  STARTUPINFOEXW given = {0};
+  STARTUPINFOW *start = &given.StartupInfo;
+  GetStartupInfoW(start);
+  start->cb = sizeof given;
+  start->dwFlags = (start->dwFlags & STARTF_USESHOWWINDOW) | STARTF_USESTDHANDLES;
+  HANDLE *streams[] = {&start->hStdInput, &start->hStdOutput, &start->hStdError};
   for (unsigned i = 0; i < 3; i++) {
     *streams[i] = GetStdHandle(STD_INPUT_HANDLE - i);
     SetHandleInformation(*streams[i], HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
   }
+  // In the job from its first moment: a stub that is killed right after leaves nothing.
+  static uint64_t attributes[32];
+  size_t size = sizeof attributes;
+  HANDLE tie = job();
+  given.lpAttributeList = attributes;
   SetConsoleCtrlHandler(wait_for_child, true);
   PROCESS_INFORMATION made;
-  HANDLE tie = job();
-  if (!CreateProcessW(places->program, line, NULL, NULL, true, CREATE_SUSPENDED, NULL, NULL, &start, &made)) {
+  if (!tie || !InitializeProcThreadAttributeList(attributes, 1, 0, &size) ||
+      !UpdateProcThreadAttribute(attributes, 0, PROC_THREAD_ATTRIBUTE_JOB_LIST, &tie, sizeof tie, NULL, NULL) ||
+      !CreateProcessW(places->program, line, NULL, NULL, true, EXTENDED_STARTUPINFO_PRESENT, NULL, NULL, &given, &made)) {
     cannot_start(places->program, GetLastError());
   }
   child = made.hProcess;
-  if (tie) AssignProcessToJobObject(tie, child);
-  ResumeThread(made.hThread);
   WaitForSingleObject(child, INFINITE);
   DWORD code = 126;
   GetExitCodeProcess(child, &code);

@@ -31,8 +31,8 @@ typedef void *HANDLE;
 #define MEM_RESERVE 0x2000u
 #define MEM_RELEASE 0x8000u
 #define INFINITE 0xffffffffu
-#define CREATE_SUSPENDED 4u
-#define CREATE_UNICODE_ENVIRONMENT 0x400u
+#define EXTENDED_STARTUPINFO_PRESENT 0x80000u
+#define PROC_THREAD_ATTRIBUTE_JOB_LIST 0x2000du
 #define STARTF_USESHOWWINDOW 1u
 #define STARTF_USESTDHANDLES 0x100u
 #define HANDLE_FLAG_INHERIT 1u
@@ -80,6 +80,11 @@ typedef struct {
 } STARTUPINFOW;
 
 typedef struct {
+  STARTUPINFOW StartupInfo;
+  void *lpAttributeList;
+} STARTUPINFOEXW;
+
+typedef struct {
   HANDLE hProcess, hThread;
   DWORD dwProcessId, dwThreadId;
 } PROCESS_INFORMATION;
@@ -104,7 +109,6 @@ _Static_assert(sizeof(JOBOBJECT_EXTENDED_LIMIT_INFORMATION) == 144, "as Windows 
 typedef BOOL (*HandlerRoutine)(DWORD);
 
 #define WINDOWS __declspec(dllimport)
-WINDOWS BOOL AssignProcessToJobObject(HANDLE, HANDLE);
 WINDOWS BOOL CloseHandle(HANDLE);
 WINDOWS BOOL CreateDirectoryW(const WCHAR *, const SECURITY_ATTRIBUTES *);
 WINDOWS HANDLE CreateFileMappingW(HANDLE, const SECURITY_ATTRIBUTES *, DWORD, DWORD, DWORD, const WCHAR *);
@@ -112,7 +116,7 @@ WINDOWS HANDLE CreateFileW(const WCHAR *, DWORD, DWORD, const SECURITY_ATTRIBUTE
 WINDOWS HANDLE CreateJobObjectW(const SECURITY_ATTRIBUTES *, const WCHAR *);
 WINDOWS BOOL CreateProcessW(
   const WCHAR *, WCHAR *, const SECURITY_ATTRIBUTES *, const SECURITY_ATTRIBUTES *, BOOL, DWORD, void *,
-  const WCHAR *, STARTUPINFOW *, PROCESS_INFORMATION *
+  const WCHAR *, STARTUPINFOEXW *, PROCESS_INFORMATION *
 );
 WINDOWS BOOL DeleteFileW(const WCHAR *);
 WINDOWS _Noreturn void ExitProcess(DWORD);
@@ -137,19 +141,19 @@ WINDOWS void GetStartupInfoW(STARTUPINFOW *);
 WINDOWS HANDLE GetStdHandle(DWORD);
 WINDOWS void GetSystemTimeAsFileTime(FILETIME *);
 WINDOWS void *HeapAlloc(HANDLE, DWORD, size_t);
+WINDOWS BOOL InitializeProcThreadAttributeList(void *, DWORD, DWORD, size_t *);
 WINDOWS void *LoadLibraryExW(const WCHAR *, HANDLE, DWORD);
 WINDOWS void *LocalFree(void *);
 WINDOWS void *MapViewOfFile(HANDLE, DWORD, DWORD, DWORD, size_t);
 WINDOWS BOOL MoveFileExW(const WCHAR *, const WCHAR *, DWORD);
 WINDOWS BOOL RemoveDirectoryW(const WCHAR *);
-WINDOWS DWORD ResumeThread(HANDLE);
 WINDOWS BOOL SetConsoleCtrlHandler(HandlerRoutine, BOOL);
 WINDOWS BOOL SetEnvironmentVariableW(const WCHAR *, const WCHAR *);
 WINDOWS BOOL SetHandleInformation(HANDLE, DWORD, DWORD);
 WINDOWS BOOL SetInformationJobObject(HANDLE, int, void *, DWORD);
 WINDOWS void Sleep(DWORD);
-WINDOWS BOOL TerminateProcess(HANDLE, DWORD);
 WINDOWS BOOL UnmapViewOfFile(const void *);
+WINDOWS BOOL UpdateProcThreadAttribute(void *, DWORD, size_t, void *, size_t, void *, size_t *);
 WINDOWS void *VirtualAlloc(void *, size_t, DWORD, DWORD);
 WINDOWS BOOL VirtualFree(void *, size_t, DWORD);
 WINDOWS DWORD WaitForSingleObject(HANDLE, DWORD);

@@ -69,6 +69,11 @@ export async function wineIn(cacheDir: string): Promise<Wine | string> {
     // Two at once: the later one uses the other's.
     await Deno.rename(made, prefix).catch(() => Deno.remove(made, { recursive: true }));
   }
+  // Wine's own processes inherit the streams of whoever is first, and stay while any program runs: one without streams is
+  // first, and runs as long as this process.
+  const quiet = { clearEnv: true, env: environment(prefix), stdout: "null", stderr: "null" } as const;
+  new Deno.Command(path, { ...quiet, args: ["cmd", "/q"], stdin: "piped" }).spawn().unref();
+  await new Deno.Command(path, { ...quiet, args: ["cmd", "/c", "exit"], stdin: "null" }).output();
   return {
     version,
     patched: await present(`${prefix}/patched`),
