@@ -8,6 +8,7 @@ import { fromBase64Url } from "../protocol/encoding.ts";
 import { ok, refuse, type Result } from "../protocol/errors.ts";
 import { type Admission, openAdmission } from "../protocol/invite.ts";
 import { limits } from "../protocol/limits.ts";
+import type { Verifier } from "../protocol/identity.ts";
 import type { RealmRecord } from "../protocol/record.ts";
 import { withdraw } from "./record_store.ts";
 import type { Core } from "./state.ts";
@@ -16,10 +17,28 @@ import type { Core } from "./state.ts";
 export const nobodyRevoked: RevokedAt = () => undefined;
 
 /** Revocations that are in force. */
-export const revokedIn = (core: Core): RevokedAt => (key) => core.authority.revoked.get(key);
+const revokedIn = (core: Core): RevokedAt =>
+  core.authority.revoked.size === 0 ? nobodyRevoked : (key) => core.authority.revoked.get(key);
+
+/**
+ * What a record proves while no key is revoked: asked when it is taken in, and again by each projection of it, but
+ * computed once. Records never change; who holds none of a record holds nothing of it here.
+ */
+function oncePerRecord<T>(prove: (core: Core, record: RealmRecord, revokedAt: RevokedAt) => Result<T>) {
+  const proofs = new WeakMap<RealmRecord, { realm: string; verifier: Verifier; proof: Result<T> }>();
+  return (core: Core, record: RealmRecord, revokedAt = revokedIn(core)): Result<T> => {
+    const { realm, verifier } = core.config;
+    if (revokedAt !== nobodyRevoked) return prove(core, record, revokedAt);
+    const known = proofs.get(record);
+    if (known?.realm === realm && known.verifier === verifier) return known.proof;
+    const proof = prove(core, record, revokedAt);
+    proofs.set(record, { realm, verifier, proof });
+    return proof;
+  };
+}
 
 /** A self-authored membership is the founder's: its invite has no bootstrap address and one use. */
-export function admissionOf(core: Core, record: RealmRecord, revokedAt = revokedIn(core)) {
+export const admissionOf = oncePerRecord((core, record, revokedAt) => {
   const admission = record.body as Admission;
   const opened = openAdmission(admission, core.config.realm, core.config.verifier, revokedAt);
   if (!opened.ok) return opened;
@@ -34,7 +53,7 @@ export function admissionOf(core: Core, record: RealmRecord, revokedAt = revoked
     return refuse("invite_invalid", "a node cannot admit itself by an invite to join others");
   }
   return ok({ ...opened.value, founder: own });
-}
+});
 
 function bootstrapIsEmpty(admission: Admission): boolean {
   try {
@@ -45,12 +64,15 @@ function bootstrapIsEmpty(admission: Admission): boolean {
   }
 }
 
+/** A command as it is replicated; `undefined` for one of a later version. */
+interface ReplicatedCommand {
+  readonly command: Command | undefined;
+  readonly id: string;
+  readonly at: number;
+}
+
 /** Verifies a replicated command: everything that {@link openCommand} checks, and that it was fresh when accepted. */
-export function openReplicated(
-  core: Core,
-  record: RealmRecord,
-  revokedAt = revokedIn(core),
-): Result<{ command: Command | undefined; id: string; at: number }> {
+export const openReplicated = oncePerRecord((core, record, revokedAt): Result<ReplicatedCommand> => {
   const opened = openCommand(
     record.body as SignedCommand,
     core.config.realm,
@@ -68,7 +90,7 @@ export function openReplicated(
     return refuse("stale_command", "the command was not fresh when accepted");
   }
   return ok({ command: known ? opened.value.command : undefined, id, at });
-}
+});
 
 /** Dated after its author's end; the command that ended it may have been handed in at that very node. */
 export function isLate(core: Core, record: RealmRecord, removedAt: number | undefined): boolean {
@@ -85,7 +107,8 @@ export function isLate(core: Core, record: RealmRecord, removedAt: number | unde
  */
 export function dropLate(core: Core): RealmRecord[] {
   const dropped: RealmRecord[] = [];
-  for (const { id, removedAt } of core.members.admitted.values()) {
+  for (const id of core.members.removed.keys()) {
+    const removedAt = core.members.admitted.get(id)?.removedAt;
     const log = removedAt === undefined ? undefined : core.store.authors.get(id);
     if (!log) continue;
     const late = [...log.live.values()].filter((record) => isLate(core, record, removedAt));

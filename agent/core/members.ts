@@ -26,6 +26,8 @@ interface Claim extends OpenedAdmission {
 export interface Members {
   /** Verified admissions by node, whether or not they count. */
   readonly claims: Map<NodeId, Claim[]>;
+  /** Nodes with an admission by each author. */
+  readonly claimedBy: Map<NodeId, Set<NodeId>>;
   readonly admitted: Map<NodeId, Member>;
   readonly removed: Map<NodeId, number>;
   /** Invites that were made useless, and when. */
@@ -36,6 +38,7 @@ export interface Members {
 /** Nobody. */
 export const createMembers = (): Members => ({
   claims: new Map(),
+  claimedBy: new Map(),
   admitted: new Map(),
   removed: new Map(),
   revokedInvites: new Map(),
@@ -51,22 +54,34 @@ function counts(members: Members, claim: Claim): boolean {
   return claim.founder || members.admitted.has(claim.author);
 }
 
-/** Takes in a verified admission; returns whether membership changed. */
-export function claim(members: Members, opened: OpenedAdmission, author: NodeId, founder: boolean): boolean {
+/** Takes in a verified admission. Returns who came in by it; `undefined` where all memberships were computed anew. */
+export function claim(
+  members: Members,
+  opened: OpenedAdmission,
+  author: NodeId,
+  founder: boolean,
+): readonly NodeId[] | undefined {
   const mine = members.claims.get(opened.node) ?? [];
-  if (mine.some((c) => c.author === author && c.invite === opened.invite && c.at === opened.at)) return false;
+  if (mine.some((c) => c.author === author && c.invite === opened.invite && c.at === opened.at)) return [];
   mine.push({ ...opened, author, founder });
   members.claims.set(opened.node, mine);
-  const used = members.usedBy.get(opened.invite) ?? new Set();
-  used.add(opened.node);
-  members.usedBy.set(opened.invite, used);
-  return used.size > opened.uses || mine.length > 1 ? settleMembers(members) : admit(members, opened.node);
+  addTo(members.claimedBy, author, opened.node);
+  const used = addTo(members.usedBy, opened.invite, opened.node);
+  if (used <= opened.uses && mine.length === 1) return admit(members, opened.node);
+  settleMembers(members);
 }
 
-function admit(members: Members, node: NodeId): boolean {
-  if (members.admitted.has(node)) return false;
+/** Adds to one of the sets of a map; returns how many are in it then. */
+function addTo(sets: Map<string, Set<NodeId>>, key: string, node: NodeId): number {
+  let set = sets.get(key);
+  if (!set) sets.set(key, set = new Set());
+  return set.add(node).size;
+}
+
+function admit(members: Members, node: NodeId): NodeId[] {
+  if (members.admitted.has(node)) return [];
   const valid = (members.claims.get(node) ?? []).filter((c) => counts(members, c)).sort(earlier)[0];
-  if (!valid) return false;
+  if (!valid) return [];
   const removedAt = members.removed.get(node);
   members.admitted.set(node, {
     id: node,
@@ -76,16 +91,13 @@ function admit(members: Members, node: NodeId): boolean {
     joinedAt: valid.at,
     ...(removedAt === undefined || removedAt < valid.at ? {} : { removedAt }),
   });
-  // Claims whose author was unknown until now.
-  for (const [other, claims] of members.claims) {
-    if (claims.some((c) => c.author === node)) admit(members, other);
-  }
-  return true;
+  // Those let in by who was unknown until now.
+  const others = [...members.claimedBy.get(node) ?? []];
+  return [node, ...others.flatMap((other) => admit(members, other))];
 }
 
-/** Recomputes everything; returns whether anything changed. */
-export function settleMembers(members: Members): boolean {
-  const before = JSON.stringify([...members.admitted.values()].sort((a, b) => a.id < b.id ? -1 : 1));
+/** Computes all memberships anew. */
+export function settleMembers(members: Members): void {
   members.admitted.clear();
   const all = [...members.claims.values()].flat().sort(earlier);
   const used = new Map<Digest, Set<NodeId>>();
@@ -110,7 +122,6 @@ export function settleMembers(members: Members): boolean {
       again = true;
     }
   }
-  return before !== JSON.stringify([...members.admitted.values()].sort((a, b) => a.id < b.id ? -1 : 1));
 }
 
 /** Ends a membership. A machine may come back only by a later invite under a new admission. */

@@ -19,7 +19,7 @@ import { applyPolicy } from "./policies.ts";
 import { applyUpgrade, applyUpgradeRecord, clearUpgrades } from "./upgrades/rollouts.ts";
 import { allRecords } from "./record_store.ts";
 import { applyBoxes, applySecret, clearSecrets } from "./secrets/secrets.ts";
-import { type Core, incarnationOf } from "./state.ts";
+import { type Core, incarnationOf, noteLife } from "./state.ts";
 
 const allTopics = [
   "members",
@@ -45,8 +45,9 @@ export function project(core: Core, record: RealmRecord, topics: Set<Topic>): Re
     case "member": {
       const opened = admissionOf(core, record);
       if (!opened.ok) return;
-      claim(core.members, opened.value, record.author, opened.value.founder);
-      core.alive = undefined;
+      const came = claim(core.members, opened.value, record.author, opened.value.founder);
+      if (came) { for (const id of came) noteLife(core, id); }
+      else core.alive = undefined;
       topics.add("members").add("nodes");
       return;
     }
@@ -57,9 +58,9 @@ export function project(core: Core, record: RealmRecord, topics: Set<Topic>): Re
       // A node that started anew never got what was sent to it before: offer again at once.
       const known = incarnationOf(core, record.author);
       if (info.incarnation > known) forgetOffers(core, record.author);
-      // Verdicts about its life name an incarnation.
-      if (info.incarnation !== known) core.alive = undefined;
       core.infos.set(record.author, info);
+      // Verdicts about its life name an incarnation.
+      if (info.incarnation !== known) noteLife(core, record.author);
       topics.add("nodes");
       return;
     }
@@ -70,7 +71,7 @@ export function project(core: Core, record: RealmRecord, topics: Set<Topic>): Re
       const verdicts = core.verdicts.get(subject) ?? new Map();
       verdicts.set(record.author, { ...body, at: record.at });
       core.verdicts.set(subject, verdicts);
-      core.alive = undefined;
+      noteLife(core, subject);
       topics.add("nodes");
       return;
     }
@@ -154,7 +155,7 @@ function bury(core: Core, record: RealmRecord, topics: Set<Topic>): void {
   const name = rest.join("/");
   if (kind === "liveness") {
     core.verdicts.get(name)?.delete(record.author);
-    core.alive = undefined;
+    noteLife(core, name);
     topics.add("nodes");
   }
 }
@@ -263,7 +264,7 @@ function projectCommand(core: Core, record: RealmRecord, topics: Set<Topic>): Re
     }
     case "node.remove":
       removeMember(core.members, command.body.node, command.at);
-      core.alive = undefined;
+      noteLife(core, command.body.node);
       topics.add("members").add("nodes");
       return;
     case "policy.set":
@@ -326,8 +327,7 @@ export function rebuild(core: Core): ReadonlySet<Topic> {
       core.pins,
     ]
   ) map.clear();
-  const { claims, admitted, removed, revokedInvites, usedBy } = core.members;
-  for (const map of [claims, admitted, removed, revokedInvites, usedBy]) map.clear();
+  for (const map of Object.values(core.members)) map.clear();
   core.authority.grants.clear();
   clearJobs(core.jobs);
   clearSecrets(core.secrets);

@@ -66,7 +66,7 @@ export interface PendingOffer {
 /** Members by whether they are known to be dead or gone; sorted. */
 export interface Lives {
   readonly alive: readonly NodeId[];
-  readonly living: ReadonlySet<NodeId>;
+  readonly living: Set<NodeId>;
   readonly gone: readonly NodeId[];
 }
 
@@ -241,6 +241,29 @@ export function livesOf(core: Core): Lives {
     if (isMember(core.members, id)) (verdictOf(core, id) === undefined ? alive : gone).push(id);
   }
   return core.alive = { alive, living: new Set(alive), gone };
+}
+
+/** What is known of one node's membership or life changed: {@link livesOf} follows without looking at all others. */
+export function noteLife(core: Core, id: NodeId): void {
+  if (!core.alive) return;
+  const { alive, living, gone } = core.alive;
+  const member = isMember(core.members, id), lives = member && verdictOf(core, id) === undefined;
+  core.alive = { alive: withId(alive, id, lives), living, gone: withId(gone, id, member && !lives) };
+  if (lives) living.add(id);
+  else living.delete(id);
+}
+
+/** A sorted list that holds an id, or does not; the same one where nothing changes. */
+function withId(ids: readonly NodeId[], id: NodeId, wanted: boolean): readonly NodeId[] {
+  let low = 0, high = ids.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ids[middle] < id) low = middle + 1;
+    else high = middle;
+  }
+  const known = ids[low] === id;
+  if (known === wanted) return ids;
+  return known ? ids.toSpliced(low, 1) : ids.toSpliced(low, 0, id);
 }
 
 /** Members that are not known to be dead or gone; sorted. */

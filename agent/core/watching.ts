@@ -27,7 +27,6 @@ export function act(turn: Turn, actions: readonly LivenessAction[]): void {
           t: "publish",
           message: { t: "suspect", target: action.target, incarnation: action.incarnation },
         });
-        core.alive = undefined;
         turn.topics.add("nodes");
         break;
       case "unreachable":
@@ -56,9 +55,7 @@ export function reconnect(turn: Turn): void {
   const self = core.config.self;
   const alive = aliveNodes(core), before = core.liveness.among;
   core.liveness.among = alive;
-  if (alive === before || (alive.length === before.length && alive.every((id, i) => id === before[i]))) {
-    return;
-  }
+  if (alive === before) return;
   const neighbours = isMember(core.members, self) ? neighboursOf(self, alive) : [];
   if (neighbours.join() === core.liveness.neighbours.join()) return;
   core.liveness.neighbours = neighbours;
