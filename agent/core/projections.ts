@@ -332,7 +332,7 @@ export function rebuild(core: Core): ReadonlySet<Topic> {
   clearJobs(core.jobs);
   clearSecrets(core.secrets);
   clearUpgrades(core.upgrades);
-  core.alive = core.reserved = undefined;
+  core.alive = core.reserved = core.deciders = undefined;
   const records = [...allRecords(core.store)];
   const first = (kind: string) => records.filter((r) => r.kind === kind);
   const kinds = [

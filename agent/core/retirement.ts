@@ -308,7 +308,7 @@ export function retire(core: Core, now: number): RealmRecord[] {
     dropped.push(...gone);
   }
   if (dropped.length === 0) return dropped;
-  core.alive = core.reserved = undefined;
+  core.alive = core.reserved = core.deciders = undefined;
   for (const [name, app] of core.apps) {
     settleDecision(app, (id) => endedAt(core.members, id));
     if (app.commands.size === 0 && app.decisions.size === 0 && app.statuses.size === 0) {

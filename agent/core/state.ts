@@ -22,7 +22,7 @@ import { createRecordStore, type RecordStore } from "./record_store.ts";
 import type { Returning } from "./returning.ts";
 import type { Policies } from "./policies.ts";
 import { createUpgrades, type Upgrades } from "./upgrades/rollouts.ts";
-import { rendezvousRank } from "./rendezvous.ts";
+import { type RendezvousRanker, rendezvousRanker } from "./rendezvous.ts";
 import { revisionOf } from "./apps.ts";
 import { createSecrets, type Secrets } from "./secrets/secrets.ts";
 
@@ -69,6 +69,9 @@ export interface Lives {
   readonly living: Set<NodeId>;
   readonly gone: readonly NodeId[];
 }
+
+/** Controllers that are remembered at most. */
+const CONTROLLERS_KNOWN = 10_000;
 
 /** See the module's text. */
 export interface Core {
@@ -151,6 +154,10 @@ export interface Core {
   reserved: Map<NodeId, number> | undefined;
   /** Cached: which members live. */
   alive: Lives | undefined;
+  /** Cached: see {@link deciders}; dropped when anything is said of nodes, members or upgrades. */
+  deciders: RendezvousRanker | undefined;
+  /** Cached by key: see {@link controllerOf}; those of other deciders are cleared before any is asked for. */
+  readonly controllers: Map<string, NodeId | undefined>;
 }
 
 /** A core that knows nothing but itself. */
@@ -197,6 +204,8 @@ export function createCore(config: CoreConfig): Core {
     lastRun: "[]",
     reserved: undefined,
     alive: undefined,
+    deciders: undefined,
+    controllers: new Map(),
   };
 }
 
@@ -332,14 +341,23 @@ export function candidates(core: Core): Candidate[] {
   return out;
 }
 
-/**
- * The controller of an app, pin or rollout: highest rendezvous hash over the live, uncordoned members (over the live
- * ones when all are cordoned).
- */
-export function controllerOf(core: Core, key: string): NodeId | undefined {
+/** Orders those who may decide, for any key: the live, uncordoned members, or the live ones when all are cordoned. */
+export function deciders(core: Core): RendezvousRanker {
+  if (core.deciders) return core.deciders;
   const alive = aliveNodes(core).filter((id) => core.infos.has(id));
   const open = alive.filter((id) => schedulingOf(core, id) === "open");
-  return rendezvousRank(key, open.length > 0 ? open : alive, 1)[0];
+  core.controllers.clear();
+  return core.deciders = rendezvousRanker(open.length > 0 ? open : alive);
+}
+
+/** The controller of an app, pin, run or rollout: the first of {@link deciders}. */
+export function controllerOf(core: Core, key: string): NodeId | undefined {
+  const rank = deciders(core), { controllers } = core;
+  if (!controllers.has(key)) {
+    if (controllers.size >= CONTROLLERS_KNOWN) controllers.clear();
+    controllers.set(key, rank(key, 1)[0]);
+  }
+  return controllers.get(key);
 }
 
 /** A fresh, unique name: deterministic in simulation, unguessable need it not be. */

@@ -7,12 +7,11 @@ import type { Message } from "../../protocol/message.ts";
 import type { Write } from "../control.ts";
 import type { Effect } from "../events.ts";
 import type { Placement } from "../placement.ts";
-import { rendezvousRanker } from "../rendezvous.ts";
 import { policyFor, whyNotGit, whyNotNative } from "../policies.ts";
 import { whyNoSecrets } from "../secrets/sealing.ts";
 import {
-  aliveNodes,
   candidates,
+  controllerOf,
   type Core,
   freshId,
   nodeState,
@@ -26,7 +25,7 @@ import { upgradedBy } from "../upgrades/control.ts";
 import type { RunState } from "./runs.ts";
 import { standingSchedules } from "./schedules.ts";
 import { decideTick } from "./ticks.ts";
-import { controlTrigger, scheduleKey, watchers } from "./trigger_control.ts";
+import { controlTrigger, scheduleKey, watcherOf } from "./trigger_control.ts";
 
 type JobOffer = Extract<Message, { t: "job_offer" }>;
 type JobOffered = Extract<Message, { t: "job_offered" }>;
@@ -40,22 +39,6 @@ const ROUNDS = 10;
  */
 export const controllerKey = (run: RunState): string =>
   run.spec.concurrency ? `group/${run.spec.concurrency.group}` : `job/${run.submission}`;
-
-/** The controllers, for many keys at once; the same as `controllerOf`. */
-function controllers(core: Core): (key: string) => NodeId | undefined {
-  const prepare = () => {
-    const alive = aliveNodes(core).filter((id) => core.infos.has(id));
-    const open = alive.filter((id) => schedulingOf(core, id) === "open");
-    return rendezvousRanker(open.length > 0 ? open : alive);
-  };
-  let rank: ReturnType<typeof rendezvousRanker> | undefined;
-  const known = new Map<string, NodeId | undefined>();
-  return (key) => {
-    rank ??= prepare();
-    if (!known.has(key)) known.set(key, rank(key, 1)[0]);
-    return known.get(key);
-  };
-}
 
 const factsOf = (core: Core, run: RunState, now: number): RunFacts => ({
   jobs: core.jobs,
@@ -114,9 +97,8 @@ export function controlJobs(core: Core, now: number, write: Write, effects: Effe
     if (!jobs.dirty && now < jobs.lookAgainAt) return;
     jobs.dirty = false;
     jobs.lookAgainAt = Infinity;
-    const controllerOf = controllers(core);
-    decideTicks(core, now, write, effects, controllerOf);
-    if (jobs.open.size > 0) decideAll(core, now, write, effects, controllerOf);
+    decideTicks(core, now, write, effects);
+    if (jobs.open.size > 0) decideAll(core, now, write, effects);
   }
 }
 
@@ -126,20 +108,18 @@ function decideTicks(
   now: number,
   write: Write,
   effects: Effect[],
-  controllerOf: (key: string) => NodeId | undefined,
 ): void {
   const { jobs } = core;
   if (jobs.schedules.all.size === 0 || core.returning) return;
   if (now < jobs.schedules.decidesFrom) return lookAgain(core, jobs.schedules.decidesFrom);
-  const watcher = watchers(core);
   for (const schedule of standingSchedules(jobs.schedules)) {
     if (schedule.trigger) {
-      const mine = watcher(schedule) === core.config.self;
+      const mine = watcherOf(core, schedule) === core.config.self;
       const at = mine ? controlTrigger(core, schedule, now, write, effects) : undefined;
       if (at !== undefined) lookAgain(core, at);
       continue;
     }
-    if (controllerOf(scheduleKey(schedule)) !== core.config.self) continue;
+    if (controllerOf(core, scheduleKey(schedule)) !== core.config.self) continue;
     const { id, tick, lookAgainAt } = decideTick(jobs, schedule, now);
     if (tick) write(`tick/${id}`, tick);
     else if (lookAgainAt !== undefined) lookAgain(core, lookAgainAt);
@@ -161,14 +141,13 @@ function decideAll(
   now: number,
   write: Write,
   effects: Effect[],
-  controllerOf: (key: string) => NodeId | undefined,
 ): void {
   const { jobs } = core;
   const { self } = core.config;
   const waiting: RunState[] = [];
   for (const id of [...jobs.open].sort()) {
     const run = jobs.runs.get(id)!;
-    const mine = controllerOf(controllerKey(run)) === self;
+    const mine = controllerOf(core, controllerKey(run)) === self;
     // While what others decided may still be on its way: their runs may have ended.
     if (run.tick && !run.decision && now < jobs.schedules.decidesFrom) {
       lookAgain(core, jobs.schedules.decidesFrom);
@@ -194,7 +173,7 @@ function decideAll(
   if (jobs.dirty || waiting.length === 0) return;
   const plan = planQueue(jobs, waiting, jobNodes(core), now);
   for (const run of waiting) {
-    if (controllerOf(controllerKey(run)) !== self) continue;
+    if (controllerOf(core, controllerKey(run)) !== self) continue;
     const pending = jobs.offers.get(run.id);
     if (pending) lookAgain(core, pending.expiresAt);
     for (const { until } of jobs.declines.get(run.id)?.values() ?? []) {

@@ -8,9 +8,8 @@ import { whyNotUsedFor } from "../../protocol/secret.ts";
 import type { Write } from "../control.ts";
 import type { Effect } from "../events.ts";
 import { policyFor, whyNotGit } from "../policies.ts";
-import { type RendezvousRanker, rendezvousRanker } from "../rendezvous.ts";
 import { whyNoSecret } from "../secrets/sealing.ts";
-import { aliveNodes, type Core, schedulingOf } from "../state.ts";
+import { type Core, deciders } from "../state.ts";
 import { commitStatuses } from "./commit_statuses.ts";
 import { isPaused, type Schedule, stands } from "./schedules.ts";
 import { ticksEndBefore } from "./tick_retirement.ts";
@@ -42,24 +41,12 @@ export function whyNotLook(core: Core, node: NodeId, { trigger, runs }: Schedule
 /** Nodes that are asked first whether they can look: mostly the first one can. */
 const FIRST = 8;
 
-/** Who watches for schedules, for many at once: of the live nodes one that can look, or the first when none can. */
-export function watchers(core: Core): (schedule: Schedule) => NodeId | undefined {
-  let rank: RendezvousRanker | undefined;
-  const prepare = () => {
-    const alive = aliveNodes(core).filter((id) => core.infos.has(id));
-    const open = alive.filter((id) => schedulingOf(core, id) === "open");
-    return rendezvousRanker(open.length > 0 ? open : alive);
-  };
-  return (schedule) => {
-    rank ??= prepare();
-    const key = scheduleKey(schedule), able = (id: NodeId) => whyNotLook(core, id, schedule) === undefined;
-    const first = rank(key, FIRST);
-    return first.find(able) ?? rank(key).find(able) ?? first[0];
-  };
+/** Who watches for a schedule: of those who may decide one that can look, or the first when none can. */
+export function watcherOf(core: Core, schedule: Schedule): NodeId | undefined {
+  const key = scheduleKey(schedule), able = (id: NodeId) => whyNotLook(core, id, schedule) === undefined;
+  const rank = deciders(core), first = rank(key, FIRST);
+  return first.find(able) ?? rank(key).find(able) ?? first[0];
 }
-
-/** Who watches for one schedule; see {@link watchers}. */
-export const watcherOf = (core: Core, schedule: Schedule): NodeId | undefined => watchers(core)(schedule);
 
 /** Decides about changes that were seen, and looks when it is time; returns when to come again. */
 export function controlTrigger(
@@ -116,8 +103,7 @@ export function orderStatuses(core: Core, now: number, effects: Effect[]): void 
   const told = [...jobs.schedules.all.values()].filter((s) => s.trigger?.status !== undefined)
     .sort((a, b) => a.id < b.id ? -1 : 1);
   if (told.length === 0 && jobs.lastStatuses === "[]") return;
-  const of = watchers(core);
-  const list = told.filter((s) => of(s) === core.config.self)
+  const list = told.filter((s) => watcherOf(core, s) === core.config.self)
     .flatMap((s) => commitStatuses(jobs, s, now - forgeLimits.statusMs));
   const text = canonicalJson(list);
   if (text === jobs.lastStatuses) return;
