@@ -40,7 +40,7 @@ const suites: readonly Suite[] = [
   },
   // A build has no door by which a test stops it at a step of an upgrade.
   { name: "source", args: test("tests/integration/upgrade_kill_test.ts"), minutes: 10 },
-  { name: "browser", args: test("tests/browser"), packages: "browser", minutes: 20 },
+  { name: "browser", args: test("tests/browser"), packages: "browser", built: true, minutes: 20 },
   { name: "demo", args: ["run", "-A", "tests/demo.ts", "--check"], packages: "wasi", minutes: 10 },
 ];
 
@@ -60,9 +60,8 @@ async function run(suite: Suite): Promise<void> {
     }
     return;
   }
-  const folder = suite.built ? await Deno.makeTempDir({ prefix: "realm-built-" }) : undefined;
-  const executable = folder && await build(folder);
-  if (folder && !executable && ci) {
+  const executable = suite.built && await built.executable();
+  if (suite.built && !executable && ci) {
     failed++;
     failures.push(`${suite.name}: ran from source, for nothing could be built`);
   }
@@ -73,7 +72,7 @@ async function run(suite: Suite): Promise<void> {
     stderr: "piped",
     env: {
       NO_COLOR: "1",
-      ...(executable ? { REALM_EXECUTABLE: executable, REALM_CACHE_DIR: `${folder}/cache` } : {}),
+      ...(executable ? { REALM_EXECUTABLE: executable, REALM_CACHE_DIR: `${executable}.cache` } : {}),
     },
   }).spawn();
   const timer = setTimeout(() => child.kill("SIGKILL"), suite.minutes * 60_000);
@@ -88,7 +87,6 @@ async function run(suite: Suite): Promise<void> {
   };
   const [status] = await Promise.all([child.status, follow(child.stdout), follow(child.stderr)]);
   clearTimeout(timer);
-  if (folder) await Deno.remove(folder, { recursive: true }).catch(() => {});
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const counted = [...text.matchAll(/(\d+) passed(?: \(\d+ steps?\))? \| (\d+) failed/g)].at(-1);
   const isTest = suite.args[0] === "test";
@@ -112,17 +110,34 @@ async function run(suite: Suite): Promise<void> {
   console.log(`=== ${suite.name}: ${good} passed, ${bad + (silent ? 1 : 0)} failed in ${seconds} s`);
 }
 
-/** The portable file for this machine; without one (Windows, no registry) the suite runs from source, and that is said. */
-async function build(folder: string): Promise<string | undefined> {
-  const { platform } = hostTarget()!;
-  const args = ["run", "-A", "targets/build.ts", "--target", platform, "--out", folder];
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), { args, stdout: "null" }).output();
-  const name = [...Deno.readDirSync(folder)].map((e) => e.name).find((n) => n.startsWith("realm-"));
-  if (success && name !== undefined) {
-    console.log(`the executable under test is ${name}, built from this source tree`);
-    return `${folder}/${name}`;
+/** The portable file for this machine, built for the first suite that wants it and removed at the end. */
+class Built implements AsyncDisposable {
+  #folder: string | undefined;
+  #building: Promise<string | undefined> | undefined;
+
+  /** Nothing without a registry, or where no portable file can be: then suites run from source, and that is said. */
+  executable(): Promise<string | undefined> {
+    return this.#building ??= this.#build();
   }
-  console.log(`from source, since no executable could be built: ${new TextDecoder().decode(stderr).trim()}`);
+
+  async #build(): Promise<string | undefined> {
+    const { platform } = hostTarget()!;
+    const folder = this.#folder = await Deno.makeTempDir({ prefix: "realm-built-" });
+    const args = ["run", "-A", "targets/build.ts", "--target", platform, "--out", folder];
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), { args, stdout: "null" }).output();
+    const name = [...Deno.readDirSync(folder)].map((e) => e.name).find((n) => n.startsWith("realm-"));
+    if (success && name !== undefined) {
+      console.log(`the executable under test is ${name}, built from this source tree`);
+      return `${folder}/${name}`;
+    }
+    console.log(
+      `from source, since no executable could be built: ${new TextDecoder().decode(stderr).trim()}`,
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#folder) await Deno.remove(this.#folder, { recursive: true }).catch(() => {});
+  }
 }
 
 /** What Deno's test runner says of errors, without stacks: repeated at the end, where a long log is read first. */
@@ -139,7 +154,9 @@ for (const name of wanted) {
     Deno.exit(2);
   }
 }
+const built = new Built();
 for (const suite of suites) if (wanted.length === 0 || wanted.includes(suite.name)) await run(suite);
+await built[Symbol.asyncDispose]();
 if (failures.length > 0) console.log(`\nfailures:\n  ${failures.join("\n  ")}`);
 console.log(`\n${passed} passed, ${failed} failed`);
 Deno.exit(failed === 0 ? 0 : 1);

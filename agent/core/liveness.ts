@@ -40,8 +40,9 @@ export interface Liveness {
   /** When each neighbour last gave a sign of life or was probed. */
   readonly touched: Map<NodeId, number>;
   neighbours: readonly NodeId[];
-  /** The living members from which those were chosen. */
+  /** The living members from which those were chosen, and those of them that were near enough. */
   among: readonly NodeId[];
+  nearest: readonly NodeId[];
   /** How far this node seems to be behind, from 0 to `timing.strainMost`: waits are this many times longer. */
   strain: number;
   nextN: number;
@@ -57,6 +58,7 @@ export const createLiveness = (): Liveness => ({
   touched: new Map(),
   neighbours: [],
   among: [],
+  nearest: [],
   strain: 0,
   nextN: 1,
   turn: 0,

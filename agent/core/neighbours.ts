@@ -41,7 +41,14 @@ function placeOf(id: NodeId): Place {
 export const shareOf = (text: string): number => placeOf(text).at / RING;
 
 /** The neighbours of `self` among `members` (which may hold `self`), the nearest first; see the module's text. */
-export function neighboursOf(self: NodeId, members: readonly NodeId[]): readonly NodeId[] {
+export const neighboursOf = (self: NodeId, members: readonly NodeId[]): readonly NodeId[] =>
+  nearestOf(self, members).slice(0, MOST);
+
+/**
+ * As many as the levels give, of which the first are the neighbours. When one comes, they follow from those before and
+ * the new one: `nearestOf(self, [...nearestOf(self, members), id])` is `nearestOf(self, [...members, id])`.
+ */
+export function nearestOf(self: NodeId, members: readonly NodeId[]): readonly NodeId[] {
   const own = placeOf(self);
   interface Next {
     readonly id: NodeId;
@@ -62,5 +69,5 @@ export function neighboursOf(self: NodeId, members: readonly NodeId[]): readonly
       if (levels[level] === undefined || distance < levels[level].distance) levels[level] = { id, distance };
     }
   }
-  return [...new Set([...near, ...levels].map(({ id }) => id))].slice(0, MOST);
+  return [...new Set([...near, ...levels].map(({ id }) => id))];
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { neighboursOf } from "./neighbours.ts";
+import { nearestOf, neighboursOf } from "./neighbours.ts";
 
 const members = (count: number) => Array.from({ length: count }, (_, i) => `node${i}`);
 
@@ -27,6 +27,18 @@ Deno.test("neighbours do not depend on the order of the members, and a node is n
   }
   assert.deepEqual(neighboursOf("alone", ["alone"]), []);
   assert.deepEqual(neighboursOf("a", ["a", "b"]), ["b"]);
+});
+
+Deno.test("when one comes, who is near follows from who was near before and the new one", () => {
+  const ids = members(600);
+  for (const self of ids.slice(0, 20)) {
+    let nearest: readonly string[] = [];
+    ids.forEach((id, i) => {
+      nearest = nearestOf(self, [...nearest, id]);
+      if (i % 37 === 0) assert.deepEqual(nearest, nearestOf(self, ids.slice(0, i + 1)));
+    });
+    assert.deepEqual(nearest, nearestOf(self, ids));
+  }
 });
 
 for (const count of [4, 10, 50, 100, 1_000]) {

@@ -212,13 +212,14 @@ export function missingFrom(
   const records: RealmRecord[] = [];
   const upTo: Record<NodeId, Head> = {};
   let bytes = 0;
-  for (const author of [...store.authors.keys()].sort()) {
-    const log = store.authors.get(author)!;
-    const theirs = heads[author];
-    const from = theirs === undefined ? 0 : theirs[0];
+  const differing = [...store.authors].filter(([author, log]) => {
+    if (heads[author] === undefined) return true;
+    const [from, sum] = heads[author];
+    return from === log.head ? sum !== log.text : from < log.head || from < log.max;
+  }).sort(([a], [b]) => a < b ? -1 : 1);
+  for (const [author, log] of differing) {
+    const from = heads[author]?.[0] ?? 0;
     const sum = log.text;
-    if (theirs !== undefined && theirs[0] === log.head && theirs[1] === sum) continue;
-    if (from > log.head && log.max <= from) continue;
     // Equal heads with different sums: somebody withheld a record, or there is a gap. Then all of it goes.
     const since = from === log.head ? 0 : from;
     const wanted = [...log.live.values()].filter((r) => r.seq > since).sort((a, b) => a.seq - b.seq);

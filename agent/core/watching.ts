@@ -1,8 +1,9 @@
 /** Carries out what the failure detector wants. */
 import { storeDigest } from "./record_store.ts";
+import type { NodeId } from "../protocol/identity.ts";
 import type { LivenessAction, LivenessFacts } from "./liveness.ts";
 import { isMember } from "./members.ts";
-import { neighboursOf } from "./neighbours.ts";
+import { nearestOf, neighboursOf } from "./neighbours.ts";
 import { aliveNodes, incarnationOf, livesOf } from "./state.ts";
 import type { Turn } from "./turn.ts";
 
@@ -51,13 +52,23 @@ export function factsOf(turn: Turn): LivenessFacts {
 
 /** Connections to whom this node watches, when that changed. */
 export function reconnect(turn: Turn): void {
-  const core = turn.core;
-  const self = core.config.self;
-  const alive = aliveNodes(core), before = core.liveness.among;
-  core.liveness.among = alive;
+  const { liveness, members, config } = turn.core;
+  const alive = aliveNodes(turn.core), before = liveness.among;
   if (alive === before) return;
-  const neighbours = isMember(core.members, self) ? neighboursOf(self, alive) : [];
-  if (neighbours.join() === core.liveness.neighbours.join()) return;
-  core.liveness.neighbours = neighbours;
+  const added = onlyNew(before, alive);
+  liveness.nearest = nearestOf(config.self, added === undefined ? alive : [...liveness.nearest, added]);
+  liveness.among = alive;
+  const neighbours = isMember(members, config.self) ? neighboursOf(config.self, liveness.nearest) : [];
+  if (neighbours.join() === liveness.neighbours.join()) return;
+  liveness.neighbours = neighbours;
   turn.effects.push({ t: "connect", neighbours });
+}
+
+/** The one by which a sorted list is longer than another, if that is all by which they differ. */
+function onlyNew(before: readonly NodeId[], after: readonly NodeId[]): NodeId | undefined {
+  if (after.length !== before.length + 1) return undefined;
+  let at = 0;
+  while (at < before.length && before[at] === after[at]) at++;
+  for (let i = at; i < before.length; i++) if (before[i] !== after[i + 1]) return undefined;
+  return after[at];
 }

@@ -187,6 +187,8 @@ Deno.test({
 /** Every line once and in order, the artifact as it was made; asked of a random node. */
 async function checkWhole(cluster: Cluster, run: RunView): Promise<void> {
   const node = cluster.nodes[Math.floor(Math.random() * cluster.nodes.length)];
+  // One that was killed last may just be taking in what it missed; it must come to know all of it.
+  await eventually(`${node.name} knows ${run.id}`, () => cluster.client(node).run(run.id), 30_000);
   const attempt = run.attempts.at(-1)!.number;
   const lines: string[] = [];
   let last = 0;

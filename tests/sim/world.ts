@@ -205,7 +205,8 @@ export class World {
 
   /** The joiner takes in the introduction although it knows no member yet. */
   introduce(node: SimNode, via: SimNode, wires: readonly { p: string; s: string }[]): void {
-    const records = [...via.disk.values()].filter((r) => wires.some((w) => w.s === r.wire.s));
+    const given = new Set(wires.map((w) => w.s));
+    const records = [...via.disk.values()].filter((r) => given.has(r.wire.s));
     this.event(node, { t: "load", records, fresh: true });
     this.event(node, { t: "peer", id: via.id, connected: true });
   }
