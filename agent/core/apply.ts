@@ -83,7 +83,6 @@ export function applyRecord(core: Core, record: RealmRecord, now: number, own = 
   if (inserted !== "new") return nothing;
   const topics = new Set<Topic>();
   const voided = project(core, record, topics);
-  if (topics.has("nodes") || topics.has("members") || topics.has("upgrades")) core.deciders = undefined;
   const changed = topics.has("members") ? membersChanged(core, topics, now) : { adopted: [], dropped: [] };
   const applied = { stored: true, topics, ...changed };
   return voided && !voided.ok ? { ...refusal(voided.code, voided.message, false), ...applied } : applied;

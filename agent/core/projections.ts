@@ -19,7 +19,7 @@ import { applyPolicy } from "./policies.ts";
 import { applyUpgrade, applyUpgradeRecord, clearUpgrades } from "./upgrades/rollouts.ts";
 import { allRecords } from "./record_store.ts";
 import { applyBoxes, applySecret, clearSecrets } from "./secrets/secrets.ts";
-import { type Core, incarnationOf, noteLife } from "./state.ts";
+import { type Core, forgetLives, incarnationOf, noteDecider, noteLife } from "./state.ts";
 
 const allTopics = [
   "members",
@@ -47,7 +47,7 @@ export function project(core: Core, record: RealmRecord, topics: Set<Topic>): Re
       if (!opened.ok) return;
       const came = claim(core.members, opened.value, record.author, opened.value.founder);
       if (came) { for (const id of came) noteLife(core, id); }
-      else core.alive = undefined;
+      else forgetLives(core);
       topics.add("members").add("nodes");
       return;
     }
@@ -61,6 +61,7 @@ export function project(core: Core, record: RealmRecord, topics: Set<Topic>): Re
       core.infos.set(record.author, info);
       // Verdicts about its life name an incarnation.
       if (info.incarnation !== known) noteLife(core, record.author);
+      else noteDecider(core, record.author);
       topics.add("nodes");
       return;
     }
@@ -132,6 +133,7 @@ export function project(core: Core, record: RealmRecord, topics: Set<Topic>): Re
     case "upgrade":
     case "upgraded":
       if (applyUpgradeRecord(core.upgrades, record)) topics.add("upgrades").add("nodes");
+      noteDecider(core, record.author);
       return;
     case "replicas": {
       const { app: name, list, held } = record.body as RecordBody<"replicas">;
@@ -258,6 +260,7 @@ function projectCommand(core: Core, record: RealmRecord, topics: Set<Topic>): Re
         : "open";
       if (later(core.scheduling.get(command.body.node))) {
         core.scheduling.set(command.body.node, { ...stamp, state });
+        noteDecider(core, command.body.node);
       }
       topics.add("nodes");
       return;
@@ -296,7 +299,7 @@ function projectCommand(core: Core, record: RealmRecord, topics: Set<Topic>): Re
     case "invite.revoke":
       core.members.revokedInvites.set(command.body.invite, command.at);
       settleMembers(core.members);
-      core.alive = undefined;
+      forgetLives(core);
       topics.add("members");
       return;
     case "blob.pin":
@@ -332,7 +335,8 @@ export function rebuild(core: Core): ReadonlySet<Topic> {
   clearJobs(core.jobs);
   clearSecrets(core.secrets);
   clearUpgrades(core.upgrades);
-  core.alive = core.reserved = core.deciders = undefined;
+  forgetLives(core);
+  core.reserved = undefined;
   const records = [...allRecords(core.store)];
   const first = (kind: string) => records.filter((r) => r.kind === kind);
   const kinds = [

@@ -20,22 +20,38 @@ function mix(h: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-function words(text: string): readonly [number, number] {
+/** 64 bits of SHA-256 as two unsigned words. */
+export type KeyHash = readonly [number, number];
+
+/** What weights of a key are computed from. */
+export function keyHash(text: string): KeyHash {
   const view = new DataView(sha256(utf8(text)).buffer);
   return [view.getUint32(0), view.getUint32(4)];
 }
 
 /** Hashes of node ids, which come again with every question; bounded, as ids come from outside. */
-const known = new Map<string, readonly [number, number]>();
+const known = new Map<string, KeyHash>();
 const KNOWN_IDS = 4_096;
 
-function wordsOfId(id: string): readonly [number, number] {
+function hashOfId(id: string): KeyHash {
   let found = known.get(id);
   if (!found) {
     if (known.size >= KNOWN_IDS) known.clear();
-    known.set(id, found = words(id));
+    known.set(id, found = keyHash(id));
   }
   return found;
+}
+
+/** The weight of an id for a key: 32 bits from the first mix, 21 from the second: 53 bits, exact in a double. */
+function weigh([keyHigh, keyLow]: KeyHash, high: number, low: number): number {
+  const inner = mix(keyLow ^ low);
+  return mix((keyHigh ^ high) + inner | 0) * 0x200000 + (inner >>> 11);
+}
+
+/** Whether `a` comes before `b` for a key. Ties fall to the smaller id. */
+export function isBefore(key: KeyHash, a: string, b: string): boolean {
+  const difference = weigh(key, ...hashOfId(a)) - weigh(key, ...hashOfId(b));
+  return difference > 0 || (difference === 0 && a < b);
 }
 
 /**
@@ -45,15 +61,11 @@ function wordsOfId(id: string): readonly [number, number] {
 export function rendezvousRanker(ids: readonly string[]): RendezvousRanker {
   const sorted = [...new Set(ids)].sort();
   const high = new Uint32Array(sorted.length), low = new Uint32Array(sorted.length);
-  sorted.forEach((id, i) => [high[i], low[i]] = wordsOfId(id));
+  sorted.forEach((id, i) => [high[i], low[i]] = hashOfId(id));
   return (key, count = sorted.length) => {
-    const [keyHigh, keyLow] = words(key);
+    const hash = keyHash(key);
     const weight = new Float64Array(sorted.length);
-    for (let i = 0; i < sorted.length; i++) {
-      const inner = mix(keyLow ^ low[i]);
-      // 32 bits from the first mix, 21 from the second: 53 bits, exact in a double. Ties fall to the smaller id.
-      weight[i] = mix((keyHigh ^ high[i]) + inner | 0) * 0x200000 + (inner >>> 11);
-    }
+    for (let i = 0; i < sorted.length; i++) weight[i] = weigh(hash, high[i], low[i]);
     const before = (a: number, b: number) => weight[b] - weight[a] || a - b;
     if (count >= sorted.length) return sorted.map((_, i) => i).sort(before).map((i) => sorted[i]);
     const best: number[] = [];

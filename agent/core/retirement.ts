@@ -33,7 +33,7 @@ import { forgetPolicy, policyCommand } from "./policies.ts";
 import { drop } from "./record_store.ts";
 import { areSpareBoxes, forgetBoxes, forgetSecret, isSpareSecret } from "./secrets/secrets.ts";
 import { currentRollout, forgetUpgrade, lastWord } from "./upgrades/rollouts.ts";
-import type { Core } from "./state.ts";
+import { type Core, forgetLives } from "./state.ts";
 
 const DAY_MS = 24 * 3_600_000;
 const dayStart = (at: number): number => Math.floor(at / DAY_MS) * DAY_MS;
@@ -308,7 +308,8 @@ export function retire(core: Core, now: number): RealmRecord[] {
     dropped.push(...gone);
   }
   if (dropped.length === 0) return dropped;
-  core.alive = core.reserved = core.deciders = undefined;
+  forgetLives(core);
+  core.reserved = undefined;
   for (const [name, app] of core.apps) {
     settleDecision(app, (id) => endedAt(core.members, id));
     if (app.commands.size === 0 && app.decisions.size === 0 && app.statuses.size === 0) {

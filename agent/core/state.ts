@@ -22,7 +22,7 @@ import { createRecordStore, type RecordStore } from "./record_store.ts";
 import type { Returning } from "./returning.ts";
 import type { Policies } from "./policies.ts";
 import { createUpgrades, type Upgrades } from "./upgrades/rollouts.ts";
-import { type RendezvousRanker, rendezvousRanker } from "./rendezvous.ts";
+import { Deciders } from "./deciders.ts";
 import { revisionOf } from "./apps.ts";
 import { createSecrets, type Secrets } from "./secrets/secrets.ts";
 
@@ -69,9 +69,6 @@ export interface Lives {
   readonly living: Set<NodeId>;
   readonly gone: readonly NodeId[];
 }
-
-/** Controllers that are remembered at most. */
-const CONTROLLERS_KNOWN = 10_000;
 
 /** See the module's text. */
 export interface Core {
@@ -154,10 +151,8 @@ export interface Core {
   reserved: Map<NodeId, number> | undefined;
   /** Cached: which members live. */
   alive: Lives | undefined;
-  /** Cached: see {@link deciders}; dropped when anything is said of nodes, members or upgrades. */
-  deciders: RendezvousRanker | undefined;
-  /** Cached by key: see {@link controllerOf}; those of other deciders are cleared before any is asked for. */
-  readonly controllers: Map<string, NodeId | undefined>;
+  /** Cached: see {@link deciders}. */
+  deciders: Deciders | undefined;
 }
 
 /** A core that knows nothing but itself. */
@@ -205,7 +200,6 @@ export function createCore(config: CoreConfig): Core {
     reserved: undefined,
     alive: undefined,
     deciders: undefined,
-    controllers: new Map(),
   };
 }
 
@@ -260,6 +254,12 @@ export function noteLife(core: Core, id: NodeId): void {
   core.alive = { alive: withId(alive, id, lives), living, gone: withId(gone, id, member && !lives) };
   if (lives) living.add(id);
   else living.delete(id);
+  noteDecider(core, id);
+}
+
+/** All that was derived of who lives is derived anew when it is asked for. */
+export function forgetLives(core: Core): void {
+  core.alive = core.deciders = undefined;
 }
 
 /** A sorted list that holds an id, or does not; the same one where nothing changes. */
@@ -341,24 +341,28 @@ export function candidates(core: Core): Candidate[] {
   return out;
 }
 
-/** Orders those who may decide, for any key: the live, uncordoned members, or the live ones when all are cordoned. */
-export function deciders(core: Core): RendezvousRanker {
+const isDecider = (core: Core, id: NodeId): boolean =>
+  livesOf(core).living.has(id) && core.infos.has(id) && schedulingOf(core, id) === "open";
+
+/** Those who may decide: the live, uncordoned members that said what they are; when all are cordoned, the live ones. */
+export function deciders(core: Core): Deciders {
   if (core.deciders) return core.deciders;
   const alive = aliveNodes(core).filter((id) => core.infos.has(id));
-  const open = alive.filter((id) => schedulingOf(core, id) === "open");
-  core.controllers.clear();
-  return core.deciders = rendezvousRanker(open.length > 0 ? open : alive);
+  const open = alive.filter((id) => isDecider(core, id));
+  return core.deciders = new Deciders(open.length > 0 ? open : alive, open.length > 0);
 }
 
-/** The controller of an app, pin, run or rollout: the first of {@link deciders}. */
-export function controllerOf(core: Core, key: string): NodeId | undefined {
-  const rank = deciders(core), { controllers } = core;
-  if (!controllers.has(key)) {
-    if (controllers.size >= CONTROLLERS_KNOWN) controllers.clear();
-    controllers.set(key, rank(key, 1)[0]);
-  }
-  return controllers.get(key);
+/** Something was said of a node on which it depends whether it may decide. */
+export function noteDecider(core: Core, id: NodeId): void {
+  const { deciders } = core;
+  if (!deciders) return;
+  const may = isDecider(core, id), isLast = !may && deciders.size === 1 && deciders.has(id);
+  if (deciders.areOpen && !isLast) deciders.set(id, may);
+  else core.deciders = undefined;
 }
+
+/** The controller of an app, pin, run or rollout. */
+export const controllerOf = (core: Core, key: string): NodeId | undefined => deciders(core).first(key);
 
 /** A fresh, unique name: deterministic in simulation, unguessable need it not be. */
 export function freshId(core: Core, prefix: string, now: number): string {

@@ -55,8 +55,10 @@ export function reconnect(turn: Turn): void {
   const { liveness, members, config } = turn.core;
   const alive = aliveNodes(turn.core), before = liveness.among;
   if (alive === before) return;
-  const added = onlyNew(before, alive);
-  liveness.nearest = nearestOf(config.self, added === undefined ? alive : [...liveness.nearest, added]);
+  const added = onlyNew(before, alive), gone = onlyNew(alive, before);
+  if (gone === undefined || liveness.nearest.includes(gone)) {
+    liveness.nearest = nearestOf(config.self, added === undefined ? alive : [...liveness.nearest, added]);
+  }
   liveness.among = alive;
   const neighbours = isMember(members, config.self) ? neighboursOf(config.self, liveness.nearest) : [];
   if (neighbours.join() === liveness.neighbours.join()) return;

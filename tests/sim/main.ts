@@ -13,8 +13,14 @@ const { values } = parseArgs({
 let failed = 0;
 for (let i = 0; i < Number(values.count); i++) {
   const started = performance.now();
-  const outcome = runHistory(Number(values.seed) + i, Number(values.nodes), Number(values.minutes) * 60_000);
-  const took = `${((performance.now() - started) / 1000).toFixed(1)} s`;
+  const seconds = () => `${((performance.now() - started) / 1000).toFixed(1)} s`;
+  const outcome = runHistory(
+    Number(values.seed) + i,
+    Number(values.nodes),
+    Number(values.minutes) * 60_000,
+    (stage) => console.error(`${stage} after ${seconds()}`),
+  );
+  const took = seconds();
   if (outcome.failure) failed++;
   console.log(
     outcome.failure

@@ -31,10 +31,16 @@ export function gather(world: World, count: number): SimNode[] {
   return nodes;
 }
 
-/** Runs one history and checks it. */
-export function runHistory(seed: number, count: number, troubleMs = 60_000): Outcome {
+/** Runs one history and checks it; `say`: hears how far it is. */
+export function runHistory(
+  seed: number,
+  count: number,
+  troubleMs = 60_000,
+  say: (stage: string) => void = () => {},
+): Outcome {
   const world = new World(seed);
   const nodes = gather(world, count);
+  say(`${count} nodes joined`);
   const apps = ["web", "api", "db"];
   const fail = (failure: string): Outcome => ({
     seed,
@@ -83,6 +89,7 @@ export function runHistory(seed: number, count: number, troubleMs = 60_000): Out
     const wrong = checkSafety(world);
     if (wrong.length > 0) return fail(wrong[0]);
   }
+  say(`${troubleMs} virtual ms of trouble are over`);
   world.weather = calm;
   world.pace = brisk;
   world.heal();
@@ -91,6 +98,7 @@ export function runHistory(seed: number, count: number, troubleMs = 60_000): Out
   for (const node of nodes) if (!node.core) world.start(node);
   const whole = () => nodes.every((n) => n.core!.members.admitted.size === count);
   if (world.until(whole, 30_000) === undefined) return fail("a node does not know all members after 30 s");
+  say("every node knows all members");
   for (const node of nodes) world.submit(nodes[0], world.command("node.uncordon", { node: node.id }));
   const start = world.now;
   // Bad packages as a first deploy have nothing to return to: wish for a good one at the end.

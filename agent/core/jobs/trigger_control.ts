@@ -44,8 +44,8 @@ const FIRST = 8;
 /** Who watches for a schedule: of those who may decide one that can look, or the first when none can. */
 export function watcherOf(core: Core, schedule: Schedule): NodeId | undefined {
   const key = scheduleKey(schedule), able = (id: NodeId) => whyNotLook(core, id, schedule) === undefined;
-  const rank = deciders(core), first = rank(key, FIRST);
-  return first.find(able) ?? rank(key).find(able) ?? first[0];
+  const all = deciders(core), first = all.rank(key, FIRST);
+  return first.find(able) ?? all.rank(key).find(able) ?? first[0];
 }
 
 /** Decides about changes that were seen, and looks when it is time; returns when to come again. */
