@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type { Browser, Page } from "playwright-core";
-import { parseInviteToken, type RealmClient } from "../../mod.ts";
+import { keyIdOf, newSeed, parseInviteToken, type RealmClient, signerFromSeed } from "../../mod.ts";
 import { Cluster, eventually } from "../cluster.ts";
 import { canRun } from "../system_packages.ts";
 import {
@@ -121,6 +121,22 @@ async function invites(tab: Tab, cluster: Cluster, client: RealmClient): Promise
   await dialog.getByText("realm invite --revoke").waitFor();
   await dialog.getByRole("button", { name: "Revoke", exact: true }).click();
   await row.getByText("revoked").waitFor();
+  // As one does who has nothing but the token.
+  const given = `given-${n}`;
+  await page.getByRole("button", { name: "Invite a machine" }).click();
+  await dialog.getByRole("textbox", { name: "Tags" }).fill(given);
+  const third = await makeInvite(tab);
+  await dialog.getByRole("button", { name: "Done" }).click();
+  await page.getByRole("button", { name: "Revoke one by its token" }).click();
+  await dialog.getByRole("textbox", { name: "Token or id" }).fill("no token");
+  assert.ok(await dialog.getByRole("button", { name: "Revoke the invite" }).isDisabled());
+  await dialog.getByRole("textbox", { name: "Token or id" }).fill(third);
+  await noSideScroll(page, "revoke by token");
+  await shot("invite-revoke", false);
+  await dialog.getByRole("button", { name: "Revoke the invite" }).click();
+  await page.getByRole("table", { name: "Invites" }).getByRole("row").filter({ hasText: given })
+    .getByText("revoked").waitFor();
+  await shot("invites");
   if (n !== 0) return;
   const refused = await cluster.run(
     ["join", second, "--name", "never", "--data-dir", `${cluster.root}/never`, "--listen", "127.0.0.1:0"],
@@ -171,6 +187,23 @@ async function keys(tab: Tab, browser: Browser, origin: string, root: string): P
   await other.page.getByRole("table", { name: "Keys" }).getByText(name).waitFor();
   assert.equal(await other.page.getByRole("button", { name: /Revoke|Invite|Grant/ }).count(), 0);
 
+  // To a key that somebody made elsewhere: nothing but its grants is to be saved.
+  const theirs = keyIdOf(signerFromSeed(newSeed()).publicKey);
+  await page.getByRole("button", { name: "Grant a role" }).click();
+  await dialog.getByLabel("a key that they made").check();
+  await dialog.getByRole("textbox", { name: "Key" }).fill("z6Mk");
+  await dialog.getByText("a key id begins with z6Mk").waitFor();
+  await dialog.getByRole("textbox", { name: "Key" }).fill(theirs);
+  await dialog.getByRole("textbox", { name: "Name" }).fill(`bob-${n}`);
+  await dialog.getByText(`realm key grant ${theirs} --role operator --expires 90d --name bob-${n}`).waitFor();
+  await noSideScroll(page, "grant to a key");
+  await shot("grant-key", false);
+  await dialog.getByRole("button", { name: "Grant", exact: true }).click();
+  await save(`bob-${n}.grants.json`);
+  assert.equal(await dialog.getByRole("button", { name: /\.key$/ }).count(), 0);
+  await dialog.getByRole("button", { name: "Done" }).click();
+  await page.getByRole("table", { name: "Keys" }).getByText(`bob-${n}`).waitFor();
+
   await row.getByRole("button", { name: "Revoke" }).click();
   await dialog.getByText("revoke = true").waitFor();
   await dialog.getByRole("button", { name: "Revoke", exact: true }).click();
@@ -217,6 +250,13 @@ async function manifest(tab: Tab, client: RealmClient, file: string): Promise<vo
   await eventually("it stands", stands, 30_000);
   await page.getByRole("button", { name: "Plan" }).click();
   await page.getByText("Nothing: all of it stands already").waitFor();
+  // Jobs are submitted where their files can be chosen.
+  const job =
+    `[job]\nname = "from-a-manifest-${n}"\ntype = "one-shot"\n[runtime]\ntype = "wasm"\nwasm = "a.wasm"\n`;
+  await page.getByRole("textbox", { name: "Manifest" }).fill(job);
+  await page.getByRole("button", { name: "submit it there" }).click();
+  await page.getByRole("heading", { name: "Submit a job" }).waitFor();
+  await page.getByText(`from-a-manifest-${n}`).first().waitFor();
 }
 
 async function views({ page, shot }: Tab, client: RealmClient): Promise<void> {
