@@ -69,7 +69,7 @@ Deno.test({
       const assets = await sourceAssets(new URL("../../", import.meta.url).pathname.replace(/\/$/, ""));
       const script = Object.keys(assets).find((name) => /^assets\/app-.*\.js$/.test(name))!;
       const parts = [...assets[script].matchAll(/import\("\.\/([^"]+)"\)/g)].map((m) => `assets/${m[1]}`);
-      assert.ok(parts.length > 10);
+      assert.ok(parts.length > 0);
       await eventually("all are fetched", () => parts.every((name) => fetched.has(name)));
       await settled();
       await context.route("**/assets/**", (route) => route.abort());

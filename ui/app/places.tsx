@@ -39,24 +39,25 @@ export interface PlaceCommand {
   readonly run?: () => void;
 }
 
-const App = later(async () => (await import("./views/app.tsx")).App);
-const Audit = later(async () => (await import("./views/audit.tsx")).Audit);
-const Blob = later(async () => (await import("./views/storage.tsx")).Blob);
-const Storage = later(async () => (await import("./views/storage.tsx")).Storage);
-const Key = later(async () => (await import("./views/keys.tsx")).Key);
-const Keys = later(async () => (await import("./views/keys.tsx")).Keys);
-const Node = later(async () => (await import("./views/node.tsx")).Node);
-const Run = later(async () => (await import("./views/run.tsx")).Run);
-const Apply = later(async () => (await import("./views/apply.tsx")).Apply);
-const Package = later(async () => (await import("./views/package.tsx")).Package);
-const Secrets = later(async () => (await import("./views/secrets.tsx")).Secrets);
-const Secret = later(async () => (await import("./views/secrets.tsx")).Secret);
-const Policies = later(async () => (await import("./views/policies.tsx")).Policies);
-const NodePolicies = later(async () => (await import("./views/policies.tsx")).NodePolicies);
-const Upgrade = later(async () => (await import("./views/upgrade.tsx")).Upgrade);
-const Schedules = later(async () => (await import("./views/schedules.tsx")).Schedules);
-const Services = later(async () => (await import("./views/services.tsx")).Services);
-const SubmitJob = later(async () => (await import("./views/job_submit.tsx")).SubmitJob);
+const fetched = () => import("./views/fetched.ts");
+const App = later(async () => (await fetched()).App);
+const Apply = later(async () => (await fetched()).Apply);
+const Audit = later(async () => (await fetched()).Audit);
+const Blob = later(async () => (await fetched()).Blob);
+const Key = later(async () => (await fetched()).Key);
+const Keys = later(async () => (await fetched()).Keys);
+const Node = later(async () => (await fetched()).Node);
+const NodePolicies = later(async () => (await fetched()).NodePolicies);
+const Package = later(async () => (await fetched()).Package);
+const Policies = later(async () => (await fetched()).Policies);
+const Run = later(async () => (await fetched()).Run);
+const Schedules = later(async () => (await fetched()).Schedules);
+const Secret = later(async () => (await fetched()).Secret);
+const Secrets = later(async () => (await fetched()).Secrets);
+const Services = later(async () => (await fetched()).Services);
+const Storage = later(async () => (await fetched()).Storage);
+const SubmitJob = later(async () => (await fetched()).SubmitJob);
+const Upgrade = later(async () => (await fetched()).Upgrade);
 
 /** Views of jobs in the place of a run. */
 const besideRuns: ReadonlyMap<string, () => VNode> = new Map([
