@@ -112,10 +112,10 @@ Deno.test({
     }
     const submitted: string[] = [];
     const groups = new Set<string>();
-    const [home, ...others] = cluster.nodes;
+    const [home] = cluster.nodes;
     const open = async () => (await cluster.client(home).runs({ limit: 100 })).filter((r) => !r.ended_at);
     const counts: Record<string, number> = {};
-    for (let i = 0; i < KILLS; i++) {
+    for (let killed = 0; killed < KILLS;) {
       const now = (await eventually("the runs are told", open, 60_000)).length;
       for (let more = now; more < OPEN; more++) {
         const path = `${cluster.root}/${pick(Object.keys(manifests))}.toml`;
@@ -128,17 +128,19 @@ Deno.test({
         );
       }
       for (const node of cluster.nodes) noteGroups(node, groups);
-      const kind = pick(["process", "process", "process", "agent", "node"]);
-      counts[kind] = (counts[kind] ?? 0) + 1;
-      if (kind === "agent") await killAgent(pick(cluster.nodes));
-      else if (kind === "node") {
-        const node = pick(others);
-        await cluster.kill(node);
-        await cluster.restart(node);
-      } else {
-        const all = cluster.nodes.flatMap((n) => below(n.pid));
-        if (all.length > 0) kill(pick(all));
+      // Several at once, so that also all nodes may be down together.
+      const whole = [...cluster.nodes], back: Promise<void>[] = [];
+      for (let strikes = 1 + Math.floor(Math.random() * 3); strikes > 0; strikes--, killed++) {
+        const kind = pick(["process", "process", "process", "agent", "node"]);
+        const [node] = kind === "process" ? [] : whole.splice(Math.floor(Math.random() * whole.length), 1);
+        counts[kind] = (counts[kind] ?? 0) + 1;
+        if (!node) {
+          const all = cluster.nodes.flatMap((n) => below(n.pid));
+          if (all.length > 0) kill(pick(all));
+        } else if (kind === "agent") back.push(killAgent(node));
+        else back.push(cluster.kill(node).then(() => cluster.restart(node)));
       }
+      await Promise.all(back);
     }
     const runs = await eventually("every run has an end", async () => {
       const all = await cluster.client(home).runs({ limit: submitted.length });
