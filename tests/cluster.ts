@@ -41,6 +41,12 @@ export async function eventually<T>(
   }
 }
 
+/** A port that is free now: for a node that has to be at one address after a restart too. */
+export function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
 /** Lets the `host` header be set: `*.localhost` resolves in browsers and curl, not in every system's resolver. */
 const client = Deno.createHttpClient({ allowHost: true, poolMaxIdlePerHost: 32 });
 

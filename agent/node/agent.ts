@@ -368,6 +368,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       // One whose API never answered is started again.
       leave ||= sockets.api.length === 0;
       loopDelay[Symbol.dispose]();
+      native[Symbol.dispose]();
       keeper[Symbol.dispose]();
       upgrading[Symbol.dispose]();
       looks[Symbol.dispose]();

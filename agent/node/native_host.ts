@@ -33,12 +33,16 @@ export interface NativeHostOptions {
   publish(native: NodeInfo["native"]): void;
 }
 
+/** While a sandbox is missing it is looked for again after so long, and then twice as long each time. */
+const LOOK_AGAIN = { firstMs: 1_000, mostMs: 600_000 } as const;
+
 /** See the module's text. */
-export class NativeHost {
+export class NativeHost implements Disposable {
   readonly #options: NativeHostOptions;
   readonly #file: PolicySettings;
   #told: NodeInfo["native"];
   #looking = false;
+  #again: ReturnType<typeof setTimeout> | undefined;
 
   private constructor(options: NativeHostOptions, file: PolicySettings) {
     this.#options = options;
@@ -76,14 +80,29 @@ export class NativeHost {
 
   /** Rules may have changed: sandboxes are tried once programs may run, and not before. */
   changed(): void {
-    const { runtime, publish } = this.#options;
-    if (!runtime || this.#looking || !this.policy().allow_native_execution) return;
+    if (this.#looking || !this.policy().allow_native_execution) return;
     this.#looking = true;
-    void runtime.sandbox().then(({ levels }) => {
-      const there = sandboxLevels.filter((level) => levels[level] === undefined);
-      this.#told = { ...this.#told, levels: [...there] };
+    void this.#look();
+  }
+
+  /** A try that was killed, or late on a busy machine, says nothing of the machine: what is missing is tried again. */
+  async #look(waitMs?: number): Promise<void> {
+    const { runtime, publish } = this.#options;
+    if (!runtime) return;
+    const { levels } = await runtime.sandbox(waitMs !== undefined);
+    const there = sandboxLevels.filter((level) => levels[level] === undefined);
+    if (waitMs === undefined || there.join() !== this.#told?.levels.join()) {
+      this.#told = { ...this.#told, levels: there };
       publish(this.#told);
-    });
+    }
+    if (there.length === sandboxLevels.length || !this.#looking) return;
+    const next = Math.min(LOOK_AGAIN.mostMs, waitMs === undefined ? LOOK_AGAIN.firstMs : 2 * waitMs);
+    this.#again = setTimeout(() => void this.#look(next), next);
+  }
+
+  [Symbol.dispose](): void {
+    this.#looking = false;
+    clearTimeout(this.#again);
   }
 
   /** Starts a program for a run. Rejects with `RealmError("policy_refused")` when a rule is against it. */

@@ -105,7 +105,8 @@ export interface SandboxReport {
 export interface ProgramRuntime extends AsyncDisposable {
   readonly kind: RuntimeKind;
   probe(): Promise<Probe>;
-  sandbox(): Promise<SandboxReport>;
+  /** What was found last; `again`: looks anew, since what failed may have failed by chance, or been mended. */
+  sandbox(again?: boolean): Promise<SandboxReport>;
   /**
    * Starts a program and resolves when it runs. Rejects with `RealmError`: `policy_refused` (no sandbox of the level
    * asked for), `failed` (cannot be started, and why).

@@ -3,18 +3,12 @@
  * stopped with the reason, resumed, aborted. The fleet has one upgrade at a time, and so the looks take turns.
  */
 import assert from "node:assert/strict";
-import { Cluster, eventually } from "../cluster.ts";
+import { Cluster, eventually, freePort } from "../cluster.ts";
 import { canRun } from "../system_packages.ts";
 import { makeExecutable, refresh, refreshAll, versions } from "../upgrade_bed.ts";
 import { act, everyLook, goTo, inTurn, launch, linkOf, look, LOOKS, type Tab } from "./bed.ts";
 
 const ignore = !canRun("browser");
-
-/** A port that is free now: the page stays at its address when the agent behind it changes. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 /** Bytes that a file manager would take for a program of Windows. */
 function windowsProgram(): Uint8Array {

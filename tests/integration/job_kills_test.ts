@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { parseAgentFile } from "../../agent/protocol/data_dir.ts";
 import type { RunView } from "../../mod.ts";
-import { Cluster, type ClusterNode, eventually } from "../cluster.ts";
+import { Cluster, type ClusterNode, eventually, freePort } from "../cluster.ts";
 import { buildWasmFixtures } from "../fixtures/build.ts";
 import { provideSystemPackages } from "../provide.ts";
 
@@ -101,7 +101,12 @@ Deno.test({
   sanitizeOps: false,
   sanitizeResources: false,
   async fn() {
-    await using cluster = await Cluster.start({ nodes: 3 });
+    // Nodes that are all down at once find each other where they were.
+    const ports = Array.from({ length: 3 }, freePort);
+    await using cluster = await Cluster.start({
+      nodes: ports.length,
+      flags: (i) => ["--listen", `127.0.0.1:${ports[i]}`],
+    });
     const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)];
     await cluster.realm("policy", "set", "allow_native_execution=true");
     await Deno.copyFile(wasm, `${cluster.root}/command.wasm`);

@@ -1,18 +1,13 @@
 /** kill -9 of supervisor and agent at every step of an upgrade: the node comes up with one good version each time. */
 import assert from "node:assert/strict";
 import { returnSteps, type UpgradeStep, upgradeSteps } from "../../agent/upgrade/mod.ts";
-import { Cluster, eventually } from "../cluster.ts";
+import { Cluster, eventually, freePort } from "../cluster.ts";
 import { makeExecutable, refresh, refreshAll, upgradeStatus, versions } from "../upgrade_bed.ts";
 
 const steps: readonly (readonly [UpgradeStep, "good" | "crashes"])[] = [
   ...upgradeSteps.map((step) => [step, "good"] as const),
   ...returnSteps.map((step) => [step, "crashes"] as const),
 ];
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 Deno.test({
   name:

@@ -66,7 +66,8 @@ class NativeRuntime implements ProgramRuntime {
   }
 
   /** Levels are tried, not guessed: a program is started at each. */
-  sandbox(): Promise<SandboxReport> {
+  sandbox(again = false): Promise<SandboxReport> {
+    if (again) this.#report = undefined;
     return this.#report ??= this.#look();
   }
 

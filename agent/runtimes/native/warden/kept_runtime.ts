@@ -41,8 +41,8 @@ class KeptRuntime implements ProgramRuntime {
   probe() {
     return this.#inner.probe();
   }
-  sandbox() {
-    return this.#inner.sandbox();
+  sandbox(again?: boolean) {
+    return this.#inner.sandbox(again);
   }
 
   async start(
