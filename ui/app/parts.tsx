@@ -135,13 +135,16 @@ export const Table = (
 export const sentence = (error: unknown): string =>
   error instanceof RealmError ? error.message : error instanceof Error ? error.message : String(error);
 
-/** A value that a view fetches by itself, again with each change of the realm, or each time that `when` rises. */
+/**
+ * A value that a view fetches by itself, again with each change of the realm, or each time that `when` rises. `isNone`: the
+ * error is that there is none; any other says only that nobody told.
+ */
 export function useFetched<T>(
   key: string,
   fetch: (client: NonNullable<typeof session.value>["client"]) => Promise<T>,
   when: { readonly value: number } = version,
-): { readonly value?: T; readonly error?: string } {
-  const [state, setState] = useState<{ key: string; value?: T; error?: string }>({ key });
+): { readonly value?: T; readonly error?: string; readonly isNone?: boolean } {
+  const [state, setState] = useState<{ key: string; value?: T; error?: string; isNone?: boolean }>({ key });
   const tick = when.value, client = session.value?.client;
   const run = useRef(0);
   useEffect(() => {
@@ -149,9 +152,11 @@ export function useFetched<T>(
     const mine = ++run.current;
     fetch(client).then(
       (value) => mine === run.current && setState({ key, value }),
-      (error) =>
-        mine === run.current &&
-        setState((s) => s.key === key && s.value ? s : { key, error: sentence(error) }),
+      (error) => {
+        if (mine !== run.current) return;
+        const isNone = error instanceof RealmError && error.code === "not_found";
+        setState((s) => s.key === key && s.value ? s : { key, error: sentence(error), isNone });
+      },
     );
   }, [key, tick, client]);
   return state.key === key ? state : {};

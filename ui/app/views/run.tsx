@@ -175,7 +175,7 @@ const Artifacts = ({ r }: { r: RunView }) => (
 
 /** See the module's text. `name`: id, or a unique beginning of it. */
 export function Run({ name }: { name: string }) {
-  const { value: r, error } = useFetched(`run ${name}`, (c) => c.run(name), worked);
+  const { value: r, error, isNone } = useFetched(`run ${name}`, (c) => c.run(name), worked);
   const crumbs = (
     <p class="crumbs">
       <a href="/jobs">Jobs</a>
@@ -185,7 +185,7 @@ export function Run({ name }: { name: string }) {
     return (
       <>
         {crumbs}
-        <h1>{error ? "No such run" : <Name text={name} />}</h1>
+        <h1>{isNone ? "No such run" : <Name text={name} />}</h1>
         {error ? <Empty text={error} command="realm job list" /> : <p class="muted">Loading …</p>}
       </>
     );

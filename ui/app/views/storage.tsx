@@ -103,7 +103,7 @@ export function Storage() {
 
 /** One blob, by digest or name. */
 export function Blob({ name }: { name: string }) {
-  const { value: b, error } = useFetched(`blob ${name}`, (c) => c.blob(name));
+  const { value: b, error, isNone } = useFetched(`blob ${name}`, (c) => c.blob(name));
   const nameOf = (id: string) => nodes.value?.find((n) => n.id === id)?.name ?? shortId(id);
   return (
     <>
@@ -114,7 +114,7 @@ export function Blob({ name }: { name: string }) {
         <h1>
           {b?.name
             ? <Name text={b.name} />
-            : !b && error
+            : !b && isNone
             ? "No such blob"
             : <code>{shortId(b?.digest ?? name)}</code>}
         </h1>
