@@ -6,10 +6,11 @@
 import { createHash } from "node:crypto";
 import { RealmError } from "../agent/protocol/errors.ts";
 import type { ReleaseArtifact, ReleaseManifest } from "../agent/protocol/release.ts";
-import { SmokeNode } from "./smoke_node.ts";
+import { emulateArm64 } from "./emulated.ts";
+import { type Machine, SmokeNode } from "./smoke_node.ts";
 import { contentOf } from "./content.ts";
 import { hostTarget, targetOf } from "./table.ts";
-import { type Wine, wineIn } from "./windows/wine.ts";
+import { wineIn } from "./windows/wine.ts";
 
 /** What users are promised. The fastest of several starts counts, and none does on a busy machine. */
 const TARGETS = { megabytes: 45, versionMs: 80, listeningMs: 350 } as const;
@@ -62,8 +63,13 @@ async function example(name: string): Promise<string | undefined> {
   else console.log(`  left out: ${why}`);
 }
 
-async function smoke(path: string, artifact: ReleaseArtifact, version: string, wine?: Wine): Promise<void> {
-  await using node = new SmokeNode(path, wine);
+async function smoke(
+  path: string,
+  artifact: ReleaseArtifact,
+  version: string,
+  machine?: Machine,
+): Promise<void> {
+  await using node = new SmokeNode(path, machine);
   await step("--version, first start", async () => {
     const { stdout } = await node.must("--version");
     expect(stdout.trim() === `realm ${version}`, `it says ${JSON.stringify(stdout)}`);
@@ -80,8 +86,10 @@ async function smoke(path: string, artifact: ReleaseArtifact, version: string, w
     const { stdout } = await node.must("internal", "licences");
     expect(/MIT/.test(stdout) && /libp2p/.test(stdout), `it says ${JSON.stringify(stdout.slice(0, 200))}`);
   });
-  // Under Wine a start takes as long as Wine does.
-  if (!wine) await figure("warm --version", TARGETS.versionMs, async () => (await node.must("--version")).ms);
+  // On a machine that is made of another one, a start takes as long as that does.
+  if (!machine) {
+    await figure("warm --version", TARGETS.versionMs, async () => (await node.must("--version")).ms);
+  }
   await step("init", () => node.must("init"));
   await step("up", () => node.up());
   const site = await example("hello-site");
@@ -110,7 +118,7 @@ async function smoke(path: string, artifact: ReleaseArtifact, version: string, w
     if (guestbook) await node.answers("guestbook", "/api/entries", /written by the smoke test/);
     await node.down();
   });
-  if (!wine) {
+  if (!machine) {
     await figure("start to listening, warm", TARGETS.listeningMs, async () => {
       const ms = await node.up();
       await node.down();
@@ -127,7 +135,21 @@ async function smokeByWine(path: string, artifact: ReleaseArtifact, version: str
     ? ", whose prefix got a function and lost one for it (targets/windows/testing)"
     : "";
   console.log(`  run by ${wine.version}${lacks}; figures are not judged`);
-  await smoke(path, artifact, version, wine);
+  await smoke(path, artifact, version, { wine });
+}
+
+async function smokeByQemu(path: string, artifact: ReleaseArtifact, version: string): Promise<void> {
+  const directory = await Deno.makeTempDir({ prefix: "realm-arm64-" });
+  try {
+    const emulator = await emulateArm64(directory).catch((error) => error as Error);
+    if (emulator instanceof Error) return console.log(`  not run: ${emulator.message}`);
+    console.log(
+      "  run by QEMU, in a namespace whose kernel hands it programs for arm64; figures are not judged",
+    );
+    await smoke(path, artifact, version, { emulator });
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
 }
 
 /** Compares what a portable file bears with the manifest and the table; gives the program's digest. */
@@ -161,6 +183,7 @@ async function main(dist: string): Promise<void> {
     report(megabytes <= TARGETS.megabytes, `size ${megabytes.toFixed(1)} MB (target ${TARGETS.megabytes})`);
     if (artifact.platform === hostTarget()?.platform) await smoke(path, artifact, manifest.version);
     else if (artifact.platform === "windows/amd64") await smokeByWine(path, artifact, manifest.version);
+    else if (artifact.platform === "linux/arm64") await smokeByQemu(path, artifact, manifest.version);
     else console.log("  not run: this machine is another platform");
     if (artifact.builder === "portable") programs.add(await inside(path, artifact, manifest.version));
   }

@@ -3,7 +3,7 @@ import { parseAgentFile } from "../agent/protocol/data_dir.ts";
 import { RealmError } from "../agent/protocol/errors.ts";
 import { type Wine, winePath } from "./windows/wine.ts";
 
-/** How long a step may take: a cold machine under emulation needs most of it. */
+/** How long a step may take on a cold machine; an emulated processor has three times as long. */
 const STEP_MS = 60_000;
 const POLL_MS = 2;
 
@@ -15,19 +15,29 @@ export interface Ran {
   readonly ms: number;
 }
 
-/** An executable with a cache and a data directory of its own, under Wine where one is given. Dispose removes both. */
+/** What starts an executable of another machine. */
+export interface Machine {
+  /** For one of Windows. */
+  readonly wine?: Wine;
+  /** A command that runs others as on that machine. */
+  readonly emulator?: string;
+}
+
+/** An executable with a cache and a data directory of its own, on the machine given. Dispose removes both. */
 export class SmokeNode implements AsyncDisposable {
   readonly #file: string;
   readonly #wine: Wine | undefined;
+  readonly #emulator: string | undefined;
   readonly #dir: string;
   #process: Deno.ChildProcess | undefined;
   #output = "";
   /** URL of the gateway once {@link up} has ended. */
   gateway = "";
 
-  constructor(file: string, wine?: Wine) {
+  constructor(file: string, { wine, emulator }: Machine = {}) {
     this.#file = file;
     this.#wine = wine;
+    this.#emulator = emulator;
     this.#dir = Deno.makeTempDirSync({ prefix: "realm-smoke-" });
   }
 
@@ -50,8 +60,9 @@ export class SmokeNode implements AsyncDisposable {
         stderr: "piped",
       });
     }
-    return new Deno.Command(this.#file, {
-      args: [...args],
+    const [command, ...first] = this.#emulator ? [this.#emulator, this.#file] : [this.#file];
+    return new Deno.Command(command, {
+      args: [...first, ...args],
       clearEnv: true,
       env: {
         PATH: Deno.env.get("PATH") ?? "",
@@ -122,12 +133,13 @@ export class SmokeNode implements AsyncDisposable {
   }
 
   async #until<T>(what: string, probe: () => Promise<T | undefined | false>): Promise<T> {
-    for (const end = performance.now() + STEP_MS; performance.now() < end;) {
+    const ms = this.#emulator ? 3 * STEP_MS : STEP_MS;
+    for (const end = performance.now() + ms; performance.now() < end;) {
       const value = await probe();
       if (value !== undefined && value !== false) return value;
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
-    throw new RealmError("timed_out", `not within ${STEP_MS} ms: ${what}\n${this.#output.slice(-2000)}`);
+    throw new RealmError("timed_out", `not within ${ms} ms: ${what}\n${this.#output.slice(-2000)}`);
   }
 
   async #collect(stream: ReadableStream<Uint8Array>): Promise<void> {

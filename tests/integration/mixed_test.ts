@@ -1,12 +1,12 @@
 /**
  * A realm of two architectures: nodes for amd64 and an emulated one for arm64 are upgraded by one command. An emulated
  * start takes minutes on a busy machine, so that this runs by hand: `REALM_EMULATED=1` (5 minutes), with the packages that
- * `tests/emulated.ts` names.
+ * `targets/emulated.ts` names.
  */
 import assert from "node:assert/strict";
 import { build } from "../../examples/hello-site/build.ts";
 import { Cluster, type ClusterNode, eventually } from "../cluster.ts";
-import { emulateArm64 } from "../emulated.ts";
+import { emulateArm64 } from "../../targets/emulated.ts";
 import { refresh, refreshAll, upgradeStatus } from "../upgrade_bed.ts";
 
 const [OLD, NEW] = ["0.1.0", "9.0.0"];

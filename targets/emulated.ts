@@ -36,17 +36,14 @@ export async function emulateArm64(directory: string): Promise<string> {
     await Deno.writeTextFile(`${directory}/${name}`, text, { mode: 0o755 });
   }
   const command = `${directory}/arm64`;
-  const tried = await new Deno.Command(command, {
-    args: [
-      "sh",
-      "-c",
-      "uname -m && command -v qemu-aarch64-static && ls /usr/aarch64-linux-gnu/lib/libc.so.6",
-    ],
-  }).output();
+  const ask = "uname -m && command -v qemu-aarch64-static && ls /usr/aarch64-linux-gnu/lib/libc.so.6";
+  const tried = await new Deno.Command(command, { args: ["sh", "-c", ask] }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   if (!tried.success || !text(tried.stdout).startsWith("aarch64\n")) {
     throw new Error(
-      `arm64 cannot be emulated here: ${text(tried.stderr)}; install ${EMULATOR_PACKAGES} (Linux from 6.7)`,
+      `arm64 cannot be emulated here: ${
+        text(tried.stderr).trim()
+      }; install ${EMULATOR_PACKAGES} (Linux from 6.7)`,
     );
   }
   return command;
