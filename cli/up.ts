@@ -65,10 +65,12 @@ export function checkedUp(i: Invocation): UpOptions {
   };
 }
 
-/** Whether there is a `realm.json` that begins and ends as one does; the agent reads it whole. */
+/** Whether there is a `realm.json` that looks as one does; the agent reads it whole, any other is told of here. */
 async function isSetUp(dataDir: string): Promise<boolean> {
   try {
-    return "realm" in JSON.parse(await Deno.readTextFile(`${dataDir}/realm.json`));
+    const { realm, invite, ...others } = JSON.parse(await Deno.readTextFile(`${dataDir}/realm.json`));
+    return /^z6Mk\w+$/.test(realm) && typeof invite.envelope.payload === "string" &&
+      Object.keys(others).length === 0;
   } catch {
     return false;
   }

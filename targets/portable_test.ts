@@ -6,6 +6,7 @@ import { executablePlatform, portableHeader } from "../agent/protocol/executable
 import { archive, portable } from "./portable.ts";
 import type { Runtime } from "./runtime.ts";
 import { hostTarget, type Target, targetOf } from "./table.ts";
+import { cached, refused } from "../tests/first_start_bed.ts";
 
 const host = hostTarget();
 const hasShell = host?.uname !== undefined;
@@ -54,19 +55,11 @@ class Bed implements AsyncDisposable {
     return { code, stdout: text(stdout), stderr: text(stderr) };
   }
   names(): string[] {
-    return [...Deno.readDirSync(this.cache)].map(({ name }) => name).filter((name) => name !== "deno").sort();
+    return cached(this.cache);
   }
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.dir, { recursive: true });
   }
-}
-
-/** It ended before the program started, with one sentence that matches. */
-function refused(ran: Ran, sentence: RegExp): void {
-  assert.equal(ran.code, 126, ran.stdout + ran.stderr);
-  assert.equal(ran.stdout, "");
-  assert.match(ran.stderr, /^realm: [^\n]+\n$/);
-  assert.match(ran.stderr, sentence);
 }
 
 function test(name: string, fn: (bed: Bed) => Promise<void>, ignore = false): void {

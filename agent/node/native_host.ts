@@ -90,12 +90,13 @@ export class NativeHost implements Disposable {
     const { runtime, publish } = this.#options;
     if (!runtime) return;
     const { levels } = await runtime.sandbox(waitMs !== undefined);
+    if (!this.#looking) return;
     const there = sandboxLevels.filter((level) => levels[level] === undefined);
     if (waitMs === undefined || there.join() !== this.#told?.levels.join()) {
       this.#told = { ...this.#told, levels: there };
       publish(this.#told);
     }
-    if (there.length === sandboxLevels.length || !this.#looking) return;
+    if (there.length === sandboxLevels.length) return;
     const next = Math.min(LOOK_AGAIN.mostMs, waitMs === undefined ? LOOK_AGAIN.firstMs : 2 * waitMs);
     this.#again = setTimeout(() => void this.#look(next), next);
   }

@@ -105,7 +105,7 @@ export interface SandboxReport {
 export interface ProgramRuntime extends AsyncDisposable {
   readonly kind: RuntimeKind;
   probe(): Promise<Probe>;
-  /** What was found last; `again`: looks anew, since what failed may have failed by chance, or been mended. */
+  /** What was found last; `again`: tries what is missing anew, for it may have failed by chance, or been mended. */
   sandbox(again?: boolean): Promise<SandboxReport>;
   /**
    * Starts a program and resolves when it runs. Rejects with `RealmError`: `policy_refused` (no sandbox of the level

@@ -10,6 +10,7 @@ import { targetOf } from "../table.ts";
 import { windowsPortable } from "./portable.ts";
 import { program } from "./stub.ts";
 import { wineIn, winePath } from "./wine.ts";
+import { cached, refused } from "../../tests/first_start_bed.ts";
 
 const wine = await wineIn(fileURLToPath(new URL("../../.cache/wine", import.meta.url)));
 if (typeof wine === "string") console.log(`left out: tests of the stub for Windows, since ${wine}`);
@@ -114,20 +115,12 @@ class Bed implements AsyncDisposable {
   }
 
   names(): string[] {
-    return [...Deno.readDirSync(this.cache)].map(({ name }) => name).filter((name) => name !== "deno").sort();
+    return cached(this.cache);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.dir, { recursive: true });
   }
-}
-
-/** It ended before the program started, with one sentence that matches. */
-function refused(ran: Ran, sentence: RegExp): void {
-  assert.equal(ran.code, 126, ran.stdout + ran.stderr);
-  assert.equal(ran.stdout, "");
-  assert.match(ran.stderr, /^realm: [^\n]+\n$/);
-  assert.match(ran.stderr, sentence);
 }
 
 function test(name: string, fn: (bed: Bed) => Promise<void>, ignore = false): void {

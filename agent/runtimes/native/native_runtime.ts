@@ -66,16 +66,22 @@ class NativeRuntime implements ProgramRuntime {
   }
 
   /** Levels are tried, not guessed: a program is started at each. */
-  sandbox(again = false): Promise<SandboxReport> {
-    if (again) this.#report = undefined;
-    return this.#report ??= this.#look();
+  async sandbox(again = false): Promise<SandboxReport> {
+    if (!again || !this.#report) return await (this.#report ??= this.#look());
+    // What is there stays, and programs start by it while what is missing is tried.
+    const { levels } = await this.#report;
+    const report = await this.#look(sandboxLevels.filter((level) => levels[level] === undefined));
+    this.#report = Promise.resolve(report);
+    return report;
   }
 
-  async #look(): Promise<SandboxReport> {
+  async #look(there: readonly SandboxLevel[] = []): Promise<SandboxReport> {
     const levels: Record<SandboxLevel, string | undefined> = { floor: undefined, namespaced: undefined };
     const wanted = this.#options.levels ?? sandboxLevels;
     await Promise.all(sandboxLevels.map(async (level) => {
-      levels[level] = wanted.includes(level) ? await this.#try(level) : "not looked for";
+      if (!there.includes(level)) {
+        levels[level] = wanted.includes(level) ? await this.#try(level) : "not looked for";
+      }
     }));
     const { groups } = this.#engine;
     const limits = groups.version === "none"

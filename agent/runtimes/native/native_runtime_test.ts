@@ -14,6 +14,7 @@ import {
 import { type SandboxLevel, sandboxLevels } from "../../protocol/policy.ts";
 import type { ProgramSpec } from "../program.ts";
 import { findGroups } from "./cgroup/cgroups.ts";
+import { sourceLauncher } from "./launch_command.ts";
 import { allProcesses, isOver } from "./processes.ts";
 
 const MIB = 1024 * 1024;
@@ -298,3 +299,26 @@ async function until(condition: () => boolean): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
+
+Deno.test({
+  name: "what is missing is tried again when it is asked for, and what was found stays",
+  ignore,
+  async fn() {
+    const dataDir = await Deno.makeTempDir();
+    {
+      let broken = true;
+      const launcher = sourceLauncher(fileURLToPath(new URL("launcher/entry.ts", import.meta.url)));
+      await using runtime = nativeRuntime(dataDir, {
+        spawnLauncher: (libc) => ({ ...launcher(libc), ...(broken && { command: "false", args: [] }) }),
+      });
+      const why = async (again?: boolean) => (await runtime.sandbox(again)).levels.floor;
+      assert.notEqual(await why(), undefined);
+      broken = false;
+      assert.notEqual(await why(), undefined, "only when it is asked for");
+      assert.equal(await why(true), undefined);
+      broken = true;
+      assert.equal(await why(true), undefined, "what was there is not tried again");
+    }
+    await Deno.remove(dataDir, { recursive: true });
+  },
+});
