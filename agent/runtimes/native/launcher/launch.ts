@@ -8,6 +8,7 @@ import { failedMark, type LaunchOrder, readyLine } from "../order.ts";
 import { enterView, raiseLoopback } from "./file_view.ts";
 import { prepareLandlock } from "./landlock.ts";
 import { CallError, cString, type Libc, openLibc } from "./libc.ts";
+import { filterBlock, stringList } from "./blocks.ts";
 import { prepareLimits } from "./process_limits.ts";
 import { seccompBytes, seccompProgram } from "./seccomp.ts";
 
@@ -37,15 +38,6 @@ function readOrder(): LaunchOrder {
   };
   const length = new DataView(take(4).buffer).getUint32(0, true);
   return JSON.parse(new TextDecoder().decode(take(length)));
-}
-
-/** A list of strings as execve(2) wants it; `keep` holds what it points to. */
-function stringList(libc: Libc, list: readonly string[], keep: unknown[]): Uint8Array<ArrayBuffer> {
-  const strings = list.map(cString);
-  const pointers = new BigUint64Array(strings.length + 1);
-  strings.forEach((bytes, i) => pointers[i] = libc.address(bytes));
-  keep.push(strings, pointers);
-  return new Uint8Array(pointers.buffer);
 }
 
 /** Opens the cgroups while their files can still be named; returns what enters them. */
@@ -111,16 +103,13 @@ function findProgram(libc: Libc, name: string, env: Readonly<Record<string, stri
 /** Everything up to the point where only execve is left. Returns that. */
 function confine(libc: Libc, order: LaunchOrder): () => never {
   const { calls } = libc;
-  const keep: unknown[] = [];
-  const argv = stringList(libc, [...order.before, ...order.argv], keep);
-  const envp = stringList(libc, Object.entries(order.env).map(([k, v]) => `${k}=${v}`), keep);
+  const argv = stringList(libc, [...order.before, ...order.argv]);
+  const envp = stringList(libc, Object.entries(order.env).map(([k, v]) => `${k}=${v}`));
   const cwd = cString(order.cwd);
-  const instructions = seccompProgram(Deno.build.arch, order.network, order.ownNetwork);
-  const filter = seccompBytes(instructions);
-  const filterHead = new Uint8Array(16);
-  new DataView(filterHead.buffer).setUint16(0, instructions.length, true);
-  new DataView(filterHead.buffer).setBigUint64(8, libc.address(filter), true);
-  keep.push(filter, cwd);
+  const filter = filterBlock(
+    libc,
+    seccompBytes(seccompProgram(Deno.build.arch, order.network, order.ownNetwork)),
+  );
   const limit = prepareLimits(libc, order.limits);
   const enterCgroups = prepareCgroups(libc, order.cgroups);
   if (order.view) enterView(libc, order.view);
@@ -143,7 +132,7 @@ function confine(libc: Libc, order: LaunchOrder): () => never {
   const { user, system } = process.cpuUsage();
   const ready = encoder.encode(readyLine(order.nonce, user + system));
   cleanProcess(libc);
-  libc.check("seccomp", calls.prctlBuffer(SET_SECCOMP, SECCOMP_FILTER, filterHead, 0n, 0n));
+  libc.check("seccomp", calls.prctlBuffer(SET_SECCOMP, SECCOMP_FILTER, filter, 0n, 0n));
   return () => {
     calls.write(2, ready, BigInt(ready.length));
     limit();
