@@ -28,13 +28,13 @@ export interface LoopDelay extends Disposable {
 }
 
 /**
- * Milliseconds for which this process's main thread was ready and waited for a processor, since its start: the second
- * figure of `/proc/self/schedstat` (Linux, Documentation/scheduler/sched-stats). 0 where it is not to be had.
+ * Milliseconds for which the thread that asks was ready and waited for a processor, since its start: the second figure of
+ * `/proc/thread-self/schedstat` (Linux, Documentation/scheduler/sched-stats). 0 where it is not to be had.
  */
 export function waitedForProcessorMs(): number {
   if (Deno.build.os !== "linux") return 0;
   try {
-    return Number(Deno.readTextFileSync("/proc/self/schedstat").split(" ")[1]) / 1e6 || 0;
+    return Number(Deno.readTextFileSync("/proc/thread-self/schedstat").split(" ")[1]) / 1e6 || 0;
   } catch {
     return 0;
   }

@@ -36,3 +36,25 @@ Deno.test("time without a processor makes the loop late, and is not held against
   await turn();
   assert.ok(delay.look().heldMs > 150, "what the agent does itself counts as before");
 });
+
+Deno.test({
+  name: "what is told is the wait of the thread that asks, while others take every processor",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const others = Array.from(
+      { length: navigator.hardwareConcurrency },
+      () => new Deno.Command("sh", { args: ["-c", "while :; do :; done"] }).spawn(),
+    );
+    try {
+      const ranMs = () => Number(Deno.readTextFileSync("/proc/thread-self/schedstat").split(" ")[0]) / 1e6;
+      const before = { at: performance.now(), ran: ranMs(), waited: waitedForProcessorMs() };
+      while (performance.now() < before.at + 1_000);
+      const ran = ranMs() - before.ran, waited = waitedForProcessorMs() - before.waited;
+      const all = performance.now() - before.at;
+      assert.ok(ran + waited > all * 0.8, `ran ${ran} ms and waited ${waited} ms of ${all} ms`);
+    } finally {
+      for (const other of others) other.kill("SIGKILL");
+      await Promise.all(others.map((other) => other.status));
+    }
+  },
+});
