@@ -41,6 +41,8 @@ export interface AppState {
   removed?: { readonly volumes: boolean; readonly at: number };
   /** Number of the newest deploy whose volumes were removed by wish; 0 when none were. */
   clearedAt: number;
+  /** When that was wished, ms since 1970; also of an app that was deployed again since. */
+  clearedTime?: number;
   /** The newest decision of each author. */
   readonly decisions: Map<NodeId, Decision>;
   /** The one of them that stands; see `decisions.ts`. */
@@ -69,6 +71,7 @@ export function settleApp(app: AppState): void {
   let desired: DesiredApp | undefined;
   let removed: AppState["removed"];
   app.clearedAt = 0;
+  app.clearedTime = undefined;
   for (const command of commands) {
     switch (command.kind) {
       case "app.deploy": {
@@ -109,7 +112,7 @@ export function settleApp(app: AppState): void {
         if (!desired) break;
         desired = undefined;
         removed = { volumes: command.body.volumes, at: command.at };
-        if (command.body.volumes) app.clearedAt = revisions.length;
+        if (command.body.volumes) [app.clearedAt, app.clearedTime] = [revisions.length, command.at];
         break;
     }
   }

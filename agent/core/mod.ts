@@ -5,6 +5,7 @@
  */
 export * from "./admission.ts";
 export * from "./apply.ts";
+export { isKept } from "./decisions.ts";
 export { knownGrants, openReplicated } from "./evidence.ts";
 export * from "./apps.ts";
 export * from "./authority.ts";

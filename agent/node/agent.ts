@@ -16,7 +16,7 @@ import { createGateway, urlHost } from "../gateway/mod.ts";
 import type { AgentOptions } from "./agent_options.ts";
 import { packageHolders } from "./holders.ts";
 import { createRoutes } from "./routes.ts";
-import { dropVolumes, type VolumeParts } from "./volumes.ts";
+import { VolumeRemovals } from "./volumes.ts";
 import { createMesh } from "../mesh/mod.ts";
 import {
   createDisk,
@@ -111,14 +111,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     rtts: () => late.mesh?.peers().map((p) => [p.id, p.rttMs] as const) ?? [],
     setRoutes: (table) => late.gateway?.setRoutes(table),
   });
-  const volumes: VolumeParts = {
+  const volumes = new VolumeRemovals({
     core,
     database,
     world,
     dataDir,
     log,
     runs: (app) => late.replicas?.list().some((r) => r.order.app === app) ?? false,
-  };
+  });
   const { sinks, wanted } = createEffects(
     { core, table, audit, events, notifier, routes, volumes, clock, log },
     late,
@@ -258,6 +258,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       loop,
       logs,
       routes,
+      volumes,
       holdersOf,
       startRun,
       attempts: () => serviceWorld(jobs.world, secrets),
@@ -267,7 +268,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     (app) => !core.apps.get(app)?.desired,
     (replica) => {
       loop.feed({ t: "gone", replica });
-      dropVolumes(volumes);
+      volumes.changed();
       routes.changed();
     },
   );

@@ -24,7 +24,7 @@ import type { Replicas } from "./replicas.ts";
 import type { Routes } from "./routes.ts";
 import type { NodeSecrets } from "./secrets.ts";
 import type { Upgrading } from "./upgrading.ts";
-import { dropVolumes, type VolumeParts } from "./volumes.ts";
+import type { VolumeRemovals } from "./volumes.ts";
 
 /** Parts that carry out effects, as far as they have started. */
 export interface Started {
@@ -57,7 +57,7 @@ export interface EffectParts {
   readonly events: Events;
   readonly notifier: Notifier;
   readonly routes: Routes;
-  readonly volumes: VolumeParts;
+  readonly volumes: VolumeRemovals;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -112,7 +112,7 @@ export function createEffects(
         started.contents?.exchange.membersChanged();
       }
       if (some("nodes", "apps", "members")) routes.changed();
-      if (some("apps")) dropVolumes(volumes);
+      if (some("apps")) volumes.changed();
       if (some("nodes")) started.native?.changed();
       for (const topic of topics) events.changed(topic);
       started.happenings?.changed();

@@ -11,6 +11,7 @@ import type { Routes } from "./routes.ts";
 import type { ServiceAdoptions } from "./service_adoption.ts";
 import type { ServiceWorld } from "./service_secrets.ts";
 import { clearService, serviceWorkload } from "./service_workload.ts";
+import type { VolumeRemovals } from "./volumes.ts";
 
 /** Parts of the node. */
 export interface WorldParts {
@@ -21,6 +22,7 @@ export interface WorldParts {
   readonly loop: CoreLoop;
   readonly logs: ReplicaLogs;
   readonly routes: Routes;
+  readonly volumes: VolumeRemovals;
   readonly holdersOf: (digest: Digest) => NodeId[];
   readonly startRun: PackageHost["startRun"];
   /** What runs of jobs have of the node; a service is started as they are. */
@@ -41,6 +43,7 @@ export function replicaWorld(parts: WorldParts): Omit<ReplicaWorld, "volumesFree
     loop,
     logs,
     routes,
+    volumes,
     holdersOf,
     startRun,
     attempts,
@@ -54,7 +57,7 @@ export function replicaWorld(parts: WorldParts): Omit<ReplicaWorld, "volumesFree
     // Two starts of one app must not seed one volume at the same time.
     prepareMounts(manifest, order, dir) {
       const before = preparing.get(order.app) ?? Promise.resolve();
-      const mounts = before.then(() =>
+      const mounts = before.then(() => volumes.settle(order.app)).then(() =>
         prepareMounts(world, manifest, { dataDir, app: order.app, replica: order.replica, packageDir: dir })
       );
       preparing.set(order.app, mounts.catch(() => {}));

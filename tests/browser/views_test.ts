@@ -28,6 +28,7 @@ const root = new URL("../../", import.meta.url).pathname;
 const NODES = 3;
 const spare = (n: number): string => `n${NODES + n}`;
 const site = (n: number): string => `site-${n}`;
+const book = (n: number): string => `book-${n}`;
 
 /** Builds and deploys the guest book: a component with a volume, a log and mounts. */
 async function deployGuestbook(cluster: Cluster, version: string, ...more: string[]): Promise<void> {
@@ -42,21 +43,26 @@ async function deployGuestbook(cluster: Cluster, version: string, ...more: strin
   await cluster.realm("deploy", new TextDecoder().decode(built.stdout).trim().split("\n").at(-1)!, ...more);
 }
 
-/** Deploys the site's newest package under each look's own name. */
-async function deploySites(client: RealmClient): Promise<void> {
-  const digest = (await client.app("hello-site")).package!;
+/** Deploys the newest package of `app` under each look's own name, without its routes: they are taken. */
+async function deployForLooks(
+  client: RealmClient,
+  app: string,
+  nameOf: (n: number) => string,
+  replicas: number,
+): Promise<void> {
+  const digest = (await client.app(app)).package!;
   const { manifest } = await readRealmPackage(client, digest);
   const wish: Omit<DeployWish, "app"> = {
-    // The route is the first site's.
     spec: { ...appSpecOf(manifest, digest), routes: [] },
-    replicas: 2,
+    replicas,
     tags: [],
     strategy: "rolling",
   };
-  for (const n of LOOKS.keys()) await client.command("app.deploy", { app: site(n), ...wish });
-  await eventually("all sites stand", async () => {
-    const sites = (await client.apps()).filter((a) => /^site-/.test(a.name));
-    return sites.length === LOOKS.length && sites.every((a) => a.phase === "steady" && a.package === digest);
+  const names = [...LOOKS.keys()].map(nameOf);
+  for (const name of names) await client.command("app.deploy", { app: name, ...wish });
+  await eventually(`${app} stands for every look`, async () => {
+    const apps = (await client.apps()).filter((a) => names.includes(a.name));
+    return apps.length === names.length && apps.every((a) => a.phase === "steady" && a.package === digest);
   }, 30_000);
 }
 
@@ -73,6 +79,11 @@ async function signInAndOut(browser: Browser, origin: string, link: string): Pro
     );
     assert.equal(kept, '[{},{},""]');
     await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByText("the key is forgotten").waitFor();
+    await enter(page, link);
+    await page.keyboard.press("Control+k");
+    await page.getByRole("combobox").fill("sign out");
+    await page.keyboard.press("Enter");
     await page.getByText("the key is forgotten").waitFor();
     assert.deepEqual(faults, [], lookName(size, dark));
     await context.close();
@@ -200,12 +211,35 @@ async function appActions(tab: Tab, client: RealmClient): Promise<void> {
   await page.getByText("No such app").waitFor();
 }
 
+/** An app goes with its volume, which no node has any more. */
+async function removedWithVolumes(tab: Tab, cluster: Cluster): Promise<void> {
+  const { page } = tab, name = book(tab.n);
+  const lie = () =>
+    cluster.nodes.flatMap(({ dataDir }) => {
+      try {
+        return [...Deno.readDirSync(`${dataDir}/state/components/${name}`)];
+      } catch {
+        return [];
+      }
+    });
+  assert.equal(lie().length, 1);
+  await goTo(page, `/apps/${name}`);
+  await act(tab, "Remove", `realm app remove ${name}`, async (dialog) => {
+    await dialog.getByLabel("Also delete its volumes, for ever").check();
+    await dialog.getByText(`realm app remove ${name} --volumes`, { exact: true }).waitFor();
+    await dialog.getByLabel(/to confirm/).fill(name);
+  });
+  await page.getByText("No such app").waitFor();
+  await eventually("no node has its data", () => lie().length === 0);
+}
+
 async function auditActions({ page, n }: Tab): Promise<void> {
   await goTo(page, "/audit");
   await page.getByLabel("Action").selectOption("app.remove");
   await page.getByText("realm audit list --action app.remove").waitFor();
   await page.getByRole("cell", { name: site(n) }).waitFor();
-  assert.equal(await page.getByRole("row").count(), 1 + LOOKS.length);
+  await page.getByRole("cell", { name: book(n) }).waitFor();
+  assert.equal(await page.getByRole("row").count(), 1 + 2 * LOOKS.length);
   await page.getByRole("button", { name: "Verify the chain" }).click();
   await page.getByText(/The chain holds: \d+ entries/).waitFor();
   const read = async (button: string) => {
@@ -220,7 +254,7 @@ async function auditActions({ page, n }: Tab): Promise<void> {
   assert.equal(JSON.parse(json.split("\n")[0]).action, "app.remove");
   const [csvName, csv] = await read("Export CSV");
   assert.equal(csvName, "audit.csv");
-  assert.match(csv, /^n,at,actor,action.*\r\n\d+,20.*app\.remove,site-/);
+  assert.match(csv, /^n,at,actor,action.*\r\n\d+,20.*app\.remove,(site|book)-/);
   await page.getByLabel("Time").selectOption("1h");
   await page.getByLabel("Action").selectOption("");
   await page.getByLabel("Time").selectOption("");
@@ -308,10 +342,11 @@ Deno.test({
     const client = cluster.client(cluster.nodes[0]), origin = cluster.nodes[0].api;
     for (const version of ["1.0.0", "1.1.0"]) {
       await cluster.realm("deploy", await buildSite(`${cluster.root}/site`, version), "--replicas", "all");
-      await deploySites(client);
+      await deployForLooks(client, "hello-site", site, 2);
     }
     await deployGuestbook(cluster, "1.0.0");
     await deployGuestbook(cluster, "1.1.0");
+    await deployForLooks(client, "guestbook", book, 1);
     for (let i = 0; i < 60; i++) {
       const app = i % 3 === 0 ? "guestbook" : "hello-site";
       await (await cluster.fetch(cluster.nodes[i % 3], app)).body?.cancel();
@@ -351,8 +386,12 @@ Deno.test({
         );
         await t.step("an app: figures and logs", () => tabs.each(appFigures));
         await t.step(
-          "apps: roll back, scale with the rollout seen, remove",
-          () => tabs.each((tab) => appActions(tab, client)),
+          "apps: roll back, scale with the rollout seen, remove, also with what they keep",
+          () =>
+            tabs.each(async (tab) => {
+              await appActions(tab, client);
+              await removedWithVolumes(tab, cluster);
+            }),
         );
         await t.step("the audit: filter, verify, export; events: filter", () => tabs.each(auditActions));
         await t.step(
