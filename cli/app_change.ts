@@ -88,7 +88,7 @@ export const remove: Handler = async (i) => {
     ? `Remove ${name} and delete its data (${
       app.volumes.map((v) => `${v.name} on ${v.node_name}`).join(", ")
     }) for ever?`
-    : `Remove ${name}? Its volumes stay.`;
+    : `Remove ${name}? ${app.volumes.length > 0 ? "Its volumes stay." : "It has no volumes."}`;
   if (!flag(i, "yes") && !confirm(question)) return 1;
   const done = await client.command("app.remove", { app: name, volumes });
   tell(i, done.id, `${name} is being removed`);

@@ -31,7 +31,8 @@ async function attempt<T>(doing: string, path: string, call: () => Promise<T>): 
   }
 }
 
-const parentOf = (path: string) => path.replace(/[/\\][^/\\]*$/, "") || "/";
+/** The directory that `path` lies in: `.` of a bare name. */
+const parentOf = (path: string) => /[/\\]/.test(path) ? path.replace(/[/\\][^/\\]*$/, "") || "/" : ".";
 
 function infoOf(s: Deno.FileInfo): FileInfo {
   return {
