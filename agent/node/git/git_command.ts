@@ -93,7 +93,8 @@ export async function callGit(call: GitCall): Promise<string> {
       detached: Deno.build.os !== "windows",
     }).spawn();
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
+    // The same error tells of a working directory that is not there.
+    if (error instanceof Deno.errors.NotFound && !/No such cwd/.test(error.message)) {
       throw new RealmError(
         "unavailable",
         "git is not installed on this node; install it and restart the agent",

@@ -151,7 +151,10 @@ export class GitSources {
     if (!isCommit(commit)) throw new RealmError("bad_request", `${commit} is no commit`);
     const { directory, maxBytes, signal } = place;
     await this.#with(wish, address, async (base, cache) => {
-      await this.#bring(wish, address, base, cache, commit, maxBytes, signal);
+      // A repository of this node is fetched from as it lies there.
+      if (address.kind !== "path") {
+        await this.#bring(wish, address, base, cache, commit, maxBytes, signal);
+      }
       await this.#disk.makeDirectory(directory);
       const at = {
         ...base,
@@ -189,7 +192,6 @@ export class GitSources {
     signal: AbortSignal,
   ): Promise<void> {
     const local = { ...base, cwd: cache, timeoutMs: gitLimits.callMs, signal };
-    if (address.kind === "path") return;
     if (!await this.#disk.stat(`${cache}/HEAD`)) {
       await this.#disk.makeDirectory(cache);
       await callGit({ ...local, args: ["init", "--quiet", "--bare"] });
@@ -202,10 +204,12 @@ export class GitSources {
     if (has) return;
     this.#hasGrown = true;
     const before = await bytesOf(this.#disk, cache, Infinity);
+    // Of a bare path git takes the whole history, whatever depth is asked for.
+    const from = address.kind === "path" ? `file://${address.url}` : address.url;
     const fetch = (what: string) =>
       callGit({
         ...local,
-        args: ["fetch", "--quiet", "--no-tags", `--depth=${wish.depth}`, "--", address.url, what],
+        args: ["fetch", "--quiet", "--no-tags", `--depth=${wish.depth}`, "--", from, what],
         maxBytes,
         written: async () => await bytesOf(this.#disk, cache, Infinity) - before,
       });

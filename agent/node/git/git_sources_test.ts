@@ -205,6 +205,8 @@ test("a path of the node is a repository too, and cached clones go when they tak
     place(at("x")),
   );
   assert.equal(await git(at("x"), "rev-parse", "HEAD"), head);
+  const next = await commit(`${root}/repos/app`, { "b.txt": "two\n" });
+  assert.deepEqual(await sources.changedPaths(wish(`${root}/repos/app`), head, next, signal), ["b.txt"]);
   await using server = serveGit(`${root}/repos`);
   for (const name of ["a", "b", "c"]) {
     const noise = [...crypto.getRandomValues(new Uint8Array(60_000))].join("");
