@@ -217,6 +217,21 @@ Deno.test("a repository that cannot be reached is told, once, and what it had be
   assert.equal(wrongChanges(world, id, [["main", commit]]), undefined);
 });
 
+Deno.test("a job that could not look and is submitted anew takes what it then finds for what was there", () => {
+  const world = new World(88);
+  const nodes = gather(world, 3);
+  watch(world, nodes[0]);
+  world.run(25_000);
+  push(world);
+  const id = watch(world, nodes[0], "ci", { poll_ms: 12_000 });
+  world.run(30_000);
+  assert.deepEqual(changesText(nodes[1]), []);
+  const commit = push(world);
+  world.run(30_000);
+  settled(world);
+  assert.equal(wrongChanges(world, id, [["main", commit]]), undefined);
+});
+
 Deno.test("pushes that a forge tells any node run at once, each of them, also when they follow each other faster than anybody looks", () => {
   const world = new World(87);
   const nodes = gather(world, 4);

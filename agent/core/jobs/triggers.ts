@@ -67,8 +67,8 @@ function lastSight(schedules: Schedules, schedule: Schedule): Sight | undefined 
   if (own || schedules.pauses.has(schedule.id)) return own?.value;
   const previous = before(schedules, schedule);
   const seen = previous && sightsOf(schedules, previous)[0]?.value;
-  // What it ran stays with it.
-  return seen && { schedule: schedule.id, ends: seen.ends.map((end) => ({ ...end, as: "known" })) };
+  // What it ran stays with it; one that could never look knew nothing.
+  return seen && { ...seen, schedule: schedule.id, ends: seen.ends.map((end) => ({ ...end, as: "known" })) };
 }
 
 /** Ends of branches as they are known last: by looking, or from a push that was told; by name. */
