@@ -58,7 +58,7 @@ export const scheduledLine = (i: Invocation, s: ScheduleView): string =>
     ? s.trigger
       ? `${plain(s.name)} runs ${plain(whenText(s))}; what is there now is not run\n`
       : `${plain(s.name)} is scheduled (${plain(whenText(s))}), next at ${nextText(s) || "no time"}\n`
-    : `${plain(s.name)} is ${s.state}\n`;
+    : `${plain(s.name)} is ${s.state}${s.reason ? `: ${plain(s.reason)}` : ""}\n`;
 
 /** Schedules, or one of them with its latest ticks. */
 export const schedules: Handler = async (i) => {

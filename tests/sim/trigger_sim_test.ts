@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { rebuild } from "../../agent/core/mod.ts";
+import { whySchedule } from "../../agent/node/jobs/schedule_views.ts";
 import { disagreement } from "./checks.ts";
 import { unfinishedRuns } from "./job_checks.ts";
 import { changesText, push, REPOSITORY, settled, watch, watcher, wrongChanges } from "./repositories.ts";
@@ -230,6 +231,23 @@ Deno.test("a job that could not look and is submitted anew takes what it then fi
   world.run(30_000);
   settled(world);
   assert.equal(wrongChanges(world, id, [["main", commit]]), undefined);
+});
+
+Deno.test("a repository that no node may read is named node by node, with the command that allows it", () => {
+  const world = new World(89);
+  const nodes = gather(world, 3);
+  const id = watch(world, nodes[0], "ci", { url: "/srv/app" });
+  world.run(25_000);
+  const { core } = nodes[1];
+  const why = whySchedule(core!, core!.jobs.schedules.all.get(id)!);
+  assert.equal(why.id, "ci");
+  assert.match(
+    why.reasons[0],
+    /^no node can look; (\S+): its policy native_read = \(none\) refuses it; fix: realm policy set native_read=\/srv\/app --node \1$/,
+  );
+  assert.equal(why.nodes.length, 3);
+  assert.ok(why.nodes.every((n) => n.fix === `realm policy set native_read=/srv/app --node ${n.name}`));
+  assert.equal(why.fix, why.nodes[0].fix);
 });
 
 Deno.test("pushes that a forge tells any node run at once, each of them, also when they follow each other faster than anybody looks", () => {

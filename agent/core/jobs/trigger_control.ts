@@ -26,16 +26,20 @@ import {
 /** The controller of a schedule is chosen by this. */
 export const scheduleKey = (schedule: Schedule): string => `schedule/${schedule.by}/${schedule.name}`;
 
-/** Why a node cannot look at the repository of a schedule. */
-export function whyNotLook(core: Core, node: NodeId, { trigger, runs }: Schedule): string | undefined {
+/** Why a node cannot look at the repository of a schedule, and the command that would change that, where there is one. */
+export function whyNotLook(
+  core: Core,
+  node: NodeId,
+  { trigger, runs }: Schedule,
+): { readonly reason: string; readonly fix?: string } | undefined {
   const info = core.infos.get(node);
-  if (!trigger || !info) return "is still starting";
+  if (!trigger || !info) return { reason: "is still starting" };
   const policy = policyFor(core.policies, node);
   const input = { from: "git", url: trigger.url, depth: 1, submodules: false, mount: "/" } as const;
   const refused = whyNotGit({ ...info, policy }, [input]);
-  if (refused || trigger.credential === undefined) return refused?.reason;
+  if (refused || trigger.credential === undefined) return refused;
   const jobs = runs.map((r) => r.job);
-  return whyNoSecret(core, node, trigger.credential, (scope) => whyNotUsedFor(scope, jobs))?.reason;
+  return whyNoSecret(core, node, trigger.credential, (scope) => whyNotUsedFor(scope, jobs));
 }
 
 /** Nodes that are asked first whether they can look: mostly the first one can. */
@@ -66,7 +70,8 @@ export function controlTrigger(
   if (now < due) return due;
   const why = whyNotLook(core, core.config.self, schedule);
   if (why !== undefined) {
-    takeSight(core, schedule.id, { ends: [], problem: `no node can look: this one ${why}` }, now, write);
+    const problem = `no node can look; ${core.info.name}: ${why.reason}${why.fix ? `; fix: ${why.fix}` : ""}`;
+    takeSight(core, schedule.id, { ends: [], problem }, now, write);
     return now + trigger.poll_ms;
   }
   effects.push({ t: "look", order: startLook(core, schedule, now) });

@@ -2,6 +2,7 @@
 import {
   controllerOf,
   type Core,
+  deciders,
   isPaused,
   knownEnds,
   nextTick,
@@ -13,6 +14,7 @@ import {
   startOf,
   tickVerdict,
   watcherOf,
+  whyNotLook,
 } from "../../core/mod.ts";
 import {
   changeText,
@@ -111,10 +113,23 @@ export function findSchedule(core: Core, name: string): Schedule | undefined {
   return found.length === 1 ? found[0] : undefined;
 }
 
+/** Which members can look at a schedule's repository, and why the others cannot. */
+const watchers = (core: Core, schedule: Schedule): WhyView["nodes"] =>
+  [...deciders(core).rank(scheduleKey(schedule))].map((id) => {
+    const why = whyNotLook(core, id, schedule);
+    return {
+      id,
+      name: nameOf(core, id),
+      able: why === undefined,
+      reasons: why ? [why.reason] : [],
+      ...(why?.fix === undefined ? {} : { fix: why.fix }),
+    };
+  });
+
 /** Why a schedule is in its state, and what became of its latest times. */
 export function whySchedule(core: Core, schedule: Schedule): WhyView {
   const view = scheduleView(core, schedule);
-  const time = (at: number) => new Date(at).toISOString();
+  const time = (at: number) => `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`;
   const reasons = [
     view.reason ??
       `runs ${view.trigger ? whenText(view) : `at "${view.cron}" ${view.timezone}`}${
@@ -128,6 +143,11 @@ export function whySchedule(core: Core, schedule: Schedule): WhyView {
       }${reason ? `: ${reason}` : ""}`
     ),
   ];
-  const fix = view.state === "paused" ? `realm job resume ${view.name}` : undefined;
-  return { id: view.id, kind: "schedule", state: view.state, reasons, nodes: [], ...(fix ? { fix } : {}) };
+  const nodes = view.trigger && view.state === "failing" ? watchers(core, schedule) : [];
+  const fix = view.state === "paused"
+    ? `realm job resume ${view.name}`
+    : nodes.some((n) => n.able)
+    ? undefined
+    : nodes.find((n) => n.fix)?.fix;
+  return { id: view.name, kind: "schedule", state: view.state, reasons, nodes, ...(fix ? { fix } : {}) };
 }
