@@ -47,6 +47,7 @@ const plain = [
   "filestat",
   "readdir",
   "paths",
+  "names",
   "symlinks",
   "sockets",
   "pointers",

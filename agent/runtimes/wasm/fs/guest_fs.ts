@@ -6,8 +6,8 @@ import type { FileContext, OpenDir } from "./handles.ts";
 import { prepareMounts } from "./mount.ts";
 import { OpenHandles, sameDir, takeEntry } from "./open_handles.ts";
 import type { DirEntry, GuestFsOptions, OpenOptions, Preopen, SymlinkMaker } from "./options.ts";
-import { checkPath, hostPath, resolve } from "./resolve.ts";
-import type { Resolved } from "./resolve.ts";
+import { checkPath, existing, hostPath, resolve, resolveEntry } from "./resolve.ts";
+import type { Entry, Resolved } from "./resolve.ts";
 import { createSharedState, SharedState } from "./shared_state.ts";
 import { lstat, lstatOrNull, sameFile } from "./stat.ts";
 import type { FileStat, RawStat } from "./stat.ts";
@@ -69,18 +69,21 @@ export class GuestFs implements Disposable {
   open(dir: OpenDir, path: string, options: OpenOptions): OpenFile | OpenDir {
     if (options.create && options.directory) fail("EINVAL");
     return this.#within(dir, () => {
+      if (options.create && path.endsWith("/") && this.#entry(dir, path).dots === undefined) fail("EISDIR");
       const follow = options.follow === true && !(options.create && options.exclusive);
       const found = this.#resolve(dir, path, follow);
+      if (options.create && found.ending === "/") fail("EISDIR");
       if (found.leaf === null) return this.#create(found, options);
+      if (found.ending !== "") existing(found);
       if (options.create && options.exclusive) fail("EEXIST");
       switch (found.leaf.type) {
         case "symlink":
-          return fail("ELOOP");
+          return fail(options.directory ? "ENOTDIR" : "ELOOP");
         case "directory":
           if (options.write || options.truncate || options.create) fail("EISDIR");
           return this.#openDir(found);
         case "regular":
-          if (options.directory || found.mustBeDirectory) fail("ENOTDIR");
+          if (options.directory) fail("ENOTDIR");
           if (found.mount.readOnly && (options.write || options.truncate)) fail("EROFS");
           if (!found.leaf.writable && (options.write || options.truncate)) fail("EACCES", "a read-only file");
           return this.#openFile(found, options, 0);
@@ -93,7 +96,7 @@ export class GuestFs implements Disposable {
 
   /** Attributes of a path. */
   stat(dir: OpenDir, path: string, follow: boolean): FileStat {
-    return this.#within(dir, () => this.#context.report(existing(this.#resolve(dir, path, follow))));
+    return this.#within(dir, () => this.#context.report(existing(this.#resolve(dir, path, follow)).leaf));
   }
 
   /** Attributes of an open directory. */
@@ -104,8 +107,8 @@ export class GuestFs implements Disposable {
   /** Changes the timestamps of a path. */
   setTimes(dir: OpenDir, path: string, follow: boolean, atime: TimeChange, mtime: TimeChange): void {
     this.#mutate(dir, () => {
-      const found = this.#resolve(dir, path, follow);
-      this.#setTimesAt(found.host, existing(found), atime, mtime);
+      const { host, leaf } = existing(this.#resolve(dir, path, follow));
+      this.#setTimesAt(host, leaf, atime, mtime);
     });
   }
 
@@ -120,7 +123,7 @@ export class GuestFs implements Disposable {
   /** Makes a directory. */
   mkdir(dir: OpenDir, path: string): void {
     this.#mutate(dir, () => {
-      const found = this.#resolve(dir, path, false);
+      const found = this.#entry(dir, path);
       if (found.leaf !== null) fail("EEXIST");
       takeEntry(found.mount, () => platform(() => Deno.mkdirSync(found.host)));
     });
@@ -129,11 +132,11 @@ export class GuestFs implements Disposable {
   /** Removes an empty directory. */
   rmdir(dir: OpenDir, path: string): void {
     this.#mutate(dir, () => {
-      if (/(^|\/)\.\/*$/.test(path)) fail("EINVAL", "last component is .");
-      const found = this.#resolve(dir, path, false);
-      const leaf = existing(found);
+      const found = this.#entry(dir, path);
+      if (found.dots === ".") fail("EINVAL", "last component is .");
+      if (found.dots === "..") fail("ENOTEMPTY", "last component is ..");
+      const leaf = found.leaf ?? fail("ENOENT");
       if (leaf.type !== "directory") fail("ENOTDIR");
-      if (found.parts.length === 0) fail("EBUSY", "root of a mount");
       platform(() => Deno.removeSync(found.host));
       this.#handles.directoryRemoved(leaf);
       this.#handles.entryGone(found.mount, leaf);
@@ -143,10 +146,10 @@ export class GuestFs implements Disposable {
   /** Removes a file or symlink. */
   unlink(dir: OpenDir, path: string): void {
     this.#mutate(dir, () => {
-      const found = this.#resolve(dir, path, false);
-      const leaf = existing(found);
+      const found = this.#entry(dir, path);
+      const leaf = found.leaf ?? fail("ENOENT");
       if (leaf.type === "directory") fail("EISDIR");
-      if (found.mustBeDirectory) fail("ENOTDIR");
+      if (found.slash) fail("ENOTDIR");
       platform(() => Deno.removeSync(found.host));
       this.#handles.entryGone(found.mount, leaf);
     });
@@ -157,16 +160,15 @@ export class GuestFs implements Disposable {
     this.#mutate(fromDir, () => {
       this.#check(toDir);
       if (toDir.mount.readOnly) fail("EROFS");
-      if (/(^|\/)\.\.?\/*$/.test(from) || /(^|\/)\.\.?\/*$/.test(to)) {
-        fail("EBUSY", "last component is . or ..");
-      }
-      const source = this.#resolve(fromDir, from, false);
-      const leaf = existing(source);
-      const target = this.#resolve(toDir, to, false);
+      const source = this.#entry(fromDir, from);
+      const target = this.#entry(toDir, to);
       if (source.mount !== target.mount) fail("EXDEV");
-      if (source.parts.length === 0 || target.parts.length === 0) fail("EBUSY", "root of a mount");
+      if (source.dots !== undefined || target.dots !== undefined) fail("EBUSY", "last component is . or ..");
+      const leaf = source.leaf ?? fail("ENOENT");
       const isDirectory = leaf.type === "directory";
-      if (!isDirectory && (source.mustBeDirectory || target.mustBeDirectory)) fail("ENOTDIR");
+      if (!isDirectory && (source.slash || target.slash)) fail("ENOTDIR");
+      if (isAbove(source, target)) fail("EINVAL", "into itself");
+      if (isAbove(target, source)) fail("ENOTEMPTY");
       const replaced = target.leaf;
       if (replaced !== null) {
         if (isDirectory && replaced.type !== "directory") fail("ENOTDIR");
@@ -184,13 +186,12 @@ export class GuestFs implements Disposable {
     this.#mutate(fromDir, () => {
       this.#check(toDir);
       if (toDir.mount.readOnly) fail("EROFS");
-      const source = this.#resolve(fromDir, from, false);
-      const leaf = existing(source);
-      const target = this.#resolve(toDir, to, false);
-      if (leaf.type === "directory") fail("EPERM", "hard link to a directory");
+      const source = existing(this.#resolve(fromDir, from, false));
+      const target = this.#entry(toDir, to);
       if (target.leaf !== null) fail("EEXIST");
-      if (target.mustBeDirectory) fail("ENOENT");
+      if (target.slash) fail("ENOENT");
       if (source.mount !== target.mount) fail("EXDEV");
+      if (source.leaf.type === "directory") fail("EPERM", "hard link to a directory");
       takeEntry(target.mount, () => platform(() => Deno.linkSync(source.host, target.host)));
     });
   }
@@ -200,9 +201,9 @@ export class GuestFs implements Disposable {
     this.#mutate(dir, () => {
       checkPath(target);
       if (target.startsWith("/")) fail("EPERM", "absolute symlink");
-      const found = this.#resolve(dir, path, false);
+      const found = this.#entry(dir, path);
       if (found.leaf !== null) fail("EEXIST");
-      if (found.mustBeDirectory) fail("ENOENT");
+      if (found.slash) fail("ENOENT");
       takeEntry(found.mount, () => {
         try {
           this.#makeSymlink(target, found.host);
@@ -219,9 +220,9 @@ export class GuestFs implements Disposable {
   /** Where a symlink points. */
   readlink(dir: OpenDir, path: string): string {
     return this.#within(dir, () => {
-      const found = this.#resolve(dir, path, false);
-      if (existing(found).type !== "symlink") fail("EINVAL");
-      return platform(() => Deno.readLinkSync(found.host));
+      const { host, leaf } = existing(this.#resolve(dir, path, false));
+      if (leaf.type !== "symlink") fail("EINVAL");
+      return platform(() => Deno.readLinkSync(host));
     });
   }
 
@@ -274,10 +275,18 @@ export class GuestFs implements Disposable {
     this.#handles.closeAll();
   }
 
-  /** As {@link resolve}; tells of paths that lead out of their directory. */
   #resolve(dir: OpenDir, path: string, followLast: boolean): Resolved {
+    return this.#telling(dir, path, () => resolve(dir, path, followLast));
+  }
+
+  #entry(dir: OpenDir, path: string): Entry {
+    return this.#telling(dir, path, () => resolveEntry(dir, path));
+  }
+
+  /** Tells of paths that lead out of their directory. */
+  #telling<T>(dir: OpenDir, path: string, work: () => T): T {
     try {
-      return resolve(dir, path, followLast);
+      return work();
     } catch (error) {
       if (error instanceof FsError && error.code === "EPERM") this.#refused?.(`${dir.mount.guest}: ${path}`);
       throw error;
@@ -325,7 +334,7 @@ export class GuestFs implements Disposable {
 
   #create(found: Resolved, options: OpenOptions): OpenFile {
     if (!options.create) fail("ENOENT");
-    if (found.mustBeDirectory) fail("EISDIR");
+    if (found.ending === "/.") fail("ENOENT");
     if (found.mount.readOnly) fail("EROFS");
     return takeEntry(
       found.mount,
@@ -370,11 +379,9 @@ export class GuestFs implements Disposable {
   }
 }
 
-function existing(found: Resolved): RawStat {
-  if (found.leaf === null) throw new FsError("ENOENT");
-  if (found.mustBeDirectory && found.leaf.type !== "directory") throw new FsError("ENOTDIR");
-  return found.leaf;
-}
+/** Whether `above` is a directory that `below` lies in, at any depth. */
+const isAbove = (above: Entry, below: Entry): boolean =>
+  above.parts.length < below.parts.length && above.parts.every((name, depth) => name === below.parts[depth]);
 
 function report(raw: RawStat, times: ExactTimes, fixed: bigint | undefined): FileStat {
   const exact = fixed === undefined ? times.of(raw) : { atimeNs: fixed, mtimeNs: fixed };

@@ -3,7 +3,7 @@ import { wasmLimits } from "../../../protocol/limits.ts";
 import { fail } from "./errors.ts";
 import type { OpenDir, OpenFile } from "./handles.ts";
 import type { Mount } from "./mount.ts";
-import type { Resolved } from "./resolve.ts";
+import type { Entry } from "./resolve.ts";
 import type { SharedState } from "./shared_state.ts";
 import type { RawStat } from "./stat.ts";
 import type { ExactTimes } from "./times.ts";
@@ -63,7 +63,7 @@ export class OpenHandles {
   }
 
   /** A directory was renamed: descriptors of it and below it follow; those of a replaced one are dead. */
-  directoryMoved(source: Resolved, target: Resolved): void {
+  directoryMoved(source: Entry, target: Entry): void {
     this.#state.directoryChanged();
     if (target.leaf !== null) this.directoryRemoved(target.leaf);
     const from = source.parts;
