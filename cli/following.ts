@@ -3,6 +3,7 @@ import {
   type AppView,
   countReplicas,
   type Digest,
+  isAbsence,
   type RealmClient,
   RealmError,
   type ReplicaView,
@@ -28,9 +29,7 @@ export async function until(ms: number, message: string, probe: () => Promise<bo
       if (await probe()) return;
       absentSince = undefined;
     } catch (error) {
-      const absent = error instanceof RealmError &&
-        (error.code === "unreachable" || error.code === "timed_out");
-      if (!absent) throw error;
+      if (!isAbsence(error)) throw error;
       absentSince ??= performance.now();
       if (performance.now() - absentSince > ABSENCE_MS) throw error;
     }

@@ -1,5 +1,12 @@
 /** Following runs to their end: their logs as they are written, and how each ended. */
-import { exitCodeOf, type RealmClient, RealmError, type RunLogView, type RunView } from "../mod.ts";
+import {
+  exitCodeOf,
+  isAbsence,
+  type RealmClient,
+  RealmError,
+  type RunLogView,
+  type RunView,
+} from "../mod.ts";
 import { bytes, moment, paint, plain, span, stateCell } from "./display.ts";
 import { until } from "./following.ts";
 import { flag, type Invocation } from "./invocation.ts";
@@ -56,8 +63,7 @@ async function printLog(
       return;
     } catch (error) {
       if (stop.aborted) return;
-      const absent = error instanceof RealmError &&
-        ["unreachable", "timed_out", "failed"].includes(error.code);
+      const absent = isAbsence(error) || (error instanceof RealmError && error.code === "failed");
       absentSince ??= performance.now();
       if (!absent || performance.now() - absentSince > ABSENCE_MS) throw error;
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));

@@ -1,5 +1,12 @@
 /** Following an upgrade of the fleet to its end. */
-import { type Digest, type RealmClient, RealmError, type UpgradeNodeView, type UpgradeView } from "../mod.ts";
+import {
+  type Digest,
+  isAbsence,
+  type RealmClient,
+  RealmError,
+  type UpgradeNodeView,
+  type UpgradeView,
+} from "../mod.ts";
 import { connect } from "./connection.ts";
 import { paint, plain, print, stateCell } from "./display.ts";
 import { until } from "./following.ts";
@@ -25,7 +32,7 @@ export async function followUpgrade(i: Invocation, id: Digest, timeoutMs: number
   await until(timeoutMs, late, async () => {
     client ??= await connect(i, "read").catch((error) => {
       // Between two versions nobody has told where the API is.
-      if (error instanceof RealmError && error.code === "unreachable") return undefined;
+      if (isAbsence(error)) return undefined;
       throw error;
     });
     if (!client) throw new RealmError("unreachable", "no node answers");

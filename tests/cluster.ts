@@ -1,5 +1,12 @@
 /** Real nodes as real processes on loopback, started by the command line a user would type; for tests and the demo. */
-import { createClient, type NodeView, parseKeyFile, type RealmClient, signerFromSeed } from "../mod.ts";
+import {
+  createClient,
+  type Credentials,
+  type NodeView,
+  parseKeyFile,
+  type RealmClient,
+  signerFromSeed,
+} from "../mod.ts";
 import { parseAgentFile } from "../agent/protocol/data_dir.ts";
 import { isOver } from "../agent/runtimes/native/processes.ts";
 import { wardenFiles, wardensDirectory } from "../agent/runtimes/native/warden/words.ts";
@@ -320,18 +327,19 @@ export class Cluster implements AsyncDisposable {
     return ran.stdout;
   }
 
+  /** The owner, for clients made by hand. */
+  credentials(): () => Credentials {
+    const key = parseKeyFile(Deno.readTextFileSync(`${this.root}/n0/keys/owner.key`));
+    if (!key.ok || !("seed" in key.value.secret)) throw new Error("the owner key is not plain");
+    const { id, secret } = key.value, signer = signerFromSeed(secret.seed);
+    return () => ({ realm: id, signer, grants: [] });
+  }
+
   /** The API of a node, as the owner; `url`: where it is reached when not directly. */
   client(node: ClusterNode, url = node.api): RealmClient {
     let client = this.#client.get(url);
     if (!client) {
-      const text = Deno.readTextFileSync(`${this.root}/n0/keys/owner.key`);
-      const key = parseKeyFile(text);
-      if (!key.ok || !("seed" in key.value.secret)) throw new Error("the owner key is not plain");
-      const signer = signerFromSeed(key.value.secret.seed);
-      client = createClient({
-        url,
-        credentials: () => ({ realm: (key.value as { id: string }).id, signer, grants: [] }),
-      });
+      client = createClient({ url, credentials: this.credentials() });
       this.#client.set(url, client);
     }
     return client;

@@ -1,6 +1,6 @@
 /** Reading request bodies within their bounds. */
 import * as v from "valibot";
-import { readBody, tooLarge } from "../gateway/mod.ts";
+import { brokenOff, readBody, tooLarge } from "../gateway/mod.ts";
 import { fromUtf8, RealmError } from "../protocol/mod.ts";
 
 /** A value that fits the schema, or `bad_request` with the first place where it does not. */
@@ -55,7 +55,10 @@ export function watchedUpload(
         );
       });
       try {
-        const { done, value } = await Promise.race([reader.read(), idle]);
+        const next = reader.read().catch((cause) => {
+          throw brokenOff(cause);
+        });
+        const { done, value } = await Promise.race([next, idle]);
         if (done) return controller.close();
         size += value.length;
         if (size > max) throw tooLarge(max);

@@ -30,6 +30,10 @@ export const sse: LineFormat = {
   beat: ": alive\n\n",
 };
 
+/** Whether an answer stands until its reader goes or the node ends. */
+export const isStanding = ({ status, headers }: Response): boolean =>
+  status === 101 || [ndjson, sse].some((format) => headers.get("content-type") === format.contentType);
+
 /** The values of `source` as bytes. When the reader goes away, `stop` is called and the source is ended. */
 export function lineStream(
   source: AsyncIterable<unknown>,

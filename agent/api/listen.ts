@@ -1,7 +1,8 @@
 /** The API on a port. */
-import { RealmError } from "../protocol/mod.ts";
+import { apiLimits, RealmError } from "../protocol/mod.ts";
 import { onBothFamilies, urlHost } from "../gateway/mod.ts";
 import type { AgentService } from "../node/mod.ts";
+import { isStanding } from "./line_stream.ts";
 import { type ApiOptions, createApi } from "./server.ts";
 
 /** PEM texts. */
@@ -38,6 +39,9 @@ export interface ApiServer extends AsyncDisposable {
 export const isLoopback = (host: string): boolean =>
   host === "localhost" || host === "::1" || host.startsWith("127.");
 
+/** The runtime calls an answer sent some turns of its event loop before the last byte is on its way. */
+const WRITE_MS = 20;
+
 /** The old socket closes within the next turns of the event loop. */
 async function again<T>(start: () => T): Promise<T> {
   for (let left = 200;; left--) {
@@ -50,7 +54,10 @@ async function again<T>(start: () => T): Promise<T> {
   }
 }
 
-/** Serves the API until disposed; standing streams are cut then. Throws `usage` or `unavailable`. */
+/**
+ * Serves the API until disposed: what has no answer then is refused, standing streams are cut. Throws `usage` or
+ * `unavailable`.
+ */
 export function serveApi(agent: AgentService, options: ListenOptions = {}): ApiServer {
   const { host = "127.0.0.1", port = 0, tls, secure } = options;
   if (!isLoopback(host) && !tls) {
@@ -59,8 +66,17 @@ export function serveApi(agent: AgentService, options: ListenOptions = {}): ApiS
       `the API listens on ${host} only with TLS: use --api-tls HOST:PORT with --tls-cert FILE and --tls-key FILE`,
     );
   }
-  const app = createApi(agent, options);
-  const handler = (request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>) => app.fetch(request, info);
+  const ending = new AbortController();
+  const app = createApi(agent, { ...options, ending: ending.signal });
+  /** Answers that are being made or sent; not those that stand. */
+  const sending = new Set<Promise<void>>();
+  const handler = async (request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>) => {
+    const sent = info.completed.catch(() => {}).finally(() => sending.delete(sent));
+    sending.add(sent);
+    const response = await app.fetch(request, info);
+    if (isStanding(response)) sending.delete(sent);
+    return response;
+  };
   const start = (certificate: Tls | undefined, hostname: string, at: number) => {
     const abort = new AbortController();
     const server: Deno.HttpServer<Deno.NetAddr> = Deno.serve(
@@ -115,6 +131,16 @@ export function serveApi(agent: AgentService, options: ListenOptions = {}): ApiS
       if (tls) plain = await renewed(plain, next);
       secured = await renewed(secured, next);
     },
-    [Symbol.asyncDispose]: () => end([...plain, ...secured]),
+    async [Symbol.asyncDispose]() {
+      const all = [...plain, ...secured];
+      ending.abort();
+      if (sending.size > 0) {
+        const late = Promise.withResolvers<void>(), timer = setTimeout(late.resolve, apiLimits.endMs);
+        await Promise.race([Promise.all(sending), late.promise]);
+        clearTimeout(timer);
+        await new Promise((resolve) => setTimeout(resolve, WRITE_MS));
+      }
+      await end(all);
+    },
   };
 }

@@ -29,6 +29,8 @@ export interface ApiOptions extends GuardOptions {
   readonly assets?: (request: Request) => Response | undefined | Promise<Response | undefined>;
   /** Told of failures that are not the client's. */
   readonly onFailure?: (error: unknown) => void;
+  /** Aborted when the node ends: what has no answer yet is refused. */
+  readonly ending?: AbortSignal;
   /** Bounds to change in tests. */
   readonly bounds?: Partial<Record<keyof typeof apiLimits, number>>;
 }
@@ -69,6 +71,7 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
   const answers = createAnswers(agent, sessions);
   const rate = createRateTable(bounds.requestsPerSecond, bounds.requestBurst, bounds.rateAddresses);
   const sessionRate = createRateTable(bounds.sessionsPerSecond, bounds.sessionBurst, bounds.rateAddresses);
+  const ending = options.ending ?? new AbortController().signal;
   let streams = 0;
   const app: Api = new Hono<Env>();
 
@@ -127,7 +130,7 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
   };
 
   const bytes = async (answer: Answer, call: Parameters<Answer>[0]) => {
-    const special = await answer(call) as Special;
+    const special = await unlessEnding(answer(call), undefined, ending) as Special;
     if (!("bytes" in special)) throw new Error("these are no bytes");
     return new Response(special.bytes, {
       headers: {
@@ -141,7 +144,7 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
   };
 
   const plain = async (answer: Answer, call: Parameters<Answer>[0]) => {
-    const special = await answer(call) as Special;
+    const special = await unlessEnding(answer(call), bounds.queryMs, ending) as Special;
     if (!("text" in special)) throw new Error("this is no text");
     return new Response(special.text, {
       headers: { "content-type": `${special.contentType}; charset=utf-8`, "cache-control": "no-store" },
@@ -149,10 +152,8 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
   };
 
   const json = async (name: QueryName, answer: Answer, call: Parameters<Answer>[0]) => {
-    const value = await inTime(
-      Promise.resolve(answer(call)),
-      name === "upload.put" || name === "upgrade.upload" ? undefined : bounds.queryMs,
-    );
+    const uploads = name === "upload.put" || name === "upgrade.upload";
+    const value = await unlessEnding(answer(call), uploads ? undefined : bounds.queryMs, ending);
     return new Response(JSON.stringify(value), {
       status: name === "command.submit" || name === "upgrade.upload" ? 202 : 200,
       headers: { "content-type": "application/json", "cache-control": "no-store" },
@@ -174,6 +175,8 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
     const body = query.body &&
       await readJson(request, query.body, query.bodyBytes ?? bounds.jsonBodyBytes, bounds.bodyReadMs);
     const stop = new AbortController();
+    const gone = () => stop.abort(new RealmError("timed_out", "who asked is gone"));
+    if (query.answer === "bytes") request.signal.addEventListener("abort", gone, { once: true });
     const call = {
       path: c.req.param() as Record<string, string>,
       params,
@@ -184,9 +187,9 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
     };
     const answer = answers[name];
     if (query.answer === "lines") return await stream(query, answer, call, stop);
-    if (query.answer === "text") return await plain(answer, call);
-    if (query.answer === "bytes") return await bytes(answer, call);
     try {
+      if (query.answer === "text") return await plain(answer, call);
+      if (query.answer === "bytes") return await bytes(answer, call);
       return await json(name, answer, call);
     } catch (error) {
       stop.abort();
@@ -235,19 +238,25 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
   return app;
 }
 
-/** `timed_out` when `work` takes longer than `ms`. */
-async function inTime<T>(work: Promise<T>, ms: number | undefined): Promise<T> {
-  if (ms === undefined) return await work;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new RealmError("timed_out", "the node did not answer in time; try again")),
-      ms,
+/** `timed_out` when `work` takes longer than `ms`; `unavailable` when the node ends meanwhile. */
+async function unlessEnding<T>(
+  work: T | Promise<T>,
+  ms: number | undefined,
+  ending: AbortSignal,
+): Promise<T> {
+  const given = Promise.withResolvers<never>();
+  const late = () => given.reject(new RealmError("timed_out", "the node did not answer in time; try again"));
+  const over = () =>
+    given.reject(
+      new RealmError("unavailable", "this node is ending; try again in a moment, or ask another node"),
     );
-  });
+  const timer = ms === undefined ? undefined : setTimeout(late, ms);
+  ending.addEventListener("abort", over);
   try {
-    return await Promise.race([work, late]);
+    if (ending.aborted) over();
+    return await Promise.race([work, given.promise]);
   } finally {
     clearTimeout(timer);
+    ending.removeEventListener("abort", over);
   }
 }

@@ -14,5 +14,5 @@ export { onBothFamilies, plainAddress, urlHost } from "./families.ts";
 export { type CertificateFiles, readCertificate, watchCertificate } from "./certificate_files.ts";
 export { type AppMetrics, type ErrorClass, latencyBounds } from "./metrics.ts";
 export { type AccessEntry, type AccessLogOptions } from "./access_log.ts";
-export { readBody, tooLarge } from "./whole_body.ts";
+export { brokenOff, readBody, tooLarge } from "./whole_body.ts";
 export { HTTP_PROTOCOL } from "./http_frames.ts";

@@ -5,6 +5,10 @@ import { RealmError } from "../protocol/errors.ts";
 export const tooLarge = (max: number): RealmError =>
   new RealmError("too_large", `the request's body exceeds ${max} bytes`);
 
+/** The refusal of a body whose sender went away in its middle. */
+export const brokenOff = (cause: unknown): RealmError =>
+  new RealmError("bad_request", "the request's body broke off before its end; send it again", { cause });
+
 /** All bytes of a body of at most `max` bytes that arrives within `withinMs`. */
 export async function readBody(request: Request, max: number, withinMs: number): Promise<Uint8Array> {
   if (Number(request.headers.get("content-length") ?? 0) > max) throw tooLarge(max);
@@ -18,7 +22,9 @@ export async function readBody(request: Request, max: number, withinMs: number):
   }, withinMs);
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch((cause) => {
+        throw brokenOff(cause);
+      });
       if (late) throw new RealmError("timed_out", "the request's body did not arrive in time; try again");
       if (done) break;
       size += value.length;

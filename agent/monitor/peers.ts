@@ -3,7 +3,7 @@
  * JSON, its answer another; several may follow each other on one stream, which is how a round trip is measured.
  */
 import type { PeerStream, PeerStreams } from "../ports.ts";
-import { monitorLimits, type NodeId, RealmError, utf8 } from "../protocol/mod.ts";
+import { type ErrorCode, errorTable, monitorLimits, type NodeId, RealmError, utf8 } from "../protocol/mod.ts";
 import type { Grid } from "./series.ts";
 
 const PROTOCOL = "/realm/monitor/1.0.0";
@@ -49,7 +49,7 @@ async function* linesOf(stream: PeerStream, max: number): AsyncGenerator<string>
       yield rest.slice(0, end);
       rest = rest.slice(end + 1);
     }
-    if (rest.length > max) throw new RealmError("too_large", "a line of a member is too long");
+    if (rest.length > max) throw new RealmError("unavailable", "a line of a member is too long");
   }
 }
 
@@ -71,7 +71,9 @@ export function servePeers(streams: PeerStreams, answer: PeerAnswers): void {
             ? { value: await answer(question) }
             : { problem: "this node does not know the question: update Realm there" };
         } catch (error) {
-          said = { problem: error instanceof RealmError ? error.message : "this node failed to answer" };
+          said = error instanceof RealmError
+            ? { problem: error.message, code: error.code }
+            : { problem: "this node failed to answer" };
         }
         await writer.write(utf8(JSON.stringify(said) + "\n"));
       }
@@ -82,6 +84,26 @@ export function servePeers(streams: PeerStreams, answer: PeerAnswers): void {
   });
 }
 
+/** What a member said instead of an answer. Its failures are none of this node's. */
+function saidInstead({ problem, code }: { readonly problem?: unknown; readonly code?: unknown }): RealmError {
+  const known = typeof code === "string" && Object.hasOwn(errorTable, code)
+    ? code as ErrorCode
+    : "unavailable";
+  const ours = known === "internal" || known === "failed" ? "unavailable" : known;
+  return new RealmError(ours, String(problem).slice(0, 500));
+}
+
+function answerIn(line: string): unknown {
+  let said: { value?: unknown; problem?: unknown; code?: unknown } | null;
+  try {
+    said = JSON.parse(line);
+  } catch (cause) {
+    throw new RealmError("unavailable", "what it answered is no JSON; update Realm on both", { cause });
+  }
+  if (said?.problem !== undefined) throw saidInstead(said);
+  return said?.value;
+}
+
 async function exchange(
   streams: PeerStreams,
   node: NodeId,
@@ -89,10 +111,11 @@ async function exchange(
   ms: number,
 ): Promise<{ value: unknown; tookMs: number }> {
   const until = AbortSignal.timeout(ms);
-  const stream = await streams.open(node, PROTOCOL, { signal: until });
-  const reset = () => stream.reset();
-  until.addEventListener("abort", reset);
+  let reset = () => {};
   try {
+    const stream = await streams.open(node, PROTOCOL, { signal: until });
+    reset = () => stream.reset();
+    until.addEventListener("abort", reset);
     const writer = stream.writable.getWriter();
     const lines = linesOf(stream, monitorLimits.answerBytes);
     let value: unknown, tookMs = 0;
@@ -100,23 +123,25 @@ async function exchange(
       const started = performance.now();
       await writer.write(utf8(JSON.stringify(question) + "\n"));
       const { value: line, done } = await lines.next();
-      if (done) throw new RealmError("unreachable", "the node ended the exchange; try again");
+      if (done) throw new RealmError("unreachable", "it ended the exchange; try again");
       tookMs = performance.now() - started;
-      const said = JSON.parse(line) as { value?: unknown; problem?: unknown };
-      if (said.problem !== undefined) throw new RealmError("failed", String(said.problem).slice(0, 500));
-      value = said.value;
+      value = answerIn(line);
     }
     return { value, tookMs };
   } catch (error) {
-    if (until.aborted) throw new RealmError("timed_out", `no answer within ${ms / 1000} s`);
-    throw error;
+    if (until.aborted) throw new RealmError("timed_out", `no answer within ${ms / 1000} s`, { cause: error });
+    if (error instanceof RealmError) throw error;
+    throw new RealmError("unreachable", `the exchange broke off: ${error}`, { cause: error });
   } finally {
     until.removeEventListener("abort", reset);
-    stream.reset();
+    reset();
   }
 }
 
-/** Asks a member. Throws `unreachable`, `timed_out`, or `failed` with what it said. The answer is not checked. */
+/**
+ * Asks a member. Throws `unreachable`, `timed_out`, or what it said instead: `unavailable` when it gave no code. The
+ * answer is not checked.
+ */
 export async function askPeer(streams: PeerStreams, node: NodeId, question: PeerQuestion): Promise<unknown> {
   return (await exchange(streams, node, [question], monitorLimits.askMs)).value;
 }

@@ -1,16 +1,9 @@
 /** The running agent as its API sees it. */
 import { nodeState } from "../core/mod.ts";
 import { createVerifier } from "../platform/mod.ts";
-import {
-  type BlobView,
-  type Digest,
-  isDigest,
-  type LogLineView,
-  type NodeId,
-  shortId,
-  type WhyView,
-} from "../protocol/mod.ts";
+import { type Digest, type LogLineView, type NodeId, shortId, type WhyView } from "../protocol/mod.ts";
 import type { Agent } from "./running_agent.ts";
+import { blobService } from "./blob_views.ts";
 import { exposition } from "./exposition.ts";
 import { metricsView } from "./gateway_figures.ts";
 import { mergeLogs, readRemoteLogs } from "./log_stream.ts";
@@ -49,43 +42,6 @@ export function serviceOf(agent: Agent): AgentService {
     metrics: (app) => metricsView(agent.gateway.metricsOf(app)),
   };
   const nameOf = (id: NodeId) => core.infos.get(id)?.name ?? shortId(id);
-
-  /** Names that pins and packages give to digests. */
-  function namesOf(): Map<Digest, { name?: string; references: string[] }> {
-    const names = new Map<Digest, { name?: string; references: string[] }>();
-    const entry = (digest: Digest) => {
-      let found = names.get(digest);
-      if (!found) names.set(digest, found = { references: [] });
-      return found;
-    };
-    for (const [digest, { pin }] of core.pins) if (pin?.name) entry(digest).name = pin.name;
-    for (const app of core.apps.values()) {
-      for (const r of app.revisions) entry(r.spec.package).references.push(`${app.name} ${r.spec.version}`);
-    }
-    return names;
-  }
-
-  async function blobView(
-    digest: Digest,
-    names: ReturnType<typeof namesOf>,
-    size: number,
-    here: boolean,
-    chunks?: number,
-  ): Promise<BlobView> {
-    const known = names.get(digest);
-    const pin = core.pins.get(digest)?.pin;
-    const holders = await contents.exchange.findHolders(digest).catch(() => []);
-    return {
-      digest,
-      size,
-      ...(known?.name ? { name: known.name } : {}),
-      ...(chunks ? { chunks } : {}),
-      holders: [...new Set([...(here ? [self] : []), ...holders])],
-      references: known?.references ?? [],
-      ...(pin ? { pin: { copies: pin.copies, tags: pin.tags } } : {}),
-      here,
-    };
-  }
 
   function whyOf(id: string): WhyView | undefined {
     const app = core.apps.get(id);
@@ -209,52 +165,7 @@ export function serviceOf(agent: Agent): AgentService {
       return app && await agent.monitoring.mounts(app);
     },
     exposition: () => exposition(agent),
-    async blobs() {
-      const names = namesOf();
-      const views = new Map<Digest, BlobView>();
-      const add = (digest: Digest, size: number, here: boolean) => {
-        const known = names.get(digest);
-        const pin = core.pins.get(digest)?.pin;
-        views.set(digest, {
-          digest,
-          size,
-          ...(known?.name ? { name: known.name } : {}),
-          holders: here ? [self] : [],
-          references: known?.references ?? [],
-          ...(pin ? { pin: { copies: pin.copies, tags: pin.tags } } : {}),
-          here,
-        });
-      };
-      for (const blob of (await contents.store.list()).slice(0, 10_000)) add(blob.digest, blob.size, true);
-      // What the realm promised to keep or runs is listed by every node, wherever its content is.
-      for (const [digest, { pin }] of core.pins) if (pin && !views.has(digest)) add(digest, pin.size, false);
-      for (const [digest, { references }] of names) {
-        if (references.length > 0 && !views.has(digest)) add(digest, 0, false);
-      }
-      return [...views.values()];
-    },
-    async blob(nameOrDigest) {
-      const names = namesOf();
-      let digest = isDigest(nameOrDigest) ? nameOrDigest : undefined;
-      digest ??= [...core.pins].find(([, { pin }]) => pin?.name === nameOrDigest)?.[0];
-      if (!digest && /^[0-9a-f]{8,}$/.test(nameOrDigest)) {
-        const found = (await contents.store.list()).filter((b) => b.digest.startsWith(nameOrDigest));
-        if (found.length === 1) digest = found[0].digest;
-      }
-      if (!digest) return undefined;
-      const size = await contents.store.size(digest);
-      const view = await blobView(
-        digest,
-        names,
-        size ?? core.pins.get(digest)?.pin?.size ?? 0,
-        size !== undefined,
-      );
-      return size === undefined && view.holders.length === 0 && !view.pin ? undefined : view;
-    },
-    async readBlob(digest, signal) {
-      if (!await contents.store.has(digest)) await contents.exchange.fetch(digest, { signal });
-      return contents.store.read(digest);
-    },
+    ...blobService(agent),
     async missing(digests) {
       const lacking: Digest[] = [];
       for (const digest of digests) if (!await contents.store.has(digest)) lacking.push(digest);

@@ -1,7 +1,8 @@
 /** `/realm/logs/1.0.0`: a member asks for an app's lines on this node; they travel as JSON lines, live when wished. */
 import type { PeerStream, PeerStreams } from "../ports.ts";
-import { type LogLineView, type NodeId, RealmError } from "../protocol/mod.ts";
+import { apiLimits, type LogLineView, type NodeId, RealmError } from "../protocol/mod.ts";
 import type { ReplicaLogs } from "./replica_log.ts";
+import { unlessSilent } from "./silence.ts";
 
 const PROTOCOL = "/realm/logs/1.0.0";
 /** A request is one short line. */
@@ -51,7 +52,7 @@ async function readQuery(stream: PeerStream): Promise<LogQuery> {
   };
 }
 
-/** Lines of an app on another node. */
+/** Lines of an app on another node. Throws when it does not answer; without `follow` also when it sends nothing for long. */
 export async function* readRemoteLogs(
   streams: PeerStreams,
   node: NodeId,
@@ -66,8 +67,9 @@ export async function* readRemoteLogs(
     await writer.write(new TextEncoder().encode(JSON.stringify(query) + "\n"));
     const decoder = new TextDecoder();
     let rest = "";
-    const reader = stream.readable.getReader();
-    for (let r = await reader.read(); !r.done; r = await reader.read()) {
+    const reader = stream.readable.getReader(), patience = query.follow ? undefined : apiLimits.logSilenceMs;
+    const read = () => unlessSilent(reader.read(), patience);
+    for (let r = await read(); !r.done; r = await read()) {
       rest += decoder.decode(r.value, { stream: true });
       const lines = rest.split("\n");
       rest = lines.pop()!;

@@ -124,26 +124,48 @@ export function startMonitoring(agent: Watched, world: PackageWorld): Monitoring
   });
 
   /** An alive node answers soon; of others it is known that they do not. */
+  function assertHeard(node: NodeId): void {
+    const state = nodeState(core, node), name = nameOf(core, node);
+    if (state === "alive" || state === "suspect") return;
+    throw new RealmError("unreachable", `${name} is ${state}; see 'realm why ${name}'`);
+  }
+
   async function ask<S extends v.GenericSchema>(
     node: NodeId,
     question: PeerQuestion,
     form: S,
   ): Promise<v.InferOutput<S>> {
-    const state = nodeState(core, node);
-    if (state !== "alive" && state !== "suspect") {
-      throw new RealmError(
-        "unreachable",
-        `${nameOf(core, node)} is ${state}; see 'realm why ${nameOf(core, node)}'`,
-      );
-    }
+    assertHeard(node);
     return await shared(`${node} ${JSON.stringify(question)}`, async () => {
       const said = v.safeParse(form, await askPeer(streams, node, question), { abortEarly: true });
       if (said.success) return said.output;
       throw new RealmError(
-        "failed",
+        "unavailable",
         "its answer has not the form that this version knows; update Realm on both",
       );
     });
+  }
+
+  /** As {@link ask}, where the whole answer depends on that node: what it fails with names it. */
+  async function askOnly<S extends v.GenericSchema>(
+    node: NodeId,
+    question: PeerQuestion,
+    form: S,
+  ): Promise<v.InferOutput<S>> {
+    assertHeard(node);
+    try {
+      return await ask(node, question, form);
+    } catch (error) {
+      const name = nameOf(core, node), code = error instanceof RealmError ? error.code : "internal";
+      const end = `see 'realm why ${name}' or try again`;
+      throw new RealmError(
+        code,
+        code === "timed_out"
+          ? `${name} did not answer in time (${why(error)}): it is busy or stands still; ${end}`
+          : `${name} does not answer: ${why(error).replace(/[.;]?( try again)?\.?$/, "")}; ${end}`,
+        { cause: error },
+      );
+    }
   }
 
   async function measure(id: NodeId): Promise<void> {
@@ -237,10 +259,10 @@ export function startMonitoring(agent: Watched, world: PackageWorld): Monitoring
     }
   });
 
-  const figures = (kind: Kind, subject: string, on: Grid, node: NodeId): Promise<Series> =>
+  const figures = (kind: Kind, subject: string, on: Grid, node: NodeId, from = ask): Promise<Series> =>
     node === self
       ? Promise.resolve(monitor.read(kind, subject, on))
-      : ask(node, { ask: "metrics", kind, subject, grid: on }, SeriesSchema);
+      : from(node, { ask: "metrics", kind, subject, grid: on }, SeriesSchema);
   const view = (
     kind: Kind,
     subject: string,
@@ -261,11 +283,11 @@ export function startMonitoring(agent: Watched, world: PackageWorld): Monitoring
     rttMs: (node) => rtts.get(node),
     clockBehindMs: () => clocks.behindMs(),
     connections: (node) =>
-      node === self ? ownConnections() : ask(node, { ask: "connections" }, ConnectionsSchema),
-    diagnose: (node) => node === self ? ownFindings() : ask(node, { ask: "doctor" }, FindingsSchema),
+      node === self ? ownConnections() : askOnly(node, { ask: "connections" }, ConnectionsSchema),
+    diagnose: (node) => node === self ? ownFindings() : askOnly(node, { ask: "doctor" }, FindingsSchema),
     async nodeMetrics(node, lastMs, points) {
       const on = grid(Date.now(), lastMs, points);
-      const series = await figures("node", "", on, node);
+      const series = await figures("node", "", on, node, askOnly);
       return view("node", node, on, series, [{ id: node, name: nameOf(core, node) }]);
     },
     async appMetrics(app, lastMs, points) {

@@ -12,6 +12,14 @@ export const apiLimits = {
   bodyReadMs: 15_000,
   /** A query must be answered after this. */
   queryMs: 30_000,
+  /** Who reads a blob that other nodes have is refused when nothing of it came for this long: two stalled holders. */
+  fetchPatienceMs: 10_000,
+  /** Who reads a log as it is now, from a node that sends nothing for this long, is told so. */
+  logSilenceMs: 5_000,
+  /** Such a reader asks again while the log moves, as when its attempt ends just then; not for longer than this. */
+  logPatienceMs: 10_000,
+  /** A node that ends lets what it answers be sent to its end for this long; standing streams are cut at once. */
+  endMs: 2_000,
   /** An upload that moves no byte for this long is given up. */
   uploadIdleMs: 60_000,
   /** A client gives up an upload that got no further for this long: a node needs seconds to start again. */

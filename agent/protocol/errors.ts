@@ -69,6 +69,10 @@ export class RealmError extends Error {
   }
 }
 
+/** Whether a failure says only that a node gave no answer for now: whoever can wait asks again. */
+export const isAbsence = (error: unknown): error is RealmError =>
+  error instanceof RealmError && ["unreachable", "unavailable", "timed_out"].includes(error.code);
+
 /** A value or a refusal; refusals are data, not exceptions, inside the core. */
 export type Result<T> = { readonly ok: true; readonly value: T } | {
   readonly ok: false;

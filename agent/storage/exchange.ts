@@ -6,7 +6,7 @@ import { limits, timing } from "../protocol/limits.ts";
 import type { BlobStore } from "./blob_store.ts";
 import { type Failures, fetchLarge, type FetchParts, unavailable } from "./fetch_large.ts";
 import { fetchRound } from "./fetch_small.ts";
-import { createFinder } from "./finder.ts";
+import { createFinder, type Looked } from "./finder.ts";
 import { BLOB_PROTOCOL } from "./frames.ts";
 import { createByteWindow, createGate, createThrottle, delay } from "./gates.ts";
 import { createHoldings } from "./holdings.ts";
@@ -62,8 +62,8 @@ export interface BlobExchange extends AsyncDisposable {
   fetch(digest: Digest, options?: FetchOptions): Promise<void>;
   /** Brings many blobs here; small ones share streams. Ends when all are here or the rest cannot be had. */
   fetchMany(digests: readonly Digest[], options?: FetchOptions): Promise<void>;
-  /** Other members that hold a blob, whole or in part. */
-  findHolders(digest: Digest, signal?: AbortSignal): Promise<readonly NodeId[]>;
+  /** Other members that hold a blob, whole or in part, and who did not answer that may know more. */
+  look(digest: Digest, signal?: AbortSignal): Promise<Looked>;
   /** Connect to `BlobStoreOptions.onStored` and `onRemoved`: tells the blob's homes soon. */
   noteStored(digest: Digest): void;
   noteRemoved(digest: Digest): void;
@@ -193,14 +193,16 @@ export function createBlobExchange(options: BlobExchangeOptions): BlobExchange {
   return {
     fetch: (digest, fetchOptions) => fetchMany([digest], fetchOptions),
     fetchMany,
-    findHolders: async (digest, signal) => (await finder.find([digest], signal)).get(digest) ?? [],
+    look: finder.look,
     noteStored: (digest) => finder.note(digest, true),
     noteRemoved: (digest) => finder.note(digest, false),
     membersChanged: finder.membersChanged,
     flush: finder.flush,
     fetching: () => [...transfers.keys()].sort(),
     async [Symbol.asyncDispose]() {
-      closed.abort(new RealmError("unavailable", "the blob exchange was closed"));
+      closed.abort(
+        new RealmError("unavailable", "this node is ending; try again in a moment, or ask another node"),
+      );
       finder.stop();
       await Promise.allSettled(transfers.values());
     },

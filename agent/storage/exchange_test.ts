@@ -84,14 +84,14 @@ for (const size of [0, 5000, 7 * MB]) {
   Deno.test(`a blob of ${size} bytes is found through its homes and fetched`, async () => {
     await using net = await realm(4);
     const [a, , c] = net.nodes, content = noise(size), digest = await put(a, content);
-    assert.deepEqual(await c.exchange.findHolders(digest), ["a"]);
+    assert.deepEqual((await c.exchange.look(digest)).holders, ["a"]);
     const seen: number[] = [];
     await c.exchange.fetch(digest, { onProgress: (p) => seen.push(p.doneBytes) });
     assert.deepEqual(await contentAt(c, digest), content);
     assert.equal(seen.at(-1), size);
     assert.deepEqual(seen, [...seen].sort((x, y) => x - y));
     await c.exchange.flush();
-    assert.deepEqual([...await net.nodes[1].exchange.findHolders(digest)].sort(), ["a", "c"]);
+    assert.deepEqual([...(await net.nodes[1].exchange.look(digest)).holders].sort(), ["a", "c"]);
     await c.exchange.fetch(digest); // at once
   });
 }
@@ -320,10 +320,13 @@ Deno.test("when homes leave, the new homes learn the holders", async () => {
     const digest = await put(nodes[0], noise(1000));
     for (const id of ["n1", "n2", "n3", "n4", "n5"]) mesh.cut(id);
     for (const n of nodes) n.exchange.membersChanged();
-    await eventually(async () => (await nodes[7].exchange.findHolders(digest)).includes("n0"), "n7 finds n0");
+    await eventually(
+      async () => (await nodes[7].exchange.look(digest)).holders.includes("n0"),
+      "n7 finds n0",
+    );
     await nodes[0].store.remove(digest);
     await nodes[0].exchange.flush();
-    assert.deepEqual(await nodes[7].exchange.findHolders(digest), []);
+    assert.deepEqual((await nodes[7].exchange.look(digest)).holders, []);
   } finally {
     for (const n of nodes) await n.stop();
   }

@@ -16,6 +16,8 @@ import { type LinkParts, openLink } from "./link.ts";
 export interface Finder {
   /** Holders of each blob other than this node, best known first; asks the homes, then a few members. */
   find(digests: readonly Digest[], signal?: AbortSignal): Promise<Map<Digest, NodeId[]>>;
+  /** As {@link find}, of one blob; also tells who was asked and did not answer. */
+  look(digest: Digest, signal?: AbortSignal): Promise<Looked>;
   /** This node holds a blob now (also a part of it), or no longer. Sent in batches. */
   note(digest: Digest, held: boolean): void;
   /** Membership changed: tells new homes what they need to know. */
@@ -24,6 +26,13 @@ export interface Finder {
   flush(): Promise<void>;
   /** Stops. */
   stop(): void;
+}
+
+/** What a look for a blob's holders found. */
+export interface Looked {
+  readonly holders: readonly NodeId[];
+  /** Members that may know more and did not answer, sorted. */
+  readonly silent: readonly NodeId[];
 }
 
 /** What finding needs. */
@@ -171,12 +180,21 @@ export function createFinder(parts: FinderParts): Finder {
     }
   }
 
-  async function find(digests: readonly Digest[], signal?: AbortSignal): Promise<Map<Digest, NodeId[]>> {
+  async function find(
+    digests: readonly Digest[],
+    signal?: AbortSignal,
+    silent = new Set<NodeId>(),
+  ): Promise<Map<Digest, NodeId[]>> {
     refreshRanker();
     const found = new Map(digests.map((d) => [d, new Set<NodeId>()]));
     const members = new Set(parts.members());
     const ask = async (home: NodeId, wanted: readonly Digest[]) => {
-      const lists = await within(askFor(home, wanted, signal), timing.findTimeoutMs, () => new Error("late"));
+      let lists: string[][];
+      try {
+        lists = await within(askFor(home, wanted, signal), timing.findTimeoutMs, () => new Error("late"));
+      } catch {
+        return void silent.add(home);
+      }
       wanted.forEach((digest, i) => {
         for (const id of lists[i] ?? []) if (id !== self && members.has(id)) found.get(digest)!.add(id);
       });
@@ -189,15 +207,15 @@ export function createFinder(parts: FinderParts): Finder {
         else byHome.set(home, [digest]);
       }
     }
-    await Promise.all([...byHome].map(([home, wanted]) => ask(home, wanted).catch(() => {})));
+    await Promise.all([...byHome].map(([home, wanted]) => ask(home, wanted)));
     const missing = digests.filter((d) => isDigest(d) && found.get(d)!.size === 0);
     if (missing.length > 0) {
-      const others = [...members].filter((id) => id !== self);
+      const others = [...members].filter((id) => id !== self && !silent.has(id));
       const some = others.map((id) => [random.next(), id] as const).sort(([a], [b]) => a - b).slice(
         0,
         limits.findPeers,
       );
-      await Promise.all(some.map(([, id]) => ask(id, missing).catch(() => {})));
+      await Promise.all(some.map(([, id]) => ask(id, missing)));
     }
     signal?.throwIfAborted();
     return new Map([...found].map(([digest, ids]) => [digest, [...ids]]));
@@ -210,7 +228,12 @@ export function createFinder(parts: FinderParts): Finder {
   membersChanged();
 
   return {
-    find,
+    find: (digests, signal) => find(digests, signal),
+    async look(digest, signal) {
+      const silent = new Set<NodeId>();
+      const holders = (await find([digest], signal, silent)).get(digest) ?? [];
+      return { holders, silent: [...silent].sort() };
+    },
     note(digest, held) {
       if (noted.size >= limits.announceQueue && !noted.has(digest)) return; // the periodic announcement covers it
       noted.set(digest, held);

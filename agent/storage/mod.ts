@@ -17,6 +17,7 @@ export {
 export type { PartialBlob } from "./partial.ts";
 export type { ChunkRef, ManifestInfo } from "./manifest.ts";
 export type { Uploads, UploadState } from "./upload.ts";
+export type { Looked } from "./finder.ts";
 export { defaultQuota } from "./space.ts";
 export {
   type BlobExchange,

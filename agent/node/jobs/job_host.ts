@@ -4,6 +4,7 @@ import type { Disk, Log, LogChunk, PeerStreams } from "../../ports.ts";
 import type { AttemptStatus, CacheEntry, Digest, RunLogView } from "../../protocol/mod.ts";
 import type { RunHandle, RunSpec, Survivor } from "../../runtimes/mod.ts";
 import type { Contents } from "../contents.ts";
+import { fetchToRead } from "../fetching.ts";
 import { GitSources } from "../git/git_sources.ts";
 import { type Adoption, adoptions, ownerOf } from "./attempt_memo.ts";
 import type { AttemptWorld } from "./attempt_world.ts";
@@ -121,7 +122,10 @@ export class JobHost {
         attempts: this.attempts,
         streams,
         store: contents.store,
-        fetch: (digest, holders, stop) => contents.exchange.fetch(digest, { holders, signal: stop }),
+        fetch: (digest, holders, stop) =>
+          query.follow
+            ? contents.exchange.fetch(digest, { holders, signal: stop })
+            : fetchToRead({ core, contents }, digest, stop, holders),
         changed: (ms, stop) => this.#change(ms, stop),
       },
       run,

@@ -1,6 +1,7 @@
 /** `/realm/joblog/1.0.0`: a member asks for the log of an attempt that executes here; entries travel as JSON lines. */
 import type { PeerStream, PeerStreams } from "../../ports.ts";
-import { jobLimits, type NodeId, RealmError } from "../../protocol/mod.ts";
+import { apiLimits, jobLimits, type NodeId, RealmError } from "../../protocol/mod.ts";
+import { unlessSilent } from "../silence.ts";
 import type { Attempts } from "./attempts.ts";
 import type { LogEntry } from "./job_log.ts";
 
@@ -60,7 +61,7 @@ async function readRequest(stream: PeerStream): Promise<Request> {
 
 /**
  * Entries of an attempt that executes on `node`. Returns `false` when it is not there, `true` at the log's end; throws
- * when the connection breaks.
+ * when the connection breaks, without `follow` also when it sends nothing for long.
  */
 export async function* readRemoteLog(
   streams: PeerStreams,
@@ -76,8 +77,10 @@ export async function* readRemoteLog(
     await writer.write(new TextEncoder().encode(JSON.stringify(request) + "\n"));
     const decoder = new TextDecoder();
     let rest = "", here: boolean | undefined;
-    const reader = stream.readable.getReader();
-    for (let r = await reader.read(); !r.done; r = await reader.read()) {
+    const reader = stream.readable.getReader(),
+      patience = request.follow ? undefined : apiLimits.logSilenceMs;
+    const read = () => unlessSilent(reader.read(), patience);
+    for (let r = await read(); !r.done; r = await read()) {
       const lines = (rest + decoder.decode(r.value, { stream: true })).split("\n");
       rest = lines.pop()!;
       for (const line of lines) {

@@ -6,6 +6,7 @@
 import { activeAttempt, attemptStatus, type Core, nodeState, type RunState } from "../../core/mod.ts";
 import type { PeerStreams } from "../../ports.ts";
 import {
+  apiLimits,
   type DecidedAttempt,
   type Digest,
   isEnd,
@@ -122,6 +123,7 @@ async function* attemptLog(
       yield view(entry);
     }
   }
+  const started = performance.now();
   while (!signal.aborted) {
     const run = core.jobs.runs.get(id)!;
     const local = attempt.node === core.config.self
@@ -159,6 +161,7 @@ async function* attemptLog(
       return;
     }
     if (attempt.node !== core.config.self) {
+      let why = "it does not know of it yet; ask again in a moment";
       try {
         const entries = readRemoteLog(world.streams, attempt.node, {
           attempt: attempt.id,
@@ -168,8 +171,13 @@ async function* attemptLog(
         const result = yield* passResult(entries, pass);
         // It has ended there: what is missing, if anything, is in the stored log, of which the record is on its way.
         if (result && !follow) return;
-      } catch {
+      } catch (error) {
         // Broken off; where it is to be had now is looked at again.
+        why = error instanceof Error ? error.message : String(error);
+      }
+      if (!follow && performance.now() - started > apiLimits.logPatienceMs) {
+        yield gap(last, 0, `more of the log of attempt ${attempt.number} may be on ${node}: ${why}`);
+        return;
       }
     }
     if (!follow && attempt.node === core.config.self) return;
