@@ -1,5 +1,5 @@
 /**
- * Which blobs a node gives up: a plan as data, shown by `realm storage gc --dry-run` and carried out by the store.
+ * Which blobs a node gives up: a plan as data, carried out by the store.
  * Pinned and referenced blobs, and those used a moment ago (their reference may still be on its way), never go.
  */
 import type { Digest } from "../protocol/identity.ts";

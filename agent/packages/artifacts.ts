@@ -69,6 +69,8 @@ const UNFINISHED = ".unfinished-", REMOVED = ".removed-";
 /** Space left free on the device besides what a package takes: logs and the database must still be written. */
 const SPARE_BYTES = 64 * 1024 * 1024;
 
+const mib = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+
 async function readManifest(blobs: BlobSource, digest: Digest): Promise<Uint8Array> {
   const size = await blobs.size(digest);
   if (size === undefined) {
@@ -167,7 +169,10 @@ export function openArtifacts(world: PackageWorld, blobs: BlobSource, root: stri
     if (free < need + SPARE_BYTES) {
       throw new RealmError(
         "no_space",
-        `package ${manifest.name} ${manifest.version} needs ${need} bytes, ${free} are free`,
+        `package ${manifest.name} ${manifest.version} needs ${mib(need)} and another ${
+          mib(SPARE_BYTES)
+        } that stay ` +
+          `free, ${mib(free)} are there; free space on this node's disk`,
       );
     }
     // A name of its own: what an earlier attempt left must not come back into this tree after a power cut.

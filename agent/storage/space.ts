@@ -40,8 +40,10 @@ export function createSpace(
       if (missing(bytes) > 0) {
         throw new RealmError(
           "no_space",
-          `the store's quota of ${quota()} bytes is used up (${used} used, ${bytes} more needed): ` +
-            "raise the quota, unpin content or run `realm storage gc`",
+          `the node's store may take ${mib(quota())} and holds ${mib(used)}, ${
+            mib(bytes)
+          } more are needed; ` +
+            "free space on its disk, or give up what 'realm storage list' shows by 'realm storage unpin'",
           { detail: { quota: quota(), used, needed: bytes } },
         );
       }
@@ -51,6 +53,8 @@ export function createSpace(
     add: (bytes) => void (used += bytes),
   };
 }
+
+const mib = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 
 /** The default quota: 20 % of the device, or what the store may still take (held already plus free), if that is less. */
 export const defaultQuota = (device: { total: number; free: number }, held: number): number =>
