@@ -8,7 +8,8 @@ import { systemPackages } from "../system_packages.ts";
 const sources = new URL("guests/", import.meta.url);
 const cache = new URL("../../.cache/wasi/", import.meta.url);
 const [compiler] = systemPackages.wasi.files;
-const flags = ["--target=wasm32-wasi", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function"];
+const hostFlags = ["-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function"];
+const guestFlags = ["--target=wasm32-wasi", ...hostFlags];
 /** Guests built at once: compilers are short and the machine is shared. */
 const AT_ONCE = 2;
 
@@ -28,14 +29,20 @@ export async function buildGuests(): Promise<ReadonlyMap<string, string>> {
   return built;
 }
 
-async function build(name: string, header: string): Promise<string> {
+/** Builds a guest that needs no header of the suite as a program of the host, and returns its path. */
+export async function buildForHost(name: string): Promise<string> {
+  await Deno.mkdir(cache, { recursive: true });
+  return await build(`${name}.c`, "", hostFlags, "");
+}
+
+async function build(name: string, header: string, flags = guestFlags, ending = ".wasm"): Promise<string> {
   const source = new URL(name, sources);
   const text = await Deno.readTextFile(source);
   const digest = await crypto.subtle.digest(
     "SHA-256",
     utf8([header, text, ...flags].join("\0")) as Uint8Array<ArrayBuffer>,
   );
-  const file = `${name.slice(0, -2)}-${toHex(new Uint8Array(digest)).slice(0, 16)}.wasm`;
+  const file = `${name.slice(0, -2)}-${toHex(new Uint8Array(digest)).slice(0, 16)}${ending}`;
   const out = new URL(file, cache).pathname;
   if (await exists(out)) return out;
   const partial = `${out}.${crypto.randomUUID()}`;

@@ -7,11 +7,11 @@
  *
  *     deno run -A tests/wasi/run_suite.ts DIR… [--only TEXT]
  *
- * Directories of the suite are copied first, so that a case starts from what the suite ships. Exit code 1 when a case
- * fails, 2 when there is none.
+ * Each case is a command of the `wasm` runtime, in a child process as an app or a job has it. Directories of the suite
+ * are copied first, so that a case starts from what the suite ships. Exit code 1 when a case fails, 2 when there is none.
  */
-import { runGuest } from "./run_guest.ts";
-import type { RuntimeMount } from "../../agent/runtimes/runtime.ts";
+import type { ExitReport, RunSpec, Runtime, RuntimeMount } from "../../agent/runtimes/runtime.ts";
+import { sourceRuntime, specOf, startRun } from "../wasm_bed.ts";
 
 /** What a case's JSON may say. */
 interface Specification {
@@ -31,6 +31,7 @@ export interface CaseResult {
 }
 
 const CASE_TIMEOUT_MS = 30_000;
+const CASE_MEMORY_MB = 256;
 /** Stands for an empty directory of its own. */
 const EMPTY = "";
 
@@ -39,25 +40,37 @@ export async function runSuite(directory: string, only = ""): Promise<readonly C
   const names = [...Deno.readDirSync(directory)].map((e) => e.name)
     .filter((n) => n.endsWith(".wasm") && n.includes(only)).sort();
   const results: CaseResult[] = [];
-  for (const name of names) results.push(await runCase(directory, name.slice(0, -".wasm".length)));
+  await using runtime = sourceRuntime();
+  for (const name of names) results.push(await runCase(runtime, directory, name.slice(0, -".wasm".length)));
   return results;
 }
 
-async function runCase(directory: string, name: string): Promise<CaseResult> {
+async function runCase(runtime: Runtime, directory: string, name: string): Promise<CaseResult> {
   let spec: Specification | undefined;
   try {
     spec = await specification(`${directory}/${name}.json`);
   } catch (error) {
     return { name, failures: [`specification: ${error}`] };
   }
-  if (spec !== undefined) return await runSpecified(directory, name, spec);
-  const bare = await runSpecified(directory, name, {});
+  const run = (spec: Specification) => runSpecified(runtime, directory, name, spec);
+  if (spec !== undefined) return await run(spec);
+  const bare = await run({});
   if (bare.failures.length === 0) return bare;
-  const rooted = await runSpecified(directory, name, { root: EMPTY });
-  return rooted.failures.length === 0 ? rooted : bare;
+  const rooted = await run({ root: EMPTY });
+  if (rooted.failures.length === 0) return rooted;
+  const told = (failures: readonly string[], how: string) => failures.map((failure) => `${how}: ${failure}`);
+  return {
+    name,
+    failures: [...told(bare.failures, "without /"), ...told(rooted.failures, "with an empty /")],
+  };
 }
 
-async function runSpecified(directory: string, name: string, spec: Specification): Promise<CaseResult> {
+async function runSpecified(
+  runtime: Runtime,
+  directory: string,
+  name: string,
+  spec: Specification,
+): Promise<CaseResult> {
   const scratch = await Deno.realPath(await Deno.makeTempDir());
   try {
     const mounts: RuntimeMount[] = [];
@@ -71,17 +84,23 @@ async function runSpecified(directory: string, name: string, spec: Specification
       else await copy(`${directory}/${from}`, host);
       mounts.push({ guest: guest!, host, readOnly: false });
     }
-    const result = await runGuest({
-      wasm: await Deno.readFile(`${directory}/${name}.wasm`),
+    const result = await execute(runtime, {
+      id: name,
+      mode: "command",
+      wasm: await Deno.realPath(`${directory}/${name}.wasm`),
+      cacheDir: scratch,
       args: [`${name}.wasm`, ...(spec.args ?? [])],
       env: spec.env ?? {},
       mounts,
-      stdin: new TextEncoder().encode(spec.stdin ?? ""),
+      memoryMb: CASE_MEMORY_MB,
+      stdin: new Blob([spec.stdin ?? ""]).stream(),
       timeoutMs: CASE_TIMEOUT_MS,
+      wholeLog: true,
     });
     const failures: string[] = [];
     const expected = spec.exit_code ?? 0;
-    const end = result.trap === undefined ? result.code ?? "no end in time" : `trap (${result.trap})`;
+    const { report } = result;
+    const end = report.reason === "exited" ? report.code : `${report.reason} (${report.message})`;
     if (end !== expected) failures.push(`exit code: expected ${expected}, got ${end}`);
     for (const stream of ["stdout", "stderr"] as const) {
       if (spec[stream] !== undefined && spec[stream] !== result[stream]) {
@@ -97,6 +116,15 @@ async function runSpecified(directory: string, name: string, spec: Specification
   } finally {
     await Deno.remove(scratch, { recursive: true });
   }
+}
+
+async function execute(
+  runtime: Runtime,
+  spec: Partial<RunSpec> & { readonly wasm: string },
+): Promise<{ readonly report: ExitReport; readonly stdout: string; readonly stderr: string }> {
+  await using started = await startRun(runtime, specOf(spec.wasm, spec));
+  const report = await started.run.exit;
+  return { report, stdout: started.log.text("stdout"), stderr: started.log.text("stderr") };
 }
 
 async function specification(path: string): Promise<Specification | undefined> {
@@ -148,6 +176,5 @@ if (import.meta.main) {
     }
   }
   console.log(`${passed} passed, ${failed} failed`);
-  // A guest that did not end keeps its thread: leave without waiting for it.
   Deno.exit(failed > 0 ? 1 : passed === 0 ? 2 : 0);
 }

@@ -54,7 +54,7 @@ Deno.test({
       assert.match(failures.get("wrong_stdout")![0]!, /^stdout: expected "other", got "text"/);
       assert.match(failures.get("wrong_stderr")![0]!, /^stderr/);
       assert.match(failures.get("wrong_code")![0]!, /expected 0, got 7/);
-      assert.match(failures.get("traps")![0]!, /expected 0, got trap/);
+      assert.match(failures.get("traps")![0]!, /expected 0, got trapped/);
       assert.match(failures.get("unknown_operation")![0]!, /connect/);
       assert.deepEqual((await runSuite(directory, "wrong_")).map((r) => r.name).length, 3);
     } finally {

@@ -69,10 +69,8 @@ export class GuestFs implements Disposable {
   open(dir: OpenDir, path: string, options: OpenOptions): OpenFile | OpenDir {
     if (options.create && options.directory) fail("EINVAL");
     return this.#within(dir, () => {
-      if (options.create && path.endsWith("/") && this.#entry(dir, path).dots === undefined) fail("EISDIR");
       const follow = options.follow === true && !(options.create && options.exclusive);
-      const found = this.#resolve(dir, path, follow);
-      if (options.create && found.ending === "/") fail("EISDIR");
+      const found = this.#resolve(dir, path, follow, options.create);
       if (found.leaf === null) return this.#create(found, options);
       if (found.ending !== "") existing(found);
       if (options.create && options.exclusive) fail("EEXIST");
@@ -275,8 +273,8 @@ export class GuestFs implements Disposable {
     this.#handles.closeAll();
   }
 
-  #resolve(dir: OpenDir, path: string, followLast: boolean): Resolved {
-    return this.#telling(dir, path, () => resolve(dir, path, followLast));
+  #resolve(dir: OpenDir, path: string, followLast: boolean, created?: boolean): Resolved {
+    return this.#telling(dir, path, () => resolve(dir, path, followLast, created));
   }
 
   #entry(dir: OpenDir, path: string): Entry {

@@ -61,9 +61,9 @@ function endingOf(path: string): Ending {
 /**
  * Resolves `path` below `directory`. `..` and symlinks may lead anywhere below `directory` but not out of it, as in
  * WASI's capability model: leaving gives `EPERM`, and so does an absolute path or an absolute symlink.
- * Only the last component may be missing.
+ * Only the last component may be missing. For a file that may be `created` it must not be followed by slashes.
  */
-export function resolve(directory: OpenDir, path: string, followLast: boolean): Resolved {
+export function resolve(directory: OpenDir, path: string, followLast: boolean, created = false): Resolved {
   checkPath(path);
   if (path.startsWith("/")) fail("EPERM", "absolute path");
   const mount = directory.mount;
@@ -88,6 +88,7 @@ export function resolve(directory: OpenDir, path: string, followLast: boolean): 
     at.push(name);
     if (at.length > wasmLimits.guestPathDepth) fail("ENAMETOOLONG");
     const last = pending.every((rest) => rest === "" || rest === ".");
+    if (created && last && ending === "/") fail("EISDIR");
     const host = hostPath(mount, at);
     const found = lstatOrNull(host);
     if (found === null) {
