@@ -22,6 +22,8 @@ import {
 } from "./local_files.ts";
 import { askPassphrase } from "./passphrase.ts";
 
+/** A node that has just started knows by then what it missed, or that nobody tells it. */
+const PATIENCE_MS = 15_000;
 /** A session is not used in the last moments of its life. */
 const SESSION_MARGIN_MS = 10_000;
 
@@ -131,6 +133,7 @@ export async function connect(i: Invocation, purpose: "read" | "write"): Promise
   let once: Promise<Credentials> | undefined;
   return createClient({
     url,
+    patienceMs: PATIENCE_MS,
     ...(local ? { node: own } : {}),
     credentials: () => once ??= reading ? readingCredentials(i, local) : signingCredentials(i),
     token: keep ? await keptSession(i, url) : undefined,

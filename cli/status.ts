@@ -22,6 +22,12 @@ function statusText(i: Invocation, r: RealmView): string {
     ["nodes", nodes],
     ["apps", a.total === 0 ? "none; deploy one with 'realm deploy PACKAGE'" : apps],
     ["state", `${r.records} records, digest ${r.digest.slice(0, 12)}`],
+    ...(r.catching_up
+      ? [["note", { text: "has just started and still hears what it missed", colour: "yellow" }]] as [
+        string,
+        Cell,
+      ][]
+      : []),
   ]);
   const problems = r.problems.map((p) =>
     `${paint(t, "red", "!")} ${plain(p.what)}: ${plain(p.why)}${p.fix ? `\n  fix: ${plain(p.fix)}` : ""}\n`

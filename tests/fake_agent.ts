@@ -110,6 +110,7 @@ export function createFakeAgent(): FakeAgent {
     version: "0.1.0",
     verifier,
     now: () => Date.now() + fake.skew,
+    catchingUp: () => false,
     revokedAt: (key) => revoked.get(key),
     submit(signed) {
       const opened = openCommand(signed, realm, verifier, fake.revokedAt);

@@ -53,6 +53,11 @@ export interface ClientOptions {
   readonly node?: () => NodeId | undefined | Promise<NodeId | undefined>;
   /** Told of each new session, so that it can be kept. */
   readonly onSession?: (session: SessionView) => void | Promise<void>;
+  /**
+   * A node that answers that it is catching up, since it has just started, is asked again for this long, milliseconds;
+   * default 0. It says so for ten seconds at most.
+   */
+  readonly patienceMs?: number;
   /** Wished life of sessions, milliseconds. */
   readonly sessionMs?: number;
   /** For tests and browsers with their own; default the global `fetch`. */
@@ -212,6 +217,9 @@ export interface RealmClient {
   events(after?: number, signal?: AbortSignal): AsyncIterable<EventView>;
 }
 
+/** How often a node that catches up is asked. */
+const CATCHING_UP_MS = 200;
+
 type Parameters = Readonly<Record<string, string | number | boolean | undefined>>;
 const q = (path: string, parameters: Parameters): string => {
   const search = new URLSearchParams();
@@ -281,7 +289,7 @@ export function createClient(options: ClientOptions): RealmClient {
     await onSession?.(session);
     return session.token;
   };
-  const ask = async (path: string, init: RequestInit = {}): Promise<Response> => {
+  const askOnce = async (path: string, init: RequestInit): Promise<Response> => {
     const authorised = async (bearer: string) =>
       await reach(path, {
         ...init,
@@ -297,9 +305,20 @@ export function createClient(options: ClientOptions): RealmClient {
       await response.body?.cancel();
       response = await authorised(await authenticate());
     }
-    if (!response.ok) throw await failureOf(response);
     return response;
   };
+  /** The answer; a node that catches up is asked again while there is patience. */
+  const good = async (sending: () => Promise<Response>): Promise<Response> => {
+    const until = performance.now() + (options.patienceMs ?? 0);
+    for (;;) {
+      const response = await sending();
+      if (response.ok) return response;
+      const failure = await failureOf(response);
+      if (failure.code !== "catching_up" || performance.now() > until || signal?.aborted) throw failure;
+      await new Promise((resolve) => setTimeout(resolve, CATCHING_UP_MS));
+    }
+  };
+  const ask = (path: string, init: RequestInit = {}): Promise<Response> => good(() => askOnce(path, init));
   const get = async <T>(path: string): Promise<T> => await (await ask(path)).json() as T;
   const postJson = async <T>(path: string, body: unknown): Promise<T> =>
     await (await ask(path, post(body))).json() as T;
@@ -308,8 +327,7 @@ export function createClient(options: ClientOptions): RealmClient {
     yield* readLines<T>(response.body!, until);
   };
   const submit = async (command: SignedCommand): Promise<SubmittedView> => {
-    const response = await reach("/api/commands", post(command, signal));
-    if (!response.ok) throw await failureOf(response);
+    const response = await good(() => reach("/api/commands", post(command, signal)));
     return await response.json() as SubmittedView;
   };
 

@@ -40,6 +40,28 @@ Deno.test("a client reads, submits, uploads and downloads over a real connection
   await assert.rejects(client.app("none"), coded("not_found"));
 });
 
+Deno.test("what a node that catches up does not find is asked again while there is patience", async () => {
+  await using impatient = setUp();
+  impatient.agent.catchingUp = () => true;
+  await assert.rejects(impatient.client.app("none"), coded("catching_up"));
+  await assert.rejects(
+    impatient.client.why("none"),
+    /just started .* there is no app, run, .* none; ask again/,
+  );
+  assert.equal((await impatient.client.app("site")).name, "site", "what it knows it tells");
+
+  await using patient = setUp({ patienceMs: 10_000 });
+  const { agent, client } = patient;
+  let asked = 0;
+  agent.catchingUp = () => ++asked < 3;
+  await assert.rejects(client.app("none"), coded("not_found"));
+  assert.equal(asked, 3);
+  asked = 0;
+  const app = agent.app;
+  agent.app = (name) => asked < 2 ? undefined : app(name);
+  assert.equal((await client.app("site")).name, "site", "known by now");
+});
+
 Deno.test("a client opens one session, keeps it, and opens another when the node forgot it", async () => {
   const opened: string[] = [];
   const agent = createFakeAgent();

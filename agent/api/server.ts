@@ -64,6 +64,14 @@ function clientOf(c: Context<Env>): string | undefined {
   return remote === undefined ? undefined : plainAddress(remote);
 }
 
+const catchingUp = (cause: RealmError) =>
+  new RealmError(
+    "catching_up",
+    "this node has just started and still hears from the others what it missed; as far as it knows, " +
+      `${cause.message.split(";")[0]}; ask again in a moment`,
+    { cause },
+  );
+
 /** Makes the API of an agent; `serveApi` puts it on a port. */
 export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
   const bounds = { ...apiLimits, ...options.bounds } as Record<keyof typeof apiLimits, number>;
@@ -160,6 +168,16 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
     });
   };
 
+  /** What a node does not find may be there all the same while it catches up. */
+  const certain = async (answering: Promise<Response>): Promise<Response> => {
+    try {
+      return await answering;
+    } catch (error) {
+      const unsure = error instanceof RealmError && error.code === "not_found" && agent.catchingUp();
+      throw unsure ? catchingUp(error) : error;
+    }
+  };
+
   const handle = async (name: QueryName, c: Context<Env>): Promise<Response> => {
     const query: Query = queries[name], request = c.req.raw;
     const peer = clientOf(c);
@@ -212,7 +230,7 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
   });
   for (const name of Object.keys(queries) as QueryName[]) {
     const { method, path } = queries[name];
-    app.on(method, path.replaceAll(/\{(\w+)\}/g, ":$1"), (c) => handle(name, c));
+    app.on(method, path.replaceAll(/\{(\w+)\}/g, ":$1"), (c) => certain(handle(name, c)));
   }
   for (const path of new Set(Object.values(queries).map((q) => q.path))) {
     app.all(path.replaceAll(/\{(\w+)\}/g, ":$1"), (c) => {

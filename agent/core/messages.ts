@@ -7,6 +7,7 @@ import { answerReceived, consider } from "./control.ts";
 import { considerJob, jobAnswered } from "./jobs/control.ts";
 import { answered, asked, heard, suspected } from "./liveness.ts";
 import { isMember } from "./members.ts";
+import { toldBy } from "./catching_up.ts";
 import { closeGaps, headsOf, lacks, missingFrom, recordOf, storeDigest } from "./record_store.ts";
 import { dropEnded, type Returning, takeCopy, wasTold } from "./returning.ts";
 import { incarnationOf, nodeState } from "./state.ts";
@@ -60,9 +61,8 @@ export function receiveMessage(turn: Turn, from: NodeId, message: Message): void
       if (records.length > 0 || Object.keys(upTo).length > 0) {
         turn.send(from, { t: "have", records: records.map((r) => r.wire), upTo, more });
       }
-      if (!message.reply && lacks(core.store, message.heads)) {
-        turn.send(from, { t: "heads", heads: headsOf(core.store), reply: true });
-      }
+      if (!lacks(core.store, message.heads)) toldBy(core, from);
+      else if (!message.reply) turn.send(from, { t: "heads", heads: headsOf(core.store), reply: true });
       return;
     }
     case "have":
@@ -80,7 +80,7 @@ export function receiveMessage(turn: Turn, from: NodeId, message: Message): void
         Object.fromEntries(Object.entries(message.upTo).filter(([id]) => core.members.admitted.has(id))),
       );
       if (message.more) turn.send(from, { t: "heads", heads: headsOf(core.store), reply: true });
-      else wasTold(core);
+      else wasTold(core, from);
       return;
     case "records":
       receive(turn, from, message.records, false);
@@ -133,7 +133,7 @@ function signOfLife(turn: Turn, from: NodeId, digest: string, incarnation: numbe
     });
   }
   if (digest !== storeDigest(core.store)) return catchUp(turn, from);
-  wasTold(core);
+  wasTold(core, from);
   if (core.info) core.acknowledgedBy ??= from;
 }
 

@@ -9,6 +9,7 @@ export { isKept } from "./decisions.ts";
 export { knownGrants, openReplicated } from "./evidence.ts";
 export * from "./apps.ts";
 export * from "./authority.ts";
+export { isCatchingUp } from "./catching_up.ts";
 export * from "./control.ts";
 export * from "./events.ts";
 export * from "./gc_plan.ts";

@@ -7,6 +7,7 @@ import type { NodeId } from "../protocol/identity.ts";
 import { limits } from "../protocol/limits.ts";
 import type { Message } from "../protocol/message.ts";
 import type { RealmRecord } from "../protocol/record.ts";
+import { beginCatchingUp, toldBy } from "./catching_up.ts";
 import { isMember } from "./members.ts";
 import { closeGaps, createRecordStore, drop, insert, recordOf, type RecordStore } from "./record_store.ts";
 import { retireBefore } from "./retirement.ts";
@@ -24,6 +25,7 @@ export interface Returning {
 /** Notes how long this node was away. */
 export function arrive(core: Core, inTouchAt: number | undefined, now: number): void {
   core.retireAt = now + limits.retireDelayMs;
+  beginCatchingUp(core, now);
   if (inTouchAt === undefined) {
     core.acceptOldUntil = now + limits.firstSyncMs;
     core.decidesFrom = now + limits.ignorantMs;
@@ -41,8 +43,9 @@ export const mayDecide = (core: Core, now: number): boolean =>
   now >= core.decidesFrom || core.members.admitted.size <= 1;
 
 /** A member told this node all that it had. */
-export function wasTold(core: Core): void {
+export function wasTold(core: Core, by: NodeId): void {
   core.decidesFrom = 0;
+  toldBy(core, by);
 }
 
 /** Takes a part of the copy; returns whether it is whole. */

@@ -19,6 +19,7 @@ import { createLiveness, type Liveness } from "./liveness.ts";
 import { createMembers, isMember, type Member, type Members } from "./members.ts";
 import type { Candidate } from "./placement.ts";
 import { createRecordStore, type RecordStore } from "./record_store.ts";
+import type { CatchingUp } from "./catching_up.ts";
 import type { Returning } from "./returning.ts";
 import type { Policies } from "./policies.ts";
 import { createUpgrades, type Upgrades } from "./upgrades/rollouts.ts";
@@ -143,6 +144,8 @@ export interface Core {
   acceptOldUntil: number;
   /** Before then this node decides nothing, unless it is the only member: see `limits.ignorantMs`. */
   decidesFrom: number;
+  /** Set while a node that has just started hears what happened meanwhile. */
+  catchingUp: CatchingUp | undefined;
   /** Set while a node that was away for too long gets a fresh copy. */
   returning: Returning | undefined;
   /** Canonical form of the last `run` effect. */
@@ -195,6 +198,7 @@ export function createCore(config: CoreConfig): Core {
     retireAt: Infinity,
     acceptOldUntil: 0,
     decidesFrom: 0,
+    catchingUp: undefined,
     returning: undefined,
     lastRun: "[]",
     reserved: undefined,

@@ -17,6 +17,7 @@ import { orderStatuses, takeLooked, takePushed } from "./jobs/trigger_control.ts
 import { hint, livenessWake, tickLiveness } from "./liveness.ts";
 import { isMember } from "./members.ts";
 import { nextRetirement, retire } from "./retirement.ts";
+import { awaitMember } from "./catching_up.ts";
 import { arrive, goOn, isOnItsOwn, mayDecide } from "./returning.ts";
 import { controlUpgrades, orderUpgrade } from "./upgrades/control.ts";
 import { allRecords, closeGaps, hasRoom, recordOf } from "./record_store.ts";
@@ -58,6 +59,9 @@ function handle(turn: Turn, event: Event): void {
       if (isMember(core.members, event.from)) receiveMessage(turn, event.from, event.message);
       return;
     case "peer":
+      if (!event.connected || isMember(core.members, event.id)) {
+        awaitMember(core, event.id, event.connected);
+      }
       if (!event.connected) act(turn, hint(core.liveness, event.id, factsOf(turn)));
       else if (isMember(core.members, event.id)) sync(turn, event.id);
       return;

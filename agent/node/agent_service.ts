@@ -1,5 +1,5 @@
 /** The running agent as its API sees it. */
-import { nodeState } from "../core/mod.ts";
+import { isCatchingUp, nodeState } from "../core/mod.ts";
 import { createVerifier } from "../platform/mod.ts";
 import { type Digest, type LogLineView, type NodeId, shortId, type WhyView } from "../protocol/mod.ts";
 import type { Agent } from "./running_agent.ts";
@@ -91,6 +91,7 @@ export function serviceOf(agent: Agent): AgentService {
     version: agent.options.version,
     verifier,
     now: () => Date.now(),
+    catchingUp: () => isCatchingUp(core, Date.now()),
     revokedAt: (key) => core.authority.revoked.get(key),
     submit(command) {
       const reply = loop.ask((ref) => ({ t: "submit", ref, command }));

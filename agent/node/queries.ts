@@ -6,6 +6,7 @@ import {
   commitsOfRevision,
   controllerOf,
   type Core,
+  isCatchingUp,
   keptRevisions,
   knownGrants,
   nodeState,
@@ -370,6 +371,7 @@ export function realmView(core: Core, around: Surroundings): RealmView {
     records,
     digest: storeDigest(core.store),
     problems,
+    ...(isCatchingUp(core, around.now()) ? { catching_up: true } : {}),
   };
 }
 

@@ -61,6 +61,8 @@ export interface AgentService {
   readonly version: string;
   readonly verifier: Verifier;
   now(): number;
+  /** Whether there may be more than it knows, for it has just started. */
+  catchingUp(): boolean;
   /** When a key was revoked. */
   revokedAt(key: KeyId): number | undefined;
 

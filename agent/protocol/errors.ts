@@ -39,6 +39,7 @@ export const errorTable = {
   limit_reached: [507, 1],
   unreachable: [503, 5],
   unavailable: [503, 5],
+  catching_up: [503, 5],
   timed_out: [504, 124],
 } as const satisfies Record<string, readonly [number, number]>;
 
@@ -71,7 +72,8 @@ export class RealmError extends Error {
 
 /** Whether a failure says only that a node gave no answer for now: whoever can wait asks again. */
 export const isAbsence = (error: unknown): error is RealmError =>
-  error instanceof RealmError && ["unreachable", "unavailable", "timed_out"].includes(error.code);
+  error instanceof RealmError &&
+  ["unreachable", "unavailable", "catching_up", "timed_out"].includes(error.code);
 
 /** A value or a refusal; refusals are data, not exceptions, inside the core. */
 export type Result<T> = { readonly ok: true; readonly value: T } | {

@@ -67,6 +67,11 @@ export const limits = {
    * told it what there is, or this long when none does: what it decided before it lost its disk it would decide again.
    */
   ignorantMs: 30_000,
+  /**
+   * A node that has just started says for this long at most that it does not know yet what there is, when no member told
+   * it: dialling those that it knew takes half of it (`meshLimits.dialTimeoutMs`), their first answers the rest.
+   */
+  unsureMs: 10_000,
   /** A node that was away for longer than `tombstoneMs` looks this long for one that was not, to start from its copy. */
   returnMs: 60_000,
   /** After old commands came in, what matters no more goes this much later: by then the rest has come too. */

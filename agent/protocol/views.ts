@@ -93,6 +93,8 @@ export interface RealmView {
   readonly digest: string;
   /** What is wrong, why, and what to do. */
   readonly problems: readonly ProblemFound[];
+  /** Set while the answering node, which has just started, still hears what it missed: there may be more. */
+  readonly catching_up?: true;
 }
 
 /** One audit entry. */

@@ -204,7 +204,7 @@ async function secret(tab: Tab, client: RealmClient, value: string): Promise<voi
   assert.notEqual(second.version, first.version);
   assert.deepEqual([second.holders.map((h) => h.name), second.exposed], [["n1"], []]);
   await act(tab, "Remove", `realm secret remove ${name}`);
-  await page.getByText("There is no such secret").waitFor();
+  await page.getByText("No such secret").waitFor();
   await look(tab, "secret-none");
 }
 

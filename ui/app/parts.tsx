@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { RealmError } from "../../mod.ts";
 import { Command } from "./copy.tsx";
 import { plain, plainLines, span, tone } from "./format.ts";
-import { now, version } from "./live.ts";
+import { now, realm, version } from "./live.ts";
 import { session } from "./session.ts";
 
 /** Characters shown of a name, and of a state: no real one is longer. */
@@ -135,6 +135,13 @@ export const Table = (
 export const sentence = (error: unknown): string =>
   error instanceof RealmError ? error.message : error instanceof Error ? error.message : String(error);
 
+/** Heading of a view of something that this node does not know of. */
+export const noSuch = (what: string): string =>
+  realm.value?.catching_up ? `No ${what} of this name is known here yet` : `No such ${what}`;
+
+/** A node that has just started is asked again this often for what it does not know yet. */
+const CATCHING_UP_MS = 1_000;
+
 /**
  * A value that a view fetches by itself, again with each change of the realm, or each time that `when` rises. `isNone`: the
  * error is that there is none; any other says only that nobody told.
@@ -145,6 +152,7 @@ export function useFetched<T>(
   when: { readonly value: number } = version,
 ): { readonly value?: T; readonly error?: string; readonly isNone?: boolean } {
   const [state, setState] = useState<{ key: string; value?: T; error?: string; isNone?: boolean }>({ key });
+  const [again, askAgain] = useState(0);
   const tick = when.value, client = session.value?.client;
   const run = useRef(0);
   useEffect(() => {
@@ -154,11 +162,12 @@ export function useFetched<T>(
       (value) => mine === run.current && setState({ key, value }),
       (error) => {
         if (mine !== run.current) return;
-        const isNone = error instanceof RealmError && error.code === "not_found";
+        const code = error instanceof RealmError ? error.code : undefined, isNone = code === "not_found";
+        if (code === "catching_up") setTimeout(() => askAgain(again + 1), CATCHING_UP_MS);
         setState((s) => s.key === key && s.value ? s : { key, error: sentence(error), isNone });
       },
     );
-  }, [key, tick, client]);
+  }, [key, tick, client, again]);
   return state.key === key ? state : {};
 }
 

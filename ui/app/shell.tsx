@@ -131,6 +131,12 @@ export function Shell({ children }: { children: ComponentChildren }) {
           {span(now.value - since)}: what you see is from then. Trying again by itself.
         </p>
       )}
+      {!old && realm.value?.catching_up && (
+        <p class="stale" role="status">
+          This node has just started and still hears from the others what it missed: there may be more than is
+          shown.
+        </p>
+      )}
       <main id="main" ref={main} tabIndex={-1} class={old ? "old" : ""}>{children}</main>
       <footer class="foot muted">
         {realm.value && (

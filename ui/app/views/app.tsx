@@ -11,6 +11,7 @@ import {
   Facts,
   Id,
   Name,
+  noSuch,
   Panel,
   Reason,
   State,
@@ -127,7 +128,7 @@ export function App({ name }: { name: string }) {
         <p class="crumbs">
           <a href="/apps">Apps</a>
         </p>
-        <h1>No such app</h1>
+        <h1>{noSuch("app")}</h1>
         <Empty text="It was removed, or never deployed. All apps:" command="realm app list" />
       </>
     );

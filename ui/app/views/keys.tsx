@@ -8,7 +8,7 @@ import { granting } from "../granting.ts";
 import { Icon } from "../icons.tsx";
 import { inviting, made } from "../invites.ts";
 import { now } from "../live.ts";
-import { Empty, Facts, Id, Name, Panel, State, Table, Time, useFetched } from "../parts.tsx";
+import { Empty, Facts, Id, Name, noSuch, Panel, State, Table, Time, useFetched } from "../parts.tsx";
 import { to } from "../router.ts";
 import { may, session } from "../session.ts";
 import { GrantDialog } from "./grant.tsx";
@@ -124,7 +124,7 @@ export function Key({ name }: { name: string }) {
       </p>
       <div class="title">
         <h1>
-          {k?.name ? <Name text={k.name} /> : keys.value && !k ? "No such key" : <code>{shortId(name)}</code>}
+          {k?.name ? <Name text={k.name} /> : keys.value && !k ? noSuch("key") : <code>{shortId(name)}</code>}
         </h1>
         {k && <State is={stateOf(k)} />}
         {k && <Buttons of={keyActions(k, now.value)} />}

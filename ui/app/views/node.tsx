@@ -12,6 +12,7 @@ import {
   Facts,
   Id,
   Name,
+  noSuch,
   Panel,
   Reason,
   State,
@@ -197,7 +198,7 @@ export function Node({ name }: { name: string }) {
         <p class="crumbs">
           <a href="/nodes">Nodes</a>
         </p>
-        <h1>No such node</h1>
+        <h1>{noSuch("node")}</h1>
         <Empty text="It was removed, or never joined. All nodes:" command="realm node list" />
       </>
     );

@@ -4,7 +4,7 @@ import { policyText, setRule } from "../actions/policy_actions.ts";
 import { nodeWord } from "../actions/node_actions.ts";
 import { Buttons } from "../confirm.tsx";
 import { nodes } from "../live.ts";
-import { Empty, Name, Panel, Table, useFetched } from "../parts.tsx";
+import { Empty, Name, noSuch, Panel, Table, useFetched } from "../parts.tsx";
 import { to } from "../router.ts";
 
 type NodePolicy = PolicyView["nodes"][number];
@@ -103,7 +103,7 @@ export function NodePolicies({ name }: { name: string }) {
         <a href="/policies">Policies</a>
       </p>
       <div class="title">
-        <h1>{view && !n ? "No such node" : <Name text={n?.name ?? name} />}</h1>
+        <h1>{view && !n ? noSuch("node") : <Name text={n?.name ?? name} />}</h1>
         {n && <a href={to("nodes", name)}>The node itself</a>}
       </div>
       {error && <p class="error">{error}</p>}

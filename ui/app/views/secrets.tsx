@@ -4,7 +4,7 @@ import { secretActions } from "../actions/secret_actions.ts";
 import { Buttons } from "../confirm.tsx";
 import { Icon } from "../icons.tsx";
 import { audited } from "../live.ts";
-import { Empty, Facts, Id, Name, Panel, State, Table, Tags, Time, useFetched } from "../parts.tsx";
+import { Empty, Facts, Id, Name, noSuch, Panel, State, Table, Tags, Time, useFetched } from "../parts.tsx";
 import { to } from "../router.ts";
 import { may } from "../session.ts";
 import { shortId } from "../../../mod.ts";
@@ -153,7 +153,7 @@ export function Secret({ name }: { name: string }) {
         )}
       </div>
       {error && <p class="error">{error}</p>}
-      {value && !s && <Empty text="There is no such secret." command={`realm secret set ${name}`} />}
+      {value && !s && <Empty text={`${noSuch("secret")}.`} command={`realm secret set ${name}`} />}
       {s && s.exposed.length > 0 && (
         <p class="note">
           <Nodes of={s.exposed} /> can open this value and {s.exposed.length === 1 ? "is" : "are"}{" "}
