@@ -2,34 +2,12 @@
 import { Cluster, type ClusterNode, eventually } from "../cluster.ts";
 import { buildWasmFixtures } from "../fixtures/build.ts";
 import { provideSystemPackages } from "../provide.ts";
-import { digestOf, type JobRunSpec, runIdsOf } from "../../mod.ts";
-import { testSpec } from "../test_views.ts";
+import { type JobRunSpec, runIdsOf } from "../../mod.ts";
 import { atMost, type Figure, median, note, show } from "./figures.ts";
+import { nativeSpec, wasmSpec } from "./job_specs.ts";
 
 const ROUNDS = 50;
 const SHORT_JOBS = 100;
-
-const specOf = (wasm: Uint8Array, job: string): JobRunSpec =>
-  testSpec(job, {
-    program: { digest: digestOf(wasm), bytes: wasm.length, name: "command.wasm" },
-    memory_mb: 32,
-    disk_mb: 16,
-    args: ["hello"],
-    env: { WHO: "bench" },
-    log: { retention_ms: 86_400_000, max_bytes: 1 << 20 },
-  });
-
-/** The same as a program of the operating system. */
-const nativeSpec = (): JobRunSpec => {
-  const { program: _, ...spec } = specOf(new Uint8Array(), "native");
-  const echo = { argv: ["/bin/echo", "hello"], go_on: false };
-  return {
-    ...spec,
-    runtime: "native",
-    native: { steps: [echo], pids: 64, network: "none", read: [], minimum: "floor" },
-    args: [],
-  };
-};
 
 /** From signing a submission to the program's first line in the log, as a client at `node` sees it, in ms. */
 async function firstLine(cluster: Cluster, node: ClusterNode, spec: JobRunSpec): Promise<number> {
@@ -48,7 +26,7 @@ async function measure(nodes: number, wasm: Uint8Array): Promise<number[]> {
   await using cluster = await Cluster.start({ nodes });
   const [node] = cluster.nodes;
   await cluster.client(node).realm();
-  const spec = specOf(wasm, "bench");
+  const spec = wasmSpec(wasm, "bench");
   await cluster.client(node).upload(spec.program!.digest, wasm);
   return await rounds(cluster, node, spec);
 }
@@ -95,7 +73,7 @@ async function manyShort(wasm: Uint8Array): Promise<{ rate: number; cpuMs: numbe
   const [node] = cluster.nodes;
   const client = cluster.client(node);
   await client.realm();
-  const spec = specOf(wasm, "short");
+  const spec = wasmSpec(wasm, "short");
   await client.upload(spec.program!.digest, wasm);
   const lots = async (job: string, count: number) => {
     for (let i = 0; i < count / 25; i++) {

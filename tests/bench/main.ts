@@ -21,6 +21,7 @@ const benches: Readonly<Record<string, Bench>> = {
   cli: { file: "cli_bench.ts", what: "start of the command line" },
   starts: { file: "start_bench.ts", what: "the portable file: start to listening, --version, size" },
   storage: { file: "storage_bench.ts", what: "blobs: writing, reading, between nodes" },
+  soak: { file: "soak_bench.ts", what: "work without pause: nothing grows" },
   sim: {
     file: "../sim/main.ts",
     args: ["--nodes", "1000", "--seed", "1"],
@@ -30,7 +31,10 @@ const benches: Readonly<Record<string, Bench>> = {
 /** The gateway's bounds of the specification are on both. */
 const together: Readonly<Record<string, readonly string[]>> = { gateway: ["gateway", "wasm"] };
 
-const asked = Deno.args.length > 0 ? Deno.args : Object.keys(benches).filter((n) => n !== "wasm");
+/** Not without being asked for: the one belongs to another, the other takes as long as it is told to. */
+const apart = ["wasm", "soak"];
+
+const asked = Deno.args.length > 0 ? Deno.args : Object.keys(benches).filter((n) => !apart.includes(n));
 const unknown = asked.find((name) => !(name in benches));
 if (unknown !== undefined) {
   console.error(`no benchmark ${unknown}; there are: ${Object.keys(benches).join(", ")}`);
