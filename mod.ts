@@ -32,6 +32,7 @@ export {
   type LazyClient,
   type LocatedFile,
 } from "./agent/api/job_files.ts";
+export { artifactOf } from "./agent/api/artifacts.ts";
 export { makeKeyFile, signerOfKeyFile } from "./agent/api/key_seal.ts";
 export { type ManifestStep, manifestSteps, type StepSources } from "./agent/api/manifest_steps.ts";
 export { rerunFailedWish, rerunWish } from "./agent/api/job_rerun.ts";

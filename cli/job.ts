@@ -1,10 +1,10 @@
 /** `realm job list|status|logs|cancel|artifacts`. */
 import {
   type AppView,
+  artifactOf,
   type AttemptView,
   cacheText,
   changeText,
-  RealmError,
   type RunView,
   type ScheduleView,
   shortId,
@@ -206,13 +206,5 @@ export const artifacts: Handler = async (i) => {
       () => artifactsText(i, run).trimStart() || `${run.id} left no artifacts.\n`,
     );
   }
-  const found = run.artifacts.find((a) => a.name === name);
-  if (!found) {
-    const names = run.artifacts.map((a) => a.name).join(", ");
-    throw new RealmError(
-      "not_found",
-      `${run.id} has no artifact ${name}; ${names ? `it has ${names}` : "it left none"}`,
-    );
-  }
-  await fetchBlob(i, client, found.digest, name);
+  await fetchBlob(i, client, artifactOf(run, name).digest, name);
 };

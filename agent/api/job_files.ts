@@ -3,6 +3,7 @@ import { type PackageWorld, packTree } from "../packages/mod.ts";
 import { RealmError } from "../protocol/errors.ts";
 import type { Digest } from "../protocol/identity.ts";
 import { fileKey, type FoundFile, type JobFile } from "../protocol/job_plan.ts";
+import { artifactOf } from "./artifacts.ts";
 import type { RealmClient } from "./client.ts";
 
 /** Content that may have to be uploaded. */
@@ -68,14 +69,8 @@ async function localFile(
 export type LazyClient = () => Promise<RealmClient>;
 
 async function artifact(client: RealmClient, file: JobFile): Promise<FoundFile> {
-  const run = await client.run(file.name);
-  const found = run.artifacts.find((a) => a.name === file.output);
-  if (found) return { digest: found.digest, bytes: found.bytes, form: found.form };
-  const names = run.artifacts.map((a) => a.name).join(", ");
-  throw new RealmError(
-    "not_found",
-    `the run ${run.id} has no artifact ${file.output}; ${names ? `it has ${names}` : "it left none"}`,
-  );
+  const { digest, bytes, form } = artifactOf(await client.run(file.name), file.output);
+  return { digest, bytes, form };
 }
 
 async function asset(client: RealmClient, file: JobFile): Promise<FoundFile> {

@@ -195,7 +195,11 @@ Deno.test({
 async function checkWhole(cluster: Cluster, run: RunView): Promise<void> {
   const node = cluster.nodes[Math.floor(Math.random() * cluster.nodes.length)];
   // One that was killed last may just be taking in what it missed; it must come to know all of it.
-  await eventually(`${node.name} knows ${run.id}`, () => cluster.client(node).run(run.id), 30_000);
+  await eventually(
+    `${node.name} knows the end of ${run.id}`,
+    async () => (await cluster.client(node).run(run.id)).ended_at,
+    30_000,
+  );
   const attempt = run.attempts.at(-1)!.number;
   const lines: string[] = [];
   let last = 0;

@@ -1,6 +1,7 @@
 /** Commands of a lot, which may follow each other in one process. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { collectGarbage } from "../../../tests/garbage.ts";
 import { buildWasmFixtures } from "../../../tests/fixtures/build.ts";
 import { canRun } from "../../../tests/system_packages.ts";
 import { specOf, startRun } from "../../../tests/wasm_bed.ts";
@@ -62,6 +63,20 @@ async function bed() {
 
 for (const kind of ["commandModule", "commandComponent"] as const) {
   const test = (name: string, fn: () => Promise<void>) => Deno.test({ name: `${kind}: ${name}`, ignore, fn });
+
+  test("the process of a lot keeps nothing of the runs that it has served", async () => {
+    await using b = await bed();
+    const ended = async () => {
+      const { spec } = await b.spec(kind, "ann", ["hello"], { env: { WHO: "me" } });
+      await using job = await startRun(b.runtime, spec);
+      await job.run.exit;
+      return [new WeakRef(job.run), new WeakRef(job.log)];
+    };
+    const kept: WeakRef<object>[] = [];
+    for (let i = 0; i < 4; i++) kept.push(...await ended());
+    assert.equal(b.made.processes, 1);
+    await collectGarbage(() => kept.every((ref) => ref.deref() === undefined), "the runs are forgotten");
+  });
 
   test("commands of a lot follow each other in one process, each with its own words, files and figures", async () => {
     await using b = await bed();

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import v8 from "node:v8";
-import vm from "node:vm";
+import { collect } from "../../../../tests/garbage.ts";
 import { libcPath } from "../machine.ts";
 import { filterBlock, stringList } from "./blocks.ts";
 import { cString, type Libc, openLibc } from "./libc.ts";
@@ -9,10 +8,8 @@ import { seccompBytes, seccompProgram } from "./seccomp.ts";
 const ignore = Deno.build.os !== "linux";
 
 /** Collects all memory that nothing holds and fills what became free with something else. */
-function collect(): void {
-  v8.setFlagsFromString("--expose-gc");
-  const gc = vm.runInNewContext("gc") as () => void;
-  gc();
+function refill(): void {
+  collect();
   for (let n = 0; n < 20_000; n++) cString("#".repeat(n % 1_000));
 }
 
@@ -31,7 +28,7 @@ Deno.test({
     const libc = openLibc(libcPath());
     const lists = Array.from({ length: 50 }, (_, n) => ["sh", "-c", "", `echo ${n} ✓`, "x".repeat(n * 7)]);
     const blocks = lists.map((list) => stringList(libc, list));
-    collect();
+    refill();
     lists.forEach((list, n) => {
       const pointers = new BigUint64Array(blocks[n].buffer, 0, list.length + 1);
       assert.equal(pointers[list.length], 0n);
@@ -52,7 +49,7 @@ Deno.test({
     const libc = openLibc(libcPath());
     const program = seccompProgram(Deno.build.arch, "none", false);
     const blocks = Array.from({ length: 50 }, () => filterBlock(libc, seccompBytes(program)));
-    collect();
+    refill();
     for (const { buffer } of blocks) {
       const view = new DataView(buffer);
       assert.equal(view.getUint16(0, true), program.length);

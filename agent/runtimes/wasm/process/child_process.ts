@@ -26,8 +26,10 @@ const PACE_MS = 50;
 export class ChildProcess {
   /** Process id. */
   readonly pid: number;
-  /** Settles when the process is gone. Never rejects. */
+  /** Settles when the process is gone. Never rejects. For who lives as long; a run uses {@link whenEnded}. */
   readonly ended: Promise<ChildEnd>;
+  #end: ChildEnd | undefined;
+  readonly #onEnd = new Set<(end: ChildEnd) => void>();
   readonly #process: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   #memoryCeiling = wasmLimits.childBaseBytes;
@@ -62,13 +64,26 @@ export class ChildProcess {
       clearInterval(watch);
       await read;
       this.#writer.abort().catch(() => {});
-      return {
+      const end = this.#end = {
         why: this.#why,
         code: status.code,
         signal: status.signal ?? undefined,
         words: await words,
       };
+      for (const then of this.#onEnd) then(end);
+      this.#onEnd.clear();
+      return end;
     });
+  }
+
+  /**
+   * Calls `then` when the process is gone, at once when it is already. What this returns calls that off: a promise would
+   * keep who waits for it as long as the process lives, and a process serves thousands of runs.
+   */
+  whenEnded(then: (end: ChildEnd) => void): () => void {
+    if (this.#end) then(this.#end);
+    else this.#onEnd.add(then);
+    return () => void this.#onEnd.delete(then);
   }
 
   /**
@@ -90,10 +105,11 @@ export class ChildProcess {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.#onFrames = (frames) => frames.some((f) => f.type === frameType.idle) && resolve(true);
     const timer = setTimeout(() => resolve(false), wasmLimits.childStartMs);
-    void this.ended.then(() => resolve(false));
+    const callOff = this.whenEnded(() => resolve(false));
     this.send(encodeFrame(frameType.reset, 0));
     const waits = await promise;
     clearTimeout(timer);
+    callOff();
     this.#onFrames = () => {};
     this.#sample();
     return waits;

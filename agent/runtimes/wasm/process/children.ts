@@ -70,19 +70,18 @@ export async function untilReady(
   ready: Promise<Frame>,
   signal?: AbortSignal,
 ): Promise<void> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
+  const { promise: failed, reject } = Promise.withResolvers<never>();
+  const fail = (why: string) => reject(new RealmError("failed", why));
   const timer = setTimeout(
-    () => reject(new RealmError("failed", "The guest cannot start: its process was not ready in time.")),
+    () => fail("The guest cannot start: its process was not ready in time."),
     wasmLimits.childStartMs,
   );
-  const abort = () => reject(new RealmError("failed", "The start was called off."));
+  const abort = () => fail("The start was called off.");
   signal?.addEventListener("abort", abort, { once: true });
   if (signal?.aborted) abort();
-  const died = child.ended.then((end) => {
-    throw new RealmError("failed", `The guest cannot start: ${describeEnd(end)}`);
-  });
+  const callOff = child.whenEnded((end) => fail(`The guest cannot start: ${describeEnd(end)}`));
   try {
-    const frame = await Promise.race([ready, died, late]);
+    const frame = await Promise.race([ready, failed]);
     const { message } = jsonOf(frame.payload) as { message?: unknown };
     if (message !== undefined) throw new RealmError("failed", `The guest cannot start: ${message}.`);
   } catch (error) {
@@ -90,7 +89,7 @@ export async function untilReady(
     await child.ended;
     throw error;
   } finally {
-    died.catch(() => {});
+    callOff();
     clearTimeout(timer);
     signal?.removeEventListener("abort", abort);
   }

@@ -34,6 +34,8 @@ export class CommandRun implements RunHandle {
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Its process is not ours any more. */
   #left = false;
+  /** Ends the waiting for the end of its process. */
+  #callOff: (() => void) | undefined;
   /** Why we ended it. */
   #ending: "stopped" | "timed_out" | undefined;
 
@@ -60,8 +62,7 @@ export class CommandRun implements RunHandle {
     );
     const reader = this.#spec.stdin?.getReader();
     void this.#sendStdin(child, reader);
-    void child.ended.then((end) => {
-      if (this.#left) return;
+    this.#callOff = child.whenEnded((end) => {
       clearTimeout(this.#timer);
       reader?.cancel().catch(() => {});
       this.#windowOpen?.();
@@ -121,6 +122,7 @@ export class CommandRun implements RunHandle {
     const { giveBack } = this.#children;
     if (!giveBack || this.#end?.reason !== "exited" || this.#ending) return child.kill();
     this.#left = true;
+    this.#callOff?.();
     clearTimeout(this.#timer);
     child.measure();
     this.#finish("", "killed");
@@ -150,7 +152,7 @@ export class CommandRun implements RunHandle {
     reader: ReadableStreamDefaultReader<Uint8Array> | undefined,
   ): Promise<void> {
     let over = false;
-    void child.ended.then(() => over = true);
+    const callOff = child.whenEnded(() => over = true);
     try {
       while (reader !== undefined) {
         const { done, value } = await reader.read();
@@ -167,6 +169,8 @@ export class CommandRun implements RunHandle {
       }
     } catch (error) {
       this.#log.line(`Reading stdin failed: ${error instanceof Error ? error.message : String(error)}`);
+    } finally {
+      callOff();
     }
     child.send(encodeFrame(frameType.bodyEnd, 0));
   }
