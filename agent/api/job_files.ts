@@ -69,7 +69,7 @@ async function localFile(
 export type LazyClient = () => Promise<RealmClient>;
 
 async function artifact(client: RealmClient, file: JobFile): Promise<FoundFile> {
-  const { digest, bytes, form } = artifactOf(await client.run(file.name), file.output);
+  const { digest, bytes, form } = artifactOf(await client.run(file.name), file.output!);
   return { digest, bytes, form };
 }
 
