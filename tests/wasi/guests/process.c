@@ -33,6 +33,12 @@ static void clocks(void) {
     /* The wall clock is past 2020. */
     if (id == __WASI_CLOCKID_REALTIME) check(first > 1577836799ull * 1000000000);
   }
+  /* The monotonic clock has gone on whenever it is read again, however soon. */
+  __wasi_timestamp_t before = 0, now;
+  for (int i = 0; i < 10000; i++, before = now) {
+    ok(__wasi_clock_time_get(__WASI_CLOCKID_MONOTONIC, 0, &now));
+    check(now > before);
+  }
   __wasi_timestamp_t unused;
   returns(__WASI_ERRNO_INVAL, __wasi_clock_res_get(4, &unused));
   returns(__WASI_ERRNO_INVAL, __wasi_clock_time_get(99, 0, &unused));

@@ -22,16 +22,23 @@ const NS_PER_MS = 1e6;
 /** `crypto.getRandomValues` fills no more at once (Web Cryptography API). */
 const RANDOM_CHUNK = 65_536;
 
-/** The host's clocks at microseconds, and its cryptographic randomness. CPU time is wall time since the start. */
+/**
+ * The host's clocks at microseconds, and its cryptographic randomness. CPU time is wall time since the start. The
+ * monotonic clock never shows the same time twice: a guest that reads it again within a microsecond finds it a
+ * nanosecond on, as programs expect that take two readings for two moments.
+ */
 export function realWorld(): World {
   const started = performance.now();
+  let latest = 0n;
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
   const ns = (ms: number) => BigInt(Math.round(ms * 1000)) * US;
   return {
     now(clock) {
       known(clock);
       if (clock === clockid.REALTIME) return ns(performance.timeOrigin + performance.now());
-      return ns(performance.now() - (clock === clockid.MONOTONIC ? 0 : started));
+      if (clock !== clockid.MONOTONIC) return ns(performance.now() - started);
+      const now = ns(performance.now());
+      return latest = now > latest ? now : latest + 1n;
     },
     resolution(clock) {
       known(clock);
