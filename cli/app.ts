@@ -132,6 +132,11 @@ export const logs: Handler = async (i) => {
     ...(since !== undefined && { since: Date.now() - durationMs(since, "--since") }),
     grep: text(i, "grep"),
   };
+  const app = await client.app(i.args[0]).catch(() => undefined);
+  const away = new Set(app?.replicas.flatMap((r) => r.state === "node unreachable" ? [r.node_name] : []));
+  if (away.size > 0) {
+    i.terminal.err(`note: what was logged on ${[...away].join(", ")} is not shown: it does not answer\n`);
+  }
   for await (const line of client.logs(i.args[0], query)) {
     i.terminal.out(flag(i, "json") ? JSON.stringify(line) + "\n" : logLine(i, line));
   }

@@ -211,5 +211,13 @@ Deno.test("storage put and get carry content both ways, verified", async () => {
   const wrong = await bed.run("storage", "get", put.digest, "-o", `${dir}/wrong.txt`);
   assert.equal(wrong.code, exitCodeOf("bad_digest"));
   await assert.rejects(Deno.stat(`${dir}/wrong.txt`));
+  const onto = await bed.run("storage", "get", put.digest, "-o", dir);
+  assert.equal(onto.code, 2);
+  assert.match(onto.stderr, /is a directory; name the file that is to be written/);
+  const nowhere = await bed.run("storage", "get", put.digest, "-o", `${dir}/none/x`);
+  assert.equal(nowhere.code, exitCodeOf("not_found"));
+  assert.match(nowhere.stderr, /cannot write .*\/none\/x: there is no such directory; make it first/);
+  const unread = await bed.run("apply", dir);
+  assert.match(unread.stderr, /cannot read .*: it is a directory; name a file/);
   await Deno.remove(dir, { recursive: true });
 });

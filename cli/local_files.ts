@@ -20,8 +20,18 @@ export async function readText(path: string): Promise<string | undefined> {
     return await Deno.readTextFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
-    throw new RealmError("disk", `cannot read ${path}: ${(error as Error).message}`, { cause: error });
+    throw unreadable(path, error);
   }
+}
+
+/** Why a file that is there cannot be read. */
+function unreadable(path: string, error: unknown): RealmError {
+  const why = error instanceof Deno.errors.PermissionDenied
+    ? "this user may not; be the user that it belongs to"
+    : error instanceof Deno.errors.IsADirectory
+    ? "it is a directory; name a file"
+    : (error as Error).message;
+  return new RealmError("disk", `cannot read ${path}: ${why}`, { cause: error });
 }
 
 /** Writes a file that only its owner may read, so that it has the old or the new content. */
@@ -134,6 +144,6 @@ export async function readNamedBytes(path: string): Promise<Uint8Array> {
     return await Deno.readFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw new RealmError("not_found", `${path} does not exist`);
-    throw new RealmError("disk", `cannot read ${path}: ${(error as Error).message}`, { cause: error });
+    throw unreadable(path, error);
   }
 }

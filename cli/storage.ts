@@ -2,7 +2,7 @@
 import { type BlobView, type Digest, isDigest, type RealmClient, RealmError, shortId } from "../mod.ts";
 import { connect } from "./connection.ts";
 import { bytes, type Cell, facts, print, stateCell, table } from "./display.ts";
-import { type Handler, type Invocation, list as values, text, whole } from "./invocation.ts";
+import { type Handler, type Invocation, list as values, text, UsageError, whole } from "./invocation.ts";
 
 const COPIES = 2;
 const copiesText = (n: number): string => n === 1 ? "1 copy" : `${n} copies`;
@@ -80,8 +80,14 @@ export async function fetchBlob(
     if (hash.digest() !== digest) throw wrong();
     return;
   }
+  if ((await disk.stat(out))?.kind === "directory") {
+    throw new UsageError(`${out} is a directory; name the file that is to be written`);
+  }
   const partial = `${out}.partial`;
-  const file = await disk.create(partial);
+  const file = await disk.create(partial).catch((error) => {
+    if (error.code !== "not_found") throw error;
+    throw new RealmError("not_found", `cannot write ${out}: there is no such directory; make it first`);
+  });
   try {
     for await (const piece of content) {
       hash.update(piece);

@@ -1,6 +1,14 @@
 /** Explanations: what a deploy would do, and why things are as they are. By the same functions that decide. */
-import { type AppState, controllerOf, type Core, decideApp, factsFor, revisionOf } from "../core/mod.ts";
-import type { CommandBody, NodeId, PlanView, WhyView } from "../protocol/mod.ts";
+import {
+  type AppState,
+  controllerOf,
+  type Core,
+  decideApp,
+  factsFor,
+  nodeState,
+  revisionOf,
+} from "../core/mod.ts";
+import type { CommandBody, NodeId, PlanView, ReplicaView, WhyView } from "../protocol/mod.ts";
 import { appView, nameOf, nodeViews, type Surroundings } from "./queries.ts";
 
 /** What a deploy would do, by the same function that will decide it. */
@@ -70,6 +78,12 @@ export function planView(core: Core, deploy: CommandBody<"app.deploy">, now: num
   };
 }
 
+/** How it is with a replica, after its name. */
+const replicaText = (core: Core, { state, node, reason }: ReplicaView): string =>
+  state !== "node unreachable"
+    ? `is ${state}${reason ? `: ${reason}` : ""}`
+    : `is not there: its node ${nodeState(core, node) === "left" ? "was stopped" : "does not answer"}`;
+
 /** Why an app is in its state, node by node, with the nearest fix. */
 export function whyApp(core: Core, app: AppState, around: Surroundings): WhyView {
   const view = appView(core, app, around);
@@ -83,9 +97,15 @@ export function whyApp(core: Core, app: AppState, around: Surroundings): WhyView
   const controller = controllerOf(core, `app/${app.name}`);
   if (controller) reasons.push(`decided by ${nameOf(core, controller)} (epoch ${decision?.epoch ?? 0})`);
   for (const r of view?.replicas ?? []) {
+    reasons.push(`replica ${r.id} (slot ${r.slot}) on ${r.node_name} ${replicaText(core, r)}`);
+    const held = view!.volumes.filter((v) => v.slot === r.slot && v.node === r.node).map((v) => v.name);
+    if (r.state !== "node unreachable" || held.length === 0) continue;
     reasons.push(
-      `replica ${r.id} (slot ${r.slot}) on ${r.node_name} is ${r.state}${r.reason ? `: ${r.reason}` : ""}`,
+      `slot ${r.slot} waits for ${r.node_name}, which holds its volume ${
+        held.join(", ")
+      }: start that node again`,
     );
+    fix ??= `realm why ${r.node_name}`;
   }
   if (view?.replicas.some((r) => r.state === "ended")) {
     reasons.push(

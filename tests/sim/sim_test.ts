@@ -3,6 +3,8 @@ import { disagreement, unfulfilled } from "./checks.ts";
 import { gather } from "./scenarios.ts";
 import { storm, World } from "./world.ts";
 import { nodeState, storeDigest } from "../../agent/core/mod.ts";
+import { whyApp } from "../../agent/node/explain.ts";
+import type { Surroundings } from "../../agent/node/queries.ts";
 
 Deno.test("a killed node is known to be unreachable within 5 s in a mesh of 100 at 10 % loss, without false alarms", () => {
   const world = new World(7);
@@ -68,6 +70,16 @@ Deno.test("a bad version is rolled back everywhere and the good one keeps its re
   assert.equal(unfulfilled(world, "web"), undefined);
 });
 
+const around = (world: World): Surroundings => ({
+  version: "0",
+  now: () => world.now,
+  peers: () => [],
+  rttMs: () => undefined,
+  clockBehindMs: () => undefined,
+  gateway: () => undefined,
+  metrics: () => undefined,
+});
+
 Deno.test("an app with a volume stays on its node, and waits for it", () => {
   const world = new World(4);
   const nodes = gather(world, 4);
@@ -77,6 +89,12 @@ Deno.test("an app with a volume stays on its node, and waits for it", () => {
   world.crash(home);
   world.run(20_000);
   assert.deepEqual(world.alive().filter((n) => n.running.size > 0), [], "it must not start empty elsewhere");
+  const { core } = world.alive()[0];
+  const why = whyApp(core!, core!.apps.get("db")!, around(world));
+  const name = core!.infos.get(home.id)!.name;
+  assert.match(why.reasons[1], new RegExp(`^replica .* on ${name} is not there: its node does not answer$`));
+  assert.equal(why.reasons[2], `slot 0 waits for ${name}, which holds its volume data: start that node again`);
+  assert.equal(why.fix, `realm why ${name}`);
   world.start(home);
   assert.notEqual(world.until(() => unfulfilled(world, "db") === undefined, 10_000), undefined);
   assert.equal(home.running.size, 1);
