@@ -55,6 +55,17 @@ Deno.test("every read prints something, as text and as JSON", async () => {
   }
   const log = await bed.run("app", "logs", "site");
   assert.match(log.stdout, /node-2 hello\n.*node-2 world\n$/);
+  assert.equal(log.stderr, "");
+  const { replicas } = testApp("site");
+  bed.agent.appViews.set(
+    "site",
+    testApp("site", { replicas: [{ ...replicas[0], state: "node unreachable" }] }),
+  );
+  const part = await bed.run("app", "logs", "site");
+  assert.equal(
+    part.stderr,
+    `note: what was logged on ${replicas[0].node_name} is not shown: it does not answer\n`,
+  );
 });
 
 Deno.test("text from elsewhere cannot steer the terminal", async () => {

@@ -93,7 +93,10 @@ Deno.test("an app with a volume stays on its node, and waits for it", () => {
   const why = whyApp(core!, core!.apps.get("db")!, around(world));
   const name = core!.infos.get(home.id)!.name;
   assert.match(why.reasons[1], new RegExp(`^replica .* on ${name} is not there: its node does not answer$`));
-  assert.equal(why.reasons[2], `slot 0 waits for ${name}, which holds its volume data: start that node again`);
+  assert.equal(
+    why.reasons[2],
+    `slot 0 waits for ${name}, which holds its volume data: start that node again`,
+  );
   assert.equal(why.fix, `realm why ${name}`);
   world.start(home);
   assert.notEqual(world.until(() => unfulfilled(world, "db") === undefined, 10_000), undefined);
