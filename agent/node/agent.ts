@@ -62,6 +62,7 @@ import { ownIdentity } from "./own_identity.ts";
 import { NodeSecrets } from "./secrets.ts";
 import { ReplicaLogs } from "./replica_log.ts";
 import { ServiceAdoptions } from "./service_adoption.ts";
+import { ServicePorts } from "./service_ports.ts";
 import { serviceWorld } from "./service_secrets.ts";
 import { replicaWorld } from "./replica_world.ts";
 import { Replicas } from "./replicas.ts";
@@ -247,7 +248,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   };
   // What else runs of a process before this one left is ended: it holds files that are removed below.
   const survivors = await options.native?.recover() ?? [];
-  const adoptions = new ServiceAdoptions(survivors);
+  const ports = new ServicePorts(), adoptions = new ServiceAdoptions(survivors, ports);
   let leave = false;
   const replicas = new Replicas(
     replicaWorld({
@@ -261,7 +262,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       volumes,
       holdersOf,
       startRun,
-      attempts: () => serviceWorld(jobs.world, secrets),
+      attempts: () => serviceWorld(jobs.world, secrets, ports),
       adoptions,
       viaOf: (revision) => core.commands.get(revision)?.via ?? self,
     }),

@@ -9,16 +9,23 @@ import type { AttemptWorld } from "./jobs/attempt_world.ts";
 import { Masker } from "./jobs/masking.ts";
 import { type GivenSecrets, giveSecrets, removeSecrets, useSecret } from "./jobs/run_secrets.ts";
 import type { NodeSecrets } from "./secrets.ts";
+import type { ServicePorts } from "./service_ports.ts";
 
 /** What a service has of its node. */
 export interface ServiceWorld extends AttemptWorld {
+  readonly ports: ServicePorts;
   /** Which value a secret has now; `undefined`: there is none. */
   secretVersion(name: string): string | undefined;
 }
 
 /** See {@link ServiceWorld}. */
-export const serviceWorld = (world: AttemptWorld, secrets: NodeSecrets): ServiceWorld => ({
+export const serviceWorld = (
+  world: AttemptWorld,
+  secrets: NodeSecrets,
+  ports: ServicePorts,
+): ServiceWorld => ({
   ...world,
+  ports,
   openSecret: (name, order) => secrets.open(name, order, `replica ${order.attempt} of ${order.run}`),
   secretVersion: (name) => secrets.versionOf(name),
 });

@@ -3,7 +3,7 @@
  * that only it may use (native), or answers requests itself (wasm).
  */
 import type { AttemptOrder, OrderedInput, RunOrder } from "../core/mod.ts";
-import { type NativeWork, RealmError, type ServiceSpec } from "../protocol/mod.ts";
+import type { NativeWork, ServiceSpec } from "../protocol/mod.ts";
 import { checkOutAll } from "./jobs/git_inputs.ts";
 import { bringInputs, programFile } from "./jobs/inputs.ts";
 import { layOut, programSpec } from "./jobs/native_steps.ts";
@@ -13,6 +13,7 @@ import type { ProgramHandle } from "../runtimes/mod.ts";
 import { probe } from "./package_workload.ts";
 import { describe, type PrepareNews, type ReplicaHandle, type Workload } from "./replica.ts";
 import {
+  endSurvivor,
   replicaDirectory,
   type ReplicaMemo,
   type ServiceAdoption,
@@ -106,10 +107,10 @@ async function takeOver(
       return adoption;
     }
   } catch (error) {
-    await adoption.survivor.end();
+    await endSurvivor(adoption);
     throw error;
   }
-  await adoption.survivor.end();
+  await endSurvivor(adoption);
 }
 
 /** Fetches everything and lays it out; resolves with what its repositories stand for, where it has some. */
@@ -159,18 +160,41 @@ const environment = ({ spec, run, attempt }: AttemptOrder, given: GivenSecrets) 
 });
 
 async function startNative(
-  { world, order, service, root, secrets }: StartedReplica,
+  replica: StartedReplica,
   native: NativeWork,
   about: Pick<ReplicaMemo, "replica" | "revision" | "commits">,
-  ...[onLog, signal]: Start
+  ...start: Start
 ): Promise<ReplicaHandle> {
-  const ports = service.ports.map(({ name, port }) => ({ name, port: freePort(port) }));
+  const { world, service } = replica;
+  const lease = world.ports.reserve(service.ports);
+  try {
+    const handle = await startProgram(
+      replica,
+      native,
+      { kind: "replica", ...about, ports: lease.ports },
+      ...start,
+    );
+    void handle.exit.finally(lease.release);
+    return nativeReplica(handle, service, lease.ports);
+  } catch (error) {
+    lease.release();
+    throw error;
+  }
+}
+
+async function startProgram(
+  { world, order, service, root, secrets }: StartedReplica,
+  native: NativeWork,
+  about: ReplicaMemo,
+  ...[onLog, signal]: Start
+): Promise<ProgramHandle> {
+  const { ports } = about;
   const versions = secrets.versions();
   const given = await secrets.give();
   const env: Record<string, string> = environment(order, given);
   for (const { name, port } of ports) env[`PORT_${name.toUpperCase().replaceAll("-", "_")}`] = String(port);
   if (ports.length > 0) env.PORT = String(ports[0].port);
-  const memo: ReplicaMemo = { kind: "replica", ...about, ports, secrets: versions };
+  const memo: ReplicaMemo = { ...about, secrets: versions };
   const output = outputTo(secrets.hide(onLog));
   const files = given.files ? { secrets: given.files } : {};
   const handle = await world.startProgram(
@@ -186,12 +210,12 @@ async function startNative(
     signal,
   );
   output.keep(handle);
-  return nativeReplica(handle, service, ports);
+  return handle;
 }
 
 /** A program that an agent before this one started. */
 function adoptNative(
-  { memo, survivor }: ServiceAdoption,
+  { memo, survivor, lease }: ServiceAdoption,
   service: ServiceSpec,
   log: HiddenLog,
 ): ReplicaHandle {
@@ -199,6 +223,7 @@ function adoptNative(
   // From the last line on that is known to be in the log.
   const handle = survivor.adopt({ stdout: 0, stderr: 0 }, output.onLog);
   output.keep(handle);
+  void handle.exit.finally(lease.release);
   return nativeReplica(handle, service, memo.ports);
 }
 
@@ -243,20 +268,6 @@ function outputTo(log: HiddenLog): { readonly onLog: Start[0]; keep(handle: Prog
       void handle.exit.then(() => log.end());
     },
   };
-}
-
-/** The port that was wished for when nobody has it, else any that is free. */
-function freePort(wished: number): number {
-  for (const port of [wished, 0]) {
-    try {
-      // Closed by hand: the bundler's minifier drops a `using` whose value is used once.
-      const listener = Deno.listen({ hostname: "127.0.0.1", port });
-      const free = listener.addr.port;
-      listener.close();
-      return free;
-    } catch { /* taken, or not for this user */ }
-  }
-  throw new RealmError("unavailable", "this node has no free port");
 }
 
 async function askPort(
