@@ -141,10 +141,11 @@ async function specification(path: string): Promise<Specification | undefined> {
 function fromOperations(operations: readonly Record<string, unknown>[]): Specification {
   let spec: Specification = {};
   for (const { type, ...rest } of operations) {
+    const { id = "stdout", payload = "" } = rest;
     if (type === "run" || type === "wait") spec = { ...spec, ...rest };
-    else if (type === "write") spec = { ...spec, stdin: (spec.stdin ?? "") + String(rest.payload) };
-    else if (type === "read" && (rest.id === "stdout" || rest.id === "stderr")) {
-      spec = { ...spec, [rest.id]: (spec[rest.id] ?? "") + String(rest.payload) };
+    else if (type === "write") spec = { ...spec, stdin: (spec.stdin ?? "") + String(payload) };
+    else if (type === "read" && (id === "stdout" || id === "stderr")) {
+      spec = { ...spec, [id]: (spec[id] ?? "") + String(payload) };
     } else throw new Error(`operation ${JSON.stringify(type)} is unknown to this runner`);
   }
   return spec;

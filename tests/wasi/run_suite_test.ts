@@ -36,7 +36,8 @@ Deno.test({
         operations: [
           { type: "run", args: [] },
           { type: "write", id: "stdin", payload: "text" },
-          { type: "read", id: "stdout", payload: "text" },
+          { type: "read", payload: "text" },
+          { type: "read", id: "stderr", payload: "4 bytes\n" },
           { type: "wait", exit_code: 0 },
         ],
       });
