@@ -206,6 +206,8 @@ static void with_slot(unsigned slot, const char *path, const char *other) {
       long long count = read(fd, bytes, length);
       show_bytes(bytes, count);
       result(count);
+      /* A stream of WASI 0.2 that has come to its end stays there until a place is chosen. */
+      if (count == 0) lseek(fd, lseek(fd, 0, SEEK_CUR), SEEK_SET);
       break;
     }
     case 2:
@@ -245,7 +247,11 @@ static void with_slot(unsigned slot, const char *path, const char *other) {
     case 7: {
       struct iovec vectors[3] = {{bytes, (size_t)length}, {more, 0}, {more, below(BUFFER)}};
       printf("writev %u %d+%d", slot, length, (int)vectors[2].iov_len);
-      result(writev(fd, vectors, 3));
+      /* It may write less than all; the walk goes on from where all has been written. */
+      long long done = writev(fd, vectors, 3);
+      if (done >= 0 && done < length) done += write(fd, bytes + done, length - done);
+      if (done >= length) done += write(fd, more + (done - length), vectors[2].iov_len - (done - length));
+      result(done);
       break;
     }
   }
