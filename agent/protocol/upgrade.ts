@@ -113,8 +113,10 @@ export const UpgradeDecisionSchema = v.strictObject({
   told: v.pipe(v.array(v.strictObject({ node: NodeText, at: TimeSchema })), v.maxLength(upgradeLimits.batch)),
   /** Batches so far. */
   batch: count,
-  /** Apps that were not well when the rollout began: it does not wait for them. */
+  /** Apps that were not well before: the rollout does not wait for them. */
   unwell: v.pipe(v.array(v.pipe(v.string(), v.maxLength(63))), v.maxLength(upgradeLimits.unwell)),
+  /** The apps were well after the last batch: what becomes of them until the next one is not due to it. */
+  passed: v.optional(v.literal(true)),
   /** Of this phase and batch. */
   since: TimeSchema,
 });

@@ -225,6 +225,40 @@ Deno.test("a node that is off gets the release when it returns and holds nobody 
   );
 });
 
+Deno.test("what becomes of apps after the last batch stops nothing: an upgrade that is done stays so, one that waits for nodes goes on", () => {
+  for (const waits of [false, true]) {
+    const world = new World(39);
+    const nodes = gather(world, 4);
+    const off = nodes[3];
+    world.deploy(nodes[0], "web", { replicas: 1 });
+    if (waits) world.crash(off);
+    world.run(10_000);
+    start(world, nodes[0], upgradeTo(world, VERSION, [nodes[1]]));
+    const rest = nodes.filter((n) => !waits || n !== off);
+    const phase = waits ? "running" : "done";
+    assert.notEqual(
+      world.until(() =>
+        rest.every((n) => n.version === VERSION && n.core && !n.installation.trial) &&
+        decision(nodes[0])!.phase === phase, 300_000),
+      undefined,
+    );
+    world.run(1_800_000);
+    // A deploy that is under way, and one that never gets well.
+    world.badPackages.add("d".repeat(64));
+    world.deploy(nodes[0], "sick", { pkg: "d" });
+    world.deploy(nodes[0], "web", { replicas: 1, pkg: "b" });
+    world.run(600_000);
+    assert.equal(decision(nodes[0])!.phase, phase, String(decision(nodes[0])!.reason));
+    if (!waits) continue;
+    world.start(off);
+    assert.notEqual(
+      world.until(() => off.version === VERSION && decision(nodes[0])!.phase === "done", 300_000),
+      undefined,
+      String(decision(nodes[0])!.reason),
+    );
+  }
+});
+
 Deno.test("abort stops a rollout where it is, resume goes on, and a later release takes the place of an aborted one", () => {
   const world = new World(37);
   const nodes = gather(world, 8);

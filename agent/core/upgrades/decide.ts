@@ -10,7 +10,7 @@
 import type { Digest, NodeId } from "../../protocol/identity.ts";
 import { artifactFor, mayFollow } from "../../protocol/release.ts";
 import type { Quarantined, UpgradeDecision, UpgradeStatus } from "../../protocol/upgrade.ts";
-import { upgradeTiming } from "../../protocol/upgrade_limits.ts";
+import { upgradeLimits, upgradeTiming } from "../../protocol/upgrade_limits.ts";
 import { rendezvousRank } from "../rendezvous.ts";
 import type { DecidedUpgrade, Rollout, UpgradeWord } from "./rollouts.ts";
 
@@ -110,21 +110,25 @@ export function decideUpgrade(facts: UpgradeFacts): UpgradeVerdict {
     phase: "running",
     told: [],
     batch: standing?.value.batch ?? 0,
-    unwell: facts.apps.filter((a) => !a.well).map((a) => a.name).sort(),
+    unwell: unwellNow(facts),
     since: now,
   };
   return { ...written(facts, consider(facts, draft)) };
 }
 
-type Draft = Pick<UpgradeDecision, "phase" | "reason" | "told" | "batch" | "unwell" | "since">;
+const unwellNow = ({ apps }: UpgradeFacts): string[] =>
+  apps.filter((a) => !a.well).map((a) => a.name).sort().slice(0, upgradeLimits.unwell);
+
+type Draft = Pick<UpgradeDecision, "phase" | "reason" | "told" | "batch" | "unwell" | "passed" | "since">;
 /** A draft, and when to look again although nothing happened. */
 type Considered = Draft & { readonly lookAgainAt?: number };
 
 function written({ rollout, standing, self }: UpgradeFacts, considered: Considered): UpgradeVerdict {
-  const { lookAgainAt, phase, reason, told, batch, unwell, since } = considered;
+  const { lookAgainAt, phase, reason, told, batch, unwell, passed, since } = considered;
   const again = lookAgainAt === undefined ? {} : { lookAgainAt };
   const before = standing?.value;
   const same = before && before.phase === phase && before.since === since && before.batch === batch &&
+    before.passed === passed &&
     before.told.map((t) => t.node).join() === told.map((t) => t.node).join();
   if (same) return again;
   const mine = standing?.author === self;
@@ -139,6 +143,7 @@ function written({ rollout, standing, self }: UpgradeFacts, considered: Consider
       told,
       batch,
       unwell,
+      ...(passed === undefined ? {} : { passed }),
       since,
     },
   };
@@ -226,10 +231,15 @@ function consider(facts: UpgradeFacts, draft: Draft): Considered {
   const order = [...ranked.filter((id) => id !== facts.self), ...ranked.filter((id) => id === facts.self)];
   const chosen = choose(order, rollout.wish.batch, facts.apps);
   // Off, all of them: they get it when they return.
-  if (chosen.length === 0) return { ...ended, phase: "running", lookAgainAt };
+  if (chosen.length === 0) {
+    return { ...ended, phase: "running", ...(ended.batch > 0 ? { passed: true } : {}), lookAgainAt };
+  }
+  const { passed, ...next } = ended;
   return {
-    ...ended,
+    ...next,
     phase: "running",
+    // What became of apps meanwhile is not due to the batch that begins.
+    unwell: passed || ended.phase === "done" ? unwellNow(facts) : ended.unwell,
     told: chosen.map((node) => ({ node, at: now })),
     batch: ended.batch + 1,
     since: now,
@@ -267,8 +277,8 @@ function deadlineOf(
 }
 
 /** Which app is not as well as it was before; nothing when all are. */
-function gate({ apps }: UpgradeFacts, { batch, unwell }: Draft): string | undefined {
-  if (batch === 0) return undefined;
+function gate({ apps }: UpgradeFacts, { phase, batch, unwell, passed }: Draft): string | undefined {
+  if (batch === 0 || passed || phase === "done") return undefined;
   const worse = apps.filter((a) => !a.well && !unwell.includes(a.name)).map((a) => a.name).sort();
   if (worse.length === 0) return undefined;
   return `after batch ${batch} not all replicas of ${worse.slice(0, 5).join(", ")} are healthy`;
