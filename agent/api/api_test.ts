@@ -5,6 +5,7 @@ import {
   queries,
   type Query,
   type QueryName,
+  RealmError,
   sealCommand,
   type SignedSession,
 } from "../protocol/mod.ts";
@@ -343,6 +344,25 @@ Deno.test("a query that takes too long is answered with timed_out", async () => 
   const { agent, api } = setUp({ bounds: { queryMs: 10 } });
   agent.doctor = () => new Promise(() => {});
   await refused(await ask(api, "/api/doctor", withToken(await tokenOf(api))), "timed_out", 504);
+});
+
+Deno.test("a stream that fails in its middle says so, and the node's log why", async () => {
+  const told: unknown[] = [];
+  const { agent, api } = setUp({ onFailure: (error) => told.push(error) });
+  const mistake = new TypeError("x of undefined");
+  for (
+    const [error, code] of [[mistake, "internal"], [new RealmError("disk", "it broke"), "disk"]] as const
+  ) {
+    agent.appLogs = async function* () {
+      yield { seq: 1, at: 0, stream: "stdout", replica: "r", node: "n", text: "first" };
+      await Promise.reject(error);
+    };
+    const text = await (await ask(api, "/api/apps/site/logs", withToken(await tokenOf(api)))).text();
+    const [first, last] = text.trim().split("\n").map((l) => JSON.parse(l));
+    assert.equal(first.text, "first");
+    assert.equal(last.problem.code, code);
+  }
+  assert.deepEqual(told, [mistake]);
 });
 
 Deno.test("logs come as JSON lines or as server-sent events", async () => {

@@ -79,6 +79,10 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
   const answers = createAnswers(agent, sessions);
   const rate = createRateTable(bounds.requestsPerSecond, bounds.requestBurst, bounds.rateAddresses);
   const sessionRate = createRateTable(bounds.sessionsPerSecond, bounds.sessionBurst, bounds.rateAddresses);
+  /** Who gets no more than that it failed is told that the node's log says why. */
+  const tell = (error: unknown) => {
+    if (!(error instanceof RealmError)) options.onFailure?.(error);
+  };
   const ending = options.ending ?? new AbortController().signal;
   let streams = 0;
   const app: Api = new Hono<Env>();
@@ -120,11 +124,12 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
         close();
         throw new Error("this is no stream of lines");
       }
+      const lines = noting(special.lines, tell);
       if (wantsSocket(call.request) && query === queries["events.follow"]) {
-        return serveSocket(call.request, special.lines, close);
+        return serveSocket(call.request, lines, close);
       }
       const format = call.request.headers.get("accept")?.includes("text/event-stream") ? sse : ndjson;
-      return new Response(lineStream(special.lines, format, close, bounds.heartbeatMs), {
+      return new Response(lineStream(lines, format, close, bounds.heartbeatMs), {
         headers: {
           "content-type": format.contentType,
           "cache-control": "no-store, no-transform",
@@ -248,12 +253,22 @@ export function createApi(agent: AgentService, options: ApiOptions = {}): Api {
     );
   });
   app.onError((error) => {
-    if (!(error instanceof RealmError)) options.onFailure?.(error);
+    tell(error);
     const response = problemResponse(error);
     for (const [name, value] of Object.entries(securityHeaders)) response.headers.set(name, value);
     return response;
   });
   return app;
+}
+
+/** The same values; told of what ends them in their middle. */
+async function* noting<T>(values: AsyncIterable<T>, onFailure: (error: unknown) => void): AsyncGenerator<T> {
+  try {
+    yield* values;
+  } catch (error) {
+    onFailure(error);
+    throw error;
+  }
 }
 
 /** `timed_out` when `work` takes longer than `ms`; `unavailable` when the node ends meanwhile. */
