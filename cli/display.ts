@@ -20,21 +20,77 @@ export type Cell = string | { readonly text: string; readonly colour: Colour };
 const textOf = (cell: Cell): string =>
   plain(typeof cell === "string" ? cell : cell.text).replaceAll(/[\n\t]/g, " ");
 
-/** Aligned columns with a heading. */
+const lengthOf = (text: string): number => [...text].length;
+
+/** Text in lines of at most `width`, broken between words. */
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && lengthOf(last) + 1 + lengthOf(word) <= width) {
+      lines[lines.length - 1] += ` ${word}`;
+    } else lines.push(word);
+  }
+  return lines;
+}
+
+/** Widths that fit `columns` where they can: the widest columns give way, none to less than its longest word. */
+function fitting(texts: readonly (readonly string[])[], columns: number): number[] {
+  const widest = (of: (text: string) => number) =>
+    texts[0].map((_, i) => Math.max(...texts.map((row) => of(row[i] ?? ""))));
+  const widths = widest(lengthOf);
+  let over = widths.reduce((sum, w) => sum + w + 2, -2) - columns;
+  if (columns === 0 || over <= 0) return widths;
+  const least = widest((text) => Math.max(...text.split(" ").map(lengthOf)));
+  for (; over > 0; over--) {
+    const able = widths.map((w, i) => w > least[i] ? w : 0);
+    const most = Math.max(...able);
+    if (most === 0) break;
+    widths[able.indexOf(most)]--;
+  }
+  return widths;
+}
+
+/** Least width of a last column that stays beside the others. */
+const BESIDE = 24;
+const INDENT = "    ";
+
+/**
+ * Aligned columns with a heading. On a terminal that is too narrow the widest columns are broken between words; a last one
+ * that would become a thread stands below its row.
+ */
 export function table(
   terminal: Terminal,
   head: readonly string[],
   rows: readonly (readonly Cell[])[],
 ): string {
-  const widths = head.map((h, i) => Math.max(h.length, ...rows.map((r) => [...textOf(r[i] ?? "")].length)));
-  const line = (cells: readonly Cell[], all?: Colour) =>
-    cells.map((cell, i) => {
-      const text = textOf(cell);
-      const last = i === cells.length - 1;
-      const padded = last ? text : text + " ".repeat(widths[i] - [...text].length);
+  const { columns } = terminal, end = head.length - 1;
+  const texts = [head, ...rows.map((r) => head.map((_, i) => textOf(r[i] ?? "")))];
+  const beside = fitting(texts, columns);
+  const longest = Math.max(...texts.map((row) => lengthOf(row[end])));
+  const total = beside.reduce((sum, w) => sum + w + 2, -2);
+  const below = columns > 0 && end > 0 && (total > columns || beside[end] < Math.min(longest, BESIDE));
+  const widths = below ? fitting(texts.map((row) => row.slice(0, -1)), columns) : beside;
+  const line = (cells: readonly Cell[], all?: Colour): string => {
+    const painted = (cell: Cell, text: string) => {
       const colour = all ?? (typeof cell === "string" ? undefined : cell.colour);
-      return colour ? paint(terminal, colour, padded) : padded;
-    }).join("  ").trimEnd();
+      return colour ? paint(terminal, colour, text) : text;
+    };
+    const parts = widths.map((width, i) => wrapped(textOf(cells[i] ?? ""), width));
+    const high = Math.max(...parts.map((p) => p.length));
+    const lines = Array.from({ length: high }, (_, at) =>
+      parts.map((part, i) => {
+        const text = part[at] ?? "";
+        return painted(cells[i] ?? "", i === end ? text : text + " ".repeat(widths[i] - lengthOf(text)));
+      }).join("  ").trimEnd());
+    const last = cells[end] ?? "";
+    if (below && textOf(last) !== "") {
+      for (const text of wrapped(textOf(last), columns - INDENT.length)) {
+        lines.push(INDENT + painted(last, text));
+      }
+    }
+    return lines.join("\n");
+  };
   return [line(head, "dim"), ...rows.map((r) => line(r))].join("\n") + "\n";
 }
 

@@ -83,7 +83,8 @@ export function endLine(i: Invocation, run: RunView): string {
     run.attempts.length > 1 && `attempt ${run.attempts.length}`,
   ].filter((x) => x);
   const why = run.reason && run.state !== "succeeded" ? `: ${plain(run.reason).split("\n")[0]}` : "";
-  return `${plain(run.id)} ${paint(i.terminal, cell.colour, cell.text)} ${facts.join(", ")}${why}\n`;
+  const how = facts.length > 0 ? ` ${facts.join(", ")}` : "";
+  return `${plain(run.id)} ${paint(i.terminal, cell.colour, cell.text)}${how}${why}\n`;
 }
 
 /** Exit code of a set of runs. */
