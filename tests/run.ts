@@ -18,7 +18,7 @@ interface Suite {
   readonly minutes: number;
 }
 
-const test = (...paths: string[]) => ["test", "-A", "--no-check", "--quiet", ...paths];
+const test = (...args: string[]) => ["test", "-A", "--no-check", "--quiet", ...args];
 const suites: readonly Suite[] = [
   { name: "check", args: ["run", "-A", "tests/tidy/check.ts"], minutes: 5 },
   { name: "examples", args: ["run", "-A", "examples/build_all.ts"], packages: "wasi", minutes: 15 },
