@@ -286,6 +286,22 @@ export class Cluster implements AsyncDisposable {
     node.process = undefined;
   }
 
+  /** kill -9 of the agent alone: its supervisor starts the next one, whose addresses the node has then. */
+  async killAgent(node: ClusterNode): Promise<void> {
+    const before = node.pid;
+    try {
+      Deno.kill(before, "SIGKILL");
+    } catch { /* it is gone already */ }
+    await eventually(`the next agent of ${node.name} is up`, async () => {
+      const file = parseAgentFile(await Deno.readTextFile(`${node.dataDir}/agent.json`));
+      if (!file.ok || file.value.pid === before) return false;
+      node.pid = file.value.pid;
+      node.api = file.value.api;
+      node.gateway = file.value.gateway ?? "";
+      return true;
+    }, 60_000);
+  }
+
   /** Starts a killed or stopped node again; `flags` come last and win. */
   restart(
     node: ClusterNode,

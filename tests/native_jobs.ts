@@ -54,3 +54,23 @@ while (1) {
   close $c;
 }
 `;
+
+/** A manifest of a service that is a {@link perlServer} in `file` beside it; its health is asked twice a second. */
+export const perlService = (name: string, port: number, file = "server.pl"): string =>
+  `[job]
+name = "${name}"
+type = "service"
+[runtime]
+type = "native"
+memory_mb = 64
+[execution]
+command = ["/usr/bin/perl", "server.pl"]
+working_dir = "/app"
+[data]
+inputs = [{ path = "${file}", mount = "/app/server.pl" }]
+[service]
+replicas = 1
+ports = [{ name = "http", port = ${port}, route = "${name}.my-realm" }]
+health = { http = "/", interval_seconds = 0.5, start_seconds = 60 }
+stop = { grace_seconds = 2 }
+`;

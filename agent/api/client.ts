@@ -2,7 +2,7 @@
 import type { CommandBody, CommandKind, SignedCommand } from "../protocol/command.ts";
 import { sealCommand } from "../protocol/command.ts";
 import type { Envelope } from "../protocol/envelope.ts";
-import { type ErrorCode, errorTable, RealmError } from "../protocol/errors.ts";
+import { RealmError } from "../protocol/errors.ts";
 import type { Digest, NodeId, RealmId, Signer } from "../protocol/identity.ts";
 import type { JobRunSpec } from "../protocol/job_spec.ts";
 import type { JobPlanView, RunLogView, RunView, ScheduleView } from "../protocol/job_views.ts";
@@ -26,6 +26,7 @@ import type {
 } from "../protocol/views.ts";
 import type { UpgradeView } from "../protocol/upgrade_views.ts";
 import type { ConnectionView, MetricsView, MountsView } from "../protocol/monitor_views.ts";
+import { failureOf, goodAnswer } from "./failures.ts";
 import { readLines } from "./line_reader.ts";
 import { sourceOf, upload, type UploadDoor, type UploadOptions, type UploadSource } from "./uploading.ts";
 
@@ -217,9 +218,6 @@ export interface RealmClient {
   events(after?: number, signal?: AbortSignal): AsyncIterable<EventView>;
 }
 
-/** How often a node that catches up is asked. */
-const CATCHING_UP_MS = 200;
-
 type Parameters = Readonly<Record<string, string | number | boolean | undefined>>;
 const q = (path: string, parameters: Parameters): string => {
   const search = new URLSearchParams();
@@ -229,23 +227,6 @@ const q = (path: string, parameters: Parameters): string => {
   return search.size === 0 ? path : `${path}?${search}`;
 };
 const segment = encodeURIComponent;
-
-/** The failure that a response tells. */
-async function failureOf(response: Response): Promise<RealmError> {
-  const text = await response.text().catch(() => "");
-  try {
-    const { code, detail, data } = JSON.parse(text.slice(0, 1 << 20));
-    if (typeof code === "string" && Object.hasOwn(errorTable, code) && typeof detail === "string") {
-      return new RealmError(code as ErrorCode, detail, { detail: data });
-    }
-  } catch { /* no problem JSON: something else answers at this address */ }
-  return new RealmError(
-    "failed",
-    `what answers at ${
-      new URL(response.url || "http://?").host
-    } is no node of Realm (HTTP ${response.status}); check the address`,
-  );
-}
 
 /** Makes a client. Nothing is sent before the first call. */
 export function createClient(options: ClientOptions): RealmClient {
@@ -307,18 +288,11 @@ export function createClient(options: ClientOptions): RealmClient {
     }
     return response;
   };
-  /** The answer; a node that catches up is asked again while there is patience. */
-  const good = async (sending: () => Promise<Response>): Promise<Response> => {
-    const until = performance.now() + (options.patienceMs ?? 0);
-    for (;;) {
-      const response = await sending();
-      if (response.ok) return response;
-      const failure = await failureOf(response);
-      if (failure.code !== "catching_up" || performance.now() > until || signal?.aborted) throw failure;
-      await new Promise((resolve) => setTimeout(resolve, CATCHING_UP_MS));
-    }
-  };
-  const ask = (path: string, init: RequestInit = {}): Promise<Response> => good(() => askOnce(path, init));
+  /** A body that is a stream is gone after the first try. */
+  const good = (sending: () => Promise<Response>, body?: unknown): Promise<Response> =>
+    goodAnswer(sending, body instanceof ReadableStream ? 0 : options.patienceMs ?? 0, signal);
+  const ask = (path: string, init: RequestInit = {}): Promise<Response> =>
+    good(() => askOnce(path, init), init.body);
   const get = async <T>(path: string): Promise<T> => await (await ask(path)).json() as T;
   const postJson = async <T>(path: string, body: unknown): Promise<T> =>
     await (await ask(path, post(body))).json() as T;

@@ -60,6 +60,15 @@ Deno.test("what a node that catches up does not find is asked again while there 
   const app = agent.app;
   agent.app = (name) => asked < 2 ? undefined : app(name);
   assert.equal((await client.app("site")).name, "site", "known by now");
+
+  // A stream is gone after the first try.
+  agent.catchingUp = () => true;
+  agent.upload = () => Promise.reject(new RealmError("not_found", "there is no such upload"));
+  const content = utf8("some content");
+  await assert.rejects(
+    client.upload(digestOf(content), new Blob([Uint8Array.from(content)]).stream()),
+    coded("catching_up"),
+  );
 });
 
 Deno.test("a client opens one session, keeps it, and opens another when the node forgot it", async () => {

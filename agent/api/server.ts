@@ -3,6 +3,7 @@ import { type Context, Hono } from "hono";
 import type * as v from "valibot";
 import {
   apiLimits,
+  nodeEnding,
   queries,
   type Query,
   type QueryName,
@@ -279,10 +280,7 @@ async function unlessEnding<T>(
 ): Promise<T> {
   const given = Promise.withResolvers<never>();
   const late = () => given.reject(new RealmError("timed_out", "the node did not answer in time; try again"));
-  const over = () =>
-    given.reject(
-      new RealmError("unavailable", "this node is ending; try again in a moment, or ask another node"),
-    );
+  const over = () => given.reject(nodeEnding());
   const timer = ms === undefined ? undefined : setTimeout(late, ms);
   ending.addEventListener("abort", over);
   try {

@@ -1,6 +1,6 @@
 /** Runs the core on real time: one event after the other, effects carried out in order, a timer for its next wake. */
 import type { Clock, Log } from "../ports.ts";
-import { RealmError } from "../protocol/mod.ts";
+import { nodeEnding } from "../protocol/mod.ts";
 import {
   type AuditEntry,
   type Core,
@@ -35,10 +35,6 @@ export interface EffectSinks {
 
 /** Longest sleep: a wake that was computed too late is mended soon. */
 const MAX_SLEEP_MS = 1_000;
-
-/** Refusal of a node that answers nothing any more. */
-const ending = () =>
-  new RealmError("unavailable", "this node is ending; try again in a moment, or ask another node");
 
 /** See the module's text. */
 export class CoreLoop implements Disposable {
@@ -86,13 +82,13 @@ export class CoreLoop implements Disposable {
 
   /** Feeds an event that is answered at once. Throws `unavailable` when the node ends. */
   ask(make: (ref: number) => Event): Reply {
-    if (this.#stopped) throw ending();
+    if (this.#stopped) throw nodeEnding();
     const ref = ++this.#ref;
     this.feed(make(ref));
     const reply = this.#replies.get(ref);
     this.#replies.delete(ref);
     // It failed at just this event.
-    if (!reply && this.#stopped) throw ending();
+    if (!reply && this.#stopped) throw nodeEnding();
     if (!reply) throw new Error("the core gave no answer");
     return reply;
   }

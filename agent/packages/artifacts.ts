@@ -8,6 +8,7 @@ import { concatBytes } from "../protocol/encoding.ts";
 import { RealmError } from "../protocol/errors.ts";
 import { type Digest, isDigest } from "../protocol/identity.ts";
 import { limits } from "../protocol/limits.ts";
+import { mebibytes } from "../protocol/sizes.ts";
 import {
   type AppManifest,
   packageDigest,
@@ -68,8 +69,6 @@ const WRITES_AT_ONCE = 4;
 const UNFINISHED = ".unfinished-", REMOVED = ".removed-";
 /** Space left free on the device besides what a package takes: logs and the database must still be written. */
 const SPARE_BYTES = 64 * 1024 * 1024;
-
-const mib = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 
 async function readManifest(blobs: BlobSource, digest: Digest): Promise<Uint8Array> {
   const size = await blobs.size(digest);
@@ -169,10 +168,10 @@ export function openArtifacts(world: PackageWorld, blobs: BlobSource, root: stri
     if (free < need + SPARE_BYTES) {
       throw new RealmError(
         "no_space",
-        `package ${manifest.name} ${manifest.version} needs ${mib(need)} and another ${
-          mib(SPARE_BYTES)
+        `package ${manifest.name} ${manifest.version} needs ${mebibytes(need)} and another ${
+          mebibytes(SPARE_BYTES)
         } that stay ` +
-          `free, ${mib(free)} are there; free space on this node's disk`,
+          `free, ${mebibytes(free)} are there; free space on this node's disk`,
       );
     }
     // A name of its own: what an earlier attempt left must not come back into this tree after a power cut.

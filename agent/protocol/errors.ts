@@ -98,3 +98,7 @@ export function unwrap<T>(result: Result<T>): T {
   if (result.ok) return result.value;
   throw new RealmError(result.code, result.message);
 }
+
+/** Refusal of a node that answers nothing any more. */
+export const nodeEnding = (): RealmError =>
+  new RealmError("unavailable", "this node is ending; try again in a moment, or ask another node");

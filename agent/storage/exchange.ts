@@ -1,6 +1,6 @@
 /** The blob exchange: serves this node's blobs to members, fetches from them, and keeps track of who holds what. */
 import type { Clock, Log, PeerStreams, Random } from "../ports.ts";
-import { RealmError } from "../protocol/errors.ts";
+import { nodeEnding, RealmError } from "../protocol/errors.ts";
 import { type Digest, isDigest, type NodeId } from "../protocol/identity.ts";
 import { limits, timing } from "../protocol/limits.ts";
 import type { BlobStore } from "./blob_store.ts";
@@ -200,9 +200,7 @@ export function createBlobExchange(options: BlobExchangeOptions): BlobExchange {
     flush: finder.flush,
     fetching: () => [...transfers.keys()].sort(),
     async [Symbol.asyncDispose]() {
-      closed.abort(
-        new RealmError("unavailable", "this node is ending; try again in a moment, or ask another node"),
-      );
+      closed.abort(nodeEnding());
       finder.stop();
       await Promise.allSettled(transfers.values());
     },

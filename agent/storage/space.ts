@@ -1,5 +1,6 @@
 /** Accounting of the bytes that a store holds, against its quota. */
 import { RealmError } from "../protocol/errors.ts";
+import { mebibytes } from "../protocol/sizes.ts";
 
 /** Bytes in use and reserved. Reserving comes before writing, so the quota holds whatever runs at once. */
 export interface Space {
@@ -40,8 +41,8 @@ export function createSpace(
       if (missing(bytes) > 0) {
         throw new RealmError(
           "no_space",
-          `the node's store may take ${mib(quota())} and holds ${mib(used)}, ${
-            mib(bytes)
+          `the node's store may take ${mebibytes(quota())} and holds ${mebibytes(used)}, ${
+            mebibytes(bytes)
           } more are needed; ` +
             "free space on its disk, or give up what 'realm storage list' shows by 'realm storage unpin'",
           { detail: { quota: quota(), used, needed: bytes } },
@@ -53,8 +54,6 @@ export function createSpace(
     add: (bytes) => void (used += bytes),
   };
 }
-
-const mib = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 
 /** The default quota: 20 % of the device, or what the store may still take (held already plus free), if that is less. */
 export const defaultQuota = (device: { total: number; free: number }, held: number): number =>

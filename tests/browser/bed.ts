@@ -13,7 +13,17 @@ import {
   type Request,
 } from "playwright-core";
 import { serveApi } from "../../agent/api/mod.ts";
-import { formatDelegation, keyIdOf, type Role, sealGrant, signerFromSeed } from "../../mod.ts";
+import {
+  appSpecOf,
+  type DeployWish,
+  formatDelegation,
+  keyIdOf,
+  readRealmPackage,
+  type RealmClient,
+  type Role,
+  sealGrant,
+  signerFromSeed,
+} from "../../mod.ts";
 import { createDashboard, sourceAssets } from "../../ui/mod.ts";
 import { type Cluster, eventually } from "../cluster.ts";
 import { createFakeAgent, type FakeAgent } from "../fake_agent.ts";
@@ -142,6 +152,29 @@ async function copyTree(from: string, to: string): Promise<void> {
 export async function deploySite(cluster: Cluster, version = "1.0.0"): Promise<void> {
   const file = await buildSite(`${cluster.root}/site-${version}`, version);
   await cluster.realm("deploy", file, "--replicas", "all");
+}
+
+/** Deploys the newest package of `app` under each look's own name, without its routes: they are taken. */
+export async function deployForLooks(
+  client: RealmClient,
+  app: string,
+  nameOf: (n: number) => string,
+  replicas: number,
+): Promise<void> {
+  const digest = (await client.app(app)).package!;
+  const { manifest } = await readRealmPackage(client, digest);
+  const wish: Omit<DeployWish, "app"> = {
+    spec: { ...appSpecOf(manifest, digest), routes: [] },
+    replicas,
+    tags: [],
+    strategy: "rolling",
+  };
+  const names = [...LOOKS.keys()].map(nameOf);
+  for (const name of names) await client.command("app.deploy", { app: name, ...wish });
+  await eventually(`${app} stands for every look`, async () => {
+    const apps = (await client.apps()).filter((a) => names.includes(a.name));
+    return apps.length === names.length && apps.every((a) => a.phase === "steady" && a.package === digest);
+  }, 30_000);
 }
 
 /** Goes to a view as a person does: within the page, so that the key in memory survives. */

@@ -5,7 +5,7 @@ import type { RealmClient } from "../../mod.ts";
 import { Cluster, eventually } from "../cluster.ts";
 import { hasGit } from "../git_bed.ts";
 import { buildWasmFixtures } from "../fixtures/build.ts";
-import { perlServer } from "../native_jobs.ts";
+import { perlServer, perlService } from "../native_jobs.ts";
 import { canRun } from "../system_packages.ts";
 import { act, everyLook, goTo, launch, linkOf, look, type Tab } from "./bed.ts";
 import { watchRepository } from "./watching.ts";
@@ -207,32 +207,13 @@ async function list(tab: Tab, n: number): Promise<void> {
   await look(tab, "jobs");
 }
 
-const serviceToml = (name: string, port: number) =>
-  `[job]
-name = "${name}"
-type = "service"
-[runtime]
-type = "native"
-memory_mb = 64
-[execution]
-command = ["/usr/bin/perl", "server.pl"]
-working_dir = "/app"
-[data]
-inputs = [{ path = "server.pl", mount = "/app/server.pl" }]
-[service]
-replicas = 1
-ports = [{ name = "http", port = ${port}, route = "${name}.my-realm" }]
-health = { http = "/", interval_seconds = 0.5, start_seconds = 60 }
-stop = { grace_seconds = 2 }
-`;
-
 async function service(tab: Tab, cluster: Cluster): Promise<void> {
   const { page, n } = tab, name = `api-${n}`;
   await goTo(page, "/jobs/services");
   await page.locator("#main").getByText(/No service runs|Replicas/).first().waitFor();
   await goTo(page, "/jobs/new");
   await page.getByRole("button", { name: "TOML" }).click();
-  await page.getByRole("textbox", { name: "Manifest" }).fill(serviceToml(name, 18_080 + n));
+  await page.getByRole("textbox", { name: "Manifest" }).fill(perlService(name, 18_080 + n));
   await page.getByText("The manifest names server.pl").waitFor();
   await page.locator(".drop").getByLabel("A file").setInputFiles(`${cluster.root}/server.pl`);
   await page.getByRole("button", { name: "Form" }).click();

@@ -4,12 +4,13 @@
  */
 import assert from "node:assert/strict";
 import type { Browser } from "playwright-core";
-import { appSpecOf, type DeployWish, readRealmPackage, type RealmClient } from "../../mod.ts";
+import type { RealmClient } from "../../mod.ts";
 import { Cluster, eventually } from "../cluster.ts";
 import { canRun } from "../system_packages.ts";
 import {
   act,
   buildSite,
+  deployForLooks,
   enter,
   everyLook,
   goTo,
@@ -41,29 +42,6 @@ async function deployGuestbook(cluster: Cluster, version: string, ...more: strin
   }).output();
   assert.ok(built.success, new TextDecoder().decode(built.stderr));
   await cluster.realm("deploy", new TextDecoder().decode(built.stdout).trim().split("\n").at(-1)!, ...more);
-}
-
-/** Deploys the newest package of `app` under each look's own name, without its routes: they are taken. */
-async function deployForLooks(
-  client: RealmClient,
-  app: string,
-  nameOf: (n: number) => string,
-  replicas: number,
-): Promise<void> {
-  const digest = (await client.app(app)).package!;
-  const { manifest } = await readRealmPackage(client, digest);
-  const wish: Omit<DeployWish, "app"> = {
-    spec: { ...appSpecOf(manifest, digest), routes: [] },
-    replicas,
-    tags: [],
-    strategy: "rolling",
-  };
-  const names = [...LOOKS.keys()].map(nameOf);
-  for (const name of names) await client.command("app.deploy", { app: name, ...wish });
-  await eventually(`${app} stands for every look`, async () => {
-    const apps = (await client.apps()).filter((a) => names.includes(a.name));
-    return apps.length === names.length && apps.every((a) => a.phase === "steady" && a.package === digest);
-  }, 30_000);
 }
 
 async function signInAndOut(browser: Browser, origin: string, link: string): Promise<void> {

@@ -3,7 +3,6 @@
  * line of their logs, their deadlines and their ends; and ends those that nobody wants any more.
  */
 import assert from "node:assert/strict";
-import { parseAgentFile } from "../../agent/protocol/data_dir.ts";
 import { Cluster, type ClusterNode, eventually } from "../cluster.ts";
 import { endOf, linuxTest, sleepersOf, submitNative } from "../native_jobs.ts";
 import { makeExecutable, refreshAll } from "../upgrade_bed.ts";
@@ -36,19 +35,6 @@ const writes = (cluster: Cluster, node: ClusterNode, run: string) =>
       if (entry.text === "line 5") return true;
     }
   }, 40_000);
-
-/** Kills the agent alone; its supervisor starts the next one. */
-async function killAgent(node: ClusterNode): Promise<void> {
-  const before = node.pid;
-  Deno.kill(before, "SIGKILL");
-  await eventually("the next agent is up", async () => {
-    const file = parseAgentFile(await Deno.readTextFile(`${node.dataDir}/agent.json`));
-    if (!file.ok || file.value.pid === before) return false;
-    node.pid = file.value.pid;
-    node.api = file.value.api;
-    return true;
-  }, 30_000);
-}
 
 /** Neither directories of runs nor what wardens note of them. */
 const nothingKept = (node: ClusterNode) =>
@@ -84,7 +70,7 @@ linuxTest(
     const before = sleepersOf(mark);
     assert.equal(before.length, 1);
     for (let kills = 0; kills < 2; kills++) {
-      await killAgent(node);
+      await cluster.killAgent(node);
       assert.deepEqual(sleepersOf(mark), before, "it was started anew");
       assert.equal((await cluster.client(node).run(run)).state, "running");
     }

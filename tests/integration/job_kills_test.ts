@@ -3,7 +3,6 @@
  * of them, 1000 by hand. Every run ends, nothing is left behind, and what succeeded has its whole log and right artifacts.
  */
 import assert from "node:assert/strict";
-import { parseAgentFile } from "../../agent/protocol/data_dir.ts";
 import type { RunView } from "../../mod.ts";
 import { Cluster, type ClusterNode, eventually, freePort } from "../cluster.ts";
 import { buildWasmFixtures } from "../fixtures/build.ts";
@@ -70,20 +69,6 @@ const kill = (pid: number) => {
 };
 const isThere = (path: string) => Deno.stat(path).then(() => true, () => false);
 
-/** The supervisor starts the agent again: its new addresses. */
-async function killAgent(node: ClusterNode): Promise<void> {
-  const before = node.pid;
-  kill(before);
-  await eventually(`the agent of ${node.name} is started again`, async () => {
-    const file = parseAgentFile(await Deno.readTextFile(`${node.dataDir}/agent.json`));
-    if (!file.ok || file.value.pid === before) return false;
-    node.pid = file.value.pid;
-    node.api = file.value.api;
-    node.gateway = file.value.gateway ?? "";
-    return true;
-  }, 60_000);
-}
-
 /** Control groups that a node wrote down, to be looked for at the end. */
 function noteGroups(node: ClusterNode, groups: Set<string>): void {
   try {
@@ -142,7 +127,7 @@ Deno.test({
         if (!node) {
           const all = cluster.nodes.flatMap((n) => below(n.pid));
           if (all.length > 0) kill(pick(all));
-        } else if (kind === "agent") back.push(killAgent(node));
+        } else if (kind === "agent") back.push(cluster.killAgent(node));
         else back.push(cluster.kill(node).then(() => cluster.restart(node)));
       }
       await Promise.all(back);

@@ -1,8 +1,7 @@
 /** Services that wish for one port on one node: each has its own, whether they listen yet or their agent was killed. */
 import assert from "node:assert/strict";
-import { parseAgentFile } from "../../agent/protocol/data_dir.ts";
 import { Cluster, type ClusterNode, eventually } from "../cluster.ts";
-import { linuxTest, perlServer } from "../native_jobs.ts";
+import { linuxTest, perlServer, perlService } from "../native_jobs.ts";
 
 const PORT = 18_190;
 
@@ -12,25 +11,7 @@ async function submit(cluster: Cluster, name: string): Promise<void> {
     `$| = 1;\nprint "was given $ENV{PORT}\\n";\nselect(undef, undef, undef, 0.05) until -e "go";\n`;
   await Deno.writeTextFile(`${cluster.root}/${name}.pl`, waits + perlServer(name));
   const path = `${cluster.root}/${name}.toml`;
-  await Deno.writeTextFile(
-    path,
-    `[job]
-name = "${name}"
-type = "service"
-[runtime]
-type = "native"
-memory_mb = 64
-[execution]
-command = ["/usr/bin/perl", "server.pl"]
-working_dir = "/app"
-[data]
-inputs = [{ path = "${name}.pl", mount = "/app/server.pl" }]
-[service]
-replicas = 1
-ports = [{ name = "http", port = ${PORT}, route = "${name}.my-realm" }]
-health = { http = "/", interval_seconds = 0.5, start_seconds = 60 }
-`,
-  );
+  await Deno.writeTextFile(path, perlService(name, PORT, `${name}.pl`));
   await cluster.realm("job", "submit", path, "--detach");
 }
 
@@ -65,15 +46,7 @@ linuxTest(
     assert.ok([one, two].includes(PORT), "the first one has what it wished");
 
     // Neither listens yet when their agent is killed: the next one must not give their ports away.
-    const before = node.pid;
-    Deno.kill(before, "SIGKILL");
-    await eventually("the next agent is up", async () => {
-      const file = parseAgentFile(await Deno.readTextFile(`${node.dataDir}/agent.json`));
-      if (!file.ok || file.value.pid === before) return false;
-      node.pid = file.value.pid;
-      node.api = file.value.api;
-      return true;
-    }, 30_000);
+    await cluster.killAgent(node);
     await submit(cluster, "three");
     const three = await portOf(cluster, node, "three");
     assert.ok(![one, two].includes(three), `${three} belongs to another`);
