@@ -253,7 +253,9 @@ async function lostNode(tab: Tab, client: RealmClient): Promise<void> {
   await goTo(page, "/");
   const problems = page.locator(".problems");
   await problems.getByText("is unreachable").first().waitFor();
-  await problems.getByText(`realm why ${name}`).waitFor();
+  // An app that waits for this node names the same command in a row of its own.
+  const link = page.getByRole("link", { name: `node ${name}` });
+  await problems.getByRole("listitem").filter({ has: link }).getByText(`realm why ${name}`).waitFor();
   await page.locator(".feed").getByText("is unreachable").first().waitFor();
   await noSideScroll(page, "trouble");
   await shot("trouble");
